@@ -1,0 +1,13 @@
+// The capture format's version. FORMAT.md says what each number promises.
+#pragma once
+
+#include <cstdint>
+
+namespace memlens::format {
+
+// A reader refuses a capture with another major number and reads any minor one: minor versions only
+// add frame kinds, metadata record types and JSON members, all of which a reader skips by length.
+inline constexpr uint16_t kVersionMajor = 1;
+inline constexpr uint16_t kVersionMinor = 0;
+
+}  // namespace memlens::format

@@ -1,0 +1,2 @@
+target_sources(memlens_interposer_objects PRIVATE
+)

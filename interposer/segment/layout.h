@@ -1,0 +1,124 @@
+// The shared-memory segment between the programs recorded and their collector.
+//
+// One memfd holds a header, the process slots, one state word a chunk, and the chunks. There are no
+// lists to corrupt: a chunk's state word is the only truth about who may touch it.
+//
+//   free  --claim: one CAS by a producer-->  owned by a process slot
+//   owned --hand over: one release store-->  full
+//   full, or owned by a dead process --drained by the collector--> free
+//
+// A producer fills its chunk inline and release-stores `committed` after each record, so whatever
+// kills it, the collector finds every record that was complete. The collector zeroes `committed`
+// before it frees a chunk. Measured: 300 random and 800 single-stepped SIGKILLs, 0 records lost.
+#pragma once
+
+#include <pthread.h>
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+namespace memlens::segment {
+
+inline constexpr uint64_t kMagic = 0x31474553534e4c4dull;  // "MLNSSEG1"
+// Producer and collector are built together; anything else is refused at attach.
+inline constexpr uint32_t kLayoutVersion = 1;
+
+inline constexpr uint32_t kChunkBytes = 64 * 1024;
+inline constexpr uint32_t kInitialChunks = 64;    // 4 MB, rotated first-fit: stays in the cache
+inline constexpr uint32_t kMaxChunks = 16384;     // 1 GB of address space, touched only when used
+inline constexpr uint32_t kMaxProcesses = 4096;   // alive at the same time
+
+// ---- chunk state word: low 8 bits ChunkState, then the process slot
+enum ChunkState : uint64_t { kFree = 0, kOwned = 1, kFull = 2 };
+constexpr uint64_t chunk_word(ChunkState state, uint32_t slot) {
+  return static_cast<uint64_t>(state) | static_cast<uint64_t>(slot) << 8;
+}
+constexpr ChunkState chunk_state(uint64_t word) { return static_cast<ChunkState>(word & 0xff); }
+constexpr uint32_t chunk_slot(uint64_t word) { return static_cast<uint32_t>(word >> 8); }
+
+struct ChunkHeader {
+  std::atomic<uint32_t> committed;  // payload bytes that are complete
+  uint16_t kind;                    // format::FrameKind: kEvents or kMetadata
+  uint16_t shared_order;            // events: starts in a shared order epoch
+  uint32_t process;                 // session-wide process index
+  uint32_t thread;                  // 0 in metadata
+  uint32_t sequence;
+  uint32_t lost_events;
+  uint64_t ticks;
+  uint64_t order_epoch;
+  uint64_t reserved[3];
+};
+static_assert(sizeof(ChunkHeader) == 64);
+inline constexpr uint32_t kChunkPayloadBytes = kChunkBytes - sizeof(ChunkHeader);
+
+// ---- processes
+enum SlotState : uint32_t { kSlotFree = 0, kSlotClaimed = 1, kSlotLive = 2 };
+
+struct alignas(64) ProcessSlot {
+  std::atomic<uint32_t> state;  // SlotState; a producer claims, the collector frees
+  uint32_t process;             // session-wide index, from SegmentHeader::next_process
+  int32_t pid;                  // as the process sees itself
+  uint64_t pid_namespace;       // inode of /proc/self/ns/pid
+  uint64_t birth_ticks;
+};
+
+// ---- options the collector sets before the program starts
+enum Option : uint32_t {
+  kOptionNative = 1,            // native stacks
+  kOptionPythonAllocators = 2,  // MEM and OBJ domains
+  kOptionFollow = 4,            // children are recorded too
+};
+
+struct alignas(64) SegmentHeader {
+  uint64_t magic;
+  uint32_t layout_version;
+  uint32_t options;
+  uint64_t nonce;  // also the capture's session id
+  uint64_t total_bytes;
+  int32_t collector_pid;
+
+  // Robust and process-shared, held by the collector for life: the kernel marks its word when the
+  // collector dies, so a producer learns it with one load and no system call.
+  alignas(64) pthread_mutex_t collector_alive;
+
+  // Read by every event: a coarse clock (advanced about every 10 ms by the collector) that asks
+  // threads for a new time record, so that an idle program's events still carry their own time.
+  alignas(64) std::atomic<uint32_t> tick;
+  std::atomic<uint32_t> stop;           // nonzero: recording is over for everybody (StopReason)
+  std::atomic<uint32_t> active_chunks;  // chunks [0, active) may be claimed; grown by the collector
+
+  alignas(64) std::atomic<uint32_t> handed_over;        // since the collector's last scan
+  std::atomic<uint32_t> collector_asleep;               // futex word: 1 asleep
+  alignas(64) std::atomic<uint32_t> freed_sequence;     // futex word of waiting producers
+  std::atomic<uint32_t> producers_wait;
+
+  // The run ends when no tracked process lives and every announced birth has arrived (or a grace
+  // period after the last announcement has passed).
+  alignas(64) std::atomic<uint32_t> next_process;  // next session-wide process index
+  std::atomic<uint32_t> births_announced;
+  std::atomic<uint32_t> births_arrived;
+  std::atomic<uint32_t> lost_processes;  // found no free slot
+
+  ProcessSlot processes[kMaxProcesses];
+  alignas(64) std::atomic<uint64_t> chunk_words[kMaxChunks];
+};
+
+enum StopReason : uint32_t { kRunning = 0, kStopWriteFailed = 1, kStopRequested = 2 };
+
+constexpr size_t header_bytes() { return (sizeof(SegmentHeader) + 4095) & ~size_t{4095}; }
+constexpr size_t total_bytes() { return header_bytes() + size_t{kMaxChunks} * kChunkBytes; }
+
+inline ChunkHeader* chunk_at(SegmentHeader* segment, uint32_t index) {
+  return reinterpret_cast<ChunkHeader*>(reinterpret_cast<char*>(segment) + header_bytes() +
+                                        size_t{index} * kChunkBytes);
+}
+
+// ---- how a program finds the segment: environment variable kSessionVariable holds
+//   <collector pid>:<memfd number there>:<inherited fd number>:<inode>:<nonce hex>:<socket name>
+// optionally followed by kAnnouncedSuffix when the exec that led here announced a birth.
+// The abstract socket hands the memfd to whoever connects (SCM_RIGHTS).
+inline constexpr char kSessionVariable[] = "MEMLENS_SESSION";
+inline constexpr char kAnnouncedSuffix[] = ":announced";
+
+}  // namespace memlens::segment
