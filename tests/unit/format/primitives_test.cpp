@@ -7,8 +7,9 @@
 using namespace memlens::format;
 
 TEST_CASE("a varint decodes to what was encoded") {
-  for (uint64_t value : {uint64_t{0}, uint64_t{1}, uint64_t{127}, uint64_t{128}, uint64_t{300},
-                         uint64_t{1} << 35, std::numeric_limits<uint64_t>::max()}) {
+  constexpr uint64_t kValues[] = {
+      0, 1, 127, 128, 300, uint64_t{1} << 35, std::numeric_limits<uint64_t>::max()};
+  for (uint64_t value : kValues) {
     uint8_t buffer[kMaxVarintBytes];
     const uint8_t* end = encode_varint(buffer, value);
     uint64_t decoded = 0;
