@@ -1,0 +1,39 @@
+// The ordering rules, all of them in this file and its .cpp:
+//
+//   an allocation is recorded after the real call, a free before it: once freed, the address can be
+//   another thread's, whose allocation must not precede our free;
+//   realloc is a pair: begin retires the old block before the real call, end records the new one
+//   after it, or undoes the retirement when the call failed;
+//   munmap, mremap and the replacing part of mmap(MAP_FIXED) are retired before and undone likewise.
+//
+// Called by hooks only when their HookScope is the outermost. Each keeps errno. None allocates outside
+// private memory. When recording is off they do nothing.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "interposer/format/allocation_kind.h"
+
+namespace memlens::interposer {
+
+using format::AllocationKind;
+
+// After the real call succeeded. Takes the stack.
+void record_allocation(AllocationKind kind, const void* block, size_t bytes);
+
+// Before the real call; `block` is not null.
+void record_free(const void* block);
+
+// The thread's last record_free or record_unmap did not happen after all. No other record of this
+// thread may stand between the two.
+void record_undo();
+
+// Page ranges: anonymous private memory the program maps itself.
+void record_map(AllocationKind kind, const void* address, size_t bytes);
+void record_unmap(const void* address, size_t bytes);
+
+// The interpreter began its shutdown (or was initialised again). See FORMAT.md, event 7.
+void record_shutdown(bool began);
+
+}  // namespace memlens::interposer

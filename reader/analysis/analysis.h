@@ -1,0 +1,87 @@
+// All views in one pass over the events.
+//
+// Invariant: every byte recorded is in exactly one site of each view, so the sites' sums equal the
+// totals; what is unknown sits under a fallback frame, never nowhere.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "interposer/format/allocation_kind.h"
+#include "reader/capture.h"
+
+namespace memlens::reader {
+
+struct Tally {
+  uint64_t bytes = 0;
+  uint64_t blocks = 0;
+};
+
+struct Query {
+  std::optional<int32_t> pid;
+  std::optional<int32_t> tid;  // kernel thread id of the allocating thread
+  std::optional<double> from_seconds;  // since the session's start
+  std::optional<double> to_seconds;
+  uint32_t temporary_threshold = 1;  // freed before this many further allocations of its thread
+  // Python frees nearly everything when it shuts down. Unless this is set, a block that was alive
+  // when the shutdown began counts as still allocated, and its later free is not counted.
+  bool until_exit = false;
+  uint32_t timeline_points = 512;
+};
+
+// Where blocks come from: one stack, as allocated through one function by one thread.
+struct Site {
+  uint32_t process_index = 0;
+  uint32_t thread_index = 0;
+  uint32_t node = 0;
+  format::AllocationKind kind = format::AllocationKind::kMalloc;
+  Tally peak;       // alive at the peak of the whole query
+  Tally leaked;     // allocated in the range and not freed at its end
+  Tally temporary;  // freed before `temporary_threshold` further allocations of the thread
+  Tally allocated;  // ever allocated in the range
+};
+
+struct AllocatorTotals {
+  uint64_t allocations = 0;
+  uint64_t allocated_bytes = 0;
+  uint64_t peak_bytes = 0;  // at the moment of the overall peak
+  uint64_t leaked_bytes = 0;
+};
+
+struct Totals {
+  uint64_t allocations = 0;
+  uint64_t frees = 0;
+  uint64_t allocated_bytes = 0;
+  uint64_t peak_bytes = 0;
+  uint64_t peak_blocks = 0;
+  double peak_seconds = 0;
+  uint64_t leaked_bytes = 0;
+  uint64_t leaked_blocks = 0;
+  uint64_t temporary_bytes = 0;
+  uint64_t temporary_blocks = 0;
+  uint64_t unmatched_frees = 0;  // of blocks never seen: older than the recording, or inherited
+  uint64_t lost_events = 0;
+  uint64_t events = 0;  // records read
+  bool peak_is_exact = true;  // false: threads interleaved around it; within a quarter of a percent
+  std::array<AllocatorTotals, format::kAllocatorCount> by_allocator{};
+};
+
+struct TimelinePoint {
+  double seconds = 0;
+  uint64_t bytes = 0;      // live at this moment
+  uint64_t high_bytes = 0;  // the highest since the previous point
+};
+
+struct Analysis {
+  Totals totals;
+  std::vector<Site> sites;  // unordered
+  std::vector<TimelinePoint> timeline;
+};
+
+// One pass. Memory is proportional to unique sites and live blocks. Throws CaptureError on damage.
+Analysis analyze(const Capture& capture, const Query& query);
+
+}  // namespace memlens::reader

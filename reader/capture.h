@@ -1,0 +1,106 @@
+// A capture file, opened: what was run, what its stacks are. The public entry of the reader.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "interposer/format/metadata_records.h"
+
+namespace memlens::reader {
+
+enum class FrameOrigin : uint8_t { kPython, kNative, kLabel };
+
+// One line of a stack. The views live as long as the capture.
+struct Frame {
+  std::string_view function;  // never empty
+  std::string_view file;      // empty: unknown
+  std::string_view module;    // native: the file mapped; empty: unknown
+  std::string_view source;    // the line's text, stripped; empty: not stored
+  uint32_t line = 0;          // 0: unknown
+  FrameOrigin origin = FrameOrigin::kLabel;
+};
+
+struct ProcessInfo {
+  uint32_t index = 0;   // session-wide, from 1
+  int32_t pid = 0;
+  uint32_t parent_index = 0;
+  format::ProcessOrigin origin = format::ProcessOrigin::kStart;
+  std::string executable;
+  std::vector<std::string> command;
+  double start_seconds = 0;  // since the session began
+  std::optional<double> end_seconds;
+  std::optional<int> exit_code;
+  std::optional<int> signal;
+  std::string python;  // version text; empty: no Python
+};
+
+struct ThreadInfo {
+  uint32_t process_index = 0;
+  uint32_t index = 0;  // within the process, from 1
+  int32_t tid = 0;     // kernel thread id
+  std::string name;
+  double start_seconds = 0;
+  uint64_t lost_events = 0;
+};
+
+struct Diagnostic {
+  uint32_t process_index = 0;
+  format::DiagnosticCode code = format::DiagnosticCode::kOther;
+  std::string text;
+};
+
+struct CaptureInfo {
+  std::string path;
+  uint64_t file_bytes = 0;
+  bool complete = false;   // a trailer was there
+  std::string ending;      // "finished", "interrupted", "write_failed"; for the warning
+  std::vector<std::string> command;
+  std::string working_directory;
+  std::string hostname;
+  std::string recorded_by;  // memlens version
+  std::optional<std::string> python;  // version of the first Python process
+  bool native_stacks = false;
+  bool python_allocators = false;
+  double duration_seconds = 0;
+  uint64_t start_unix_ns = 0;
+  std::vector<ProcessInfo> processes;  // in order of index
+  std::vector<ThreadInfo> threads;
+  std::vector<Diagnostic> diagnostics;
+};
+
+// A sample of a process's resident set.
+struct ResidentSample {
+  double seconds = 0;
+  uint32_t process_index = 0;
+  uint64_t bytes = 0;
+};
+
+class Capture {
+ public:
+  // Reads headers and metadata; events are read by analyze() and dump(). Throws CaptureError
+  // (reader/error.h) with file, offset and reason.
+  static Capture open(const std::string& path);
+  ~Capture();
+  Capture(Capture&&) noexcept;
+  Capture& operator=(Capture&&) noexcept;
+
+  const CaptureInfo& info() const;
+  const std::vector<ResidentSample>& resident_samples() const;
+
+  // The stack of a node, innermost frame first. Without `native`, only Python (and label) frames,
+  // or one fallback frame when there are none. Never empty. Inlined frames are expanded.
+  std::vector<Frame> frames(uint32_t process_index, uint32_t node, bool native) const;
+
+  struct Impl;
+  const Impl& impl() const { return *impl_; }
+
+ private:
+  explicit Capture(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace memlens::reader
