@@ -43,5 +43,10 @@ void define_module_end(uint32_t module_id);
 void define_python(uint32_t minor, uint32_t hexversion, const char* version, const char* how);
 void define_diagnostic(format::DiagnosticCode code, const char* text);
 void define_thread_name(const char* name);  // of the calling thread
+void define_thread(uint32_t thread_index, int32_t thread_id);
+void define_thread_end(uint32_t thread_index);
+
+// In a forked child: all of the above is the parent's.
+void drop_definitions();
 
 }  // namespace memlens::interposer

@@ -13,10 +13,10 @@ namespace memlens::interposer {
 
 struct ThreadState;
 
-// All of our static TLS: 16 bytes, initial-exec. More than about 1.5 kB would make a later dlopen of
-// this library fail for want of static TLS space.
-extern thread_local ThreadState* thread_state;  // nullptr until the thread's first event
-extern thread_local uintptr_t hook_frame;       // 0: no hook active
+// All of our static TLS: 16 bytes, initial-exec. More than about 1.5 kB would make a later dlopen
+// of this library fail for want of static TLS space.
+extern constinit thread_local ThreadState* thread_state;  // nullptr until the thread's first event
+extern constinit thread_local uintptr_t hook_frame;       // 0: no hook active
 
 class HookScope {
  public:

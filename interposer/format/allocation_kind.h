@@ -48,13 +48,27 @@ constexpr const char* allocator_name(Allocator allocator) {
 
 // The function's name as users know it; "unknown" for a value from a later version.
 constexpr const char* allocation_kind_name(AllocationKind kind) {
-  constexpr const char* kNames[kAllocationKindCount] = {
-      "malloc",         "calloc",        "realloc",        "reallocarray",
-      "posix_memalign", "aligned_alloc", "memalign",       "valloc",
-      "pvalloc",        "mallocx",       "rallocx",        "xallocx",
-      "PyMem_Malloc",   "PyMem_Calloc",  "PyMem_Realloc",  "PyObject_Malloc",
-      "PyObject_Calloc", "PyObject_Realloc", "mmap",       "mremap",
-      "brk"};
+  constexpr const char* kNames[kAllocationKindCount] = {"malloc",
+                                                        "calloc",
+                                                        "realloc",
+                                                        "reallocarray",
+                                                        "posix_memalign",
+                                                        "aligned_alloc",
+                                                        "memalign",
+                                                        "valloc",
+                                                        "pvalloc",
+                                                        "mallocx",
+                                                        "rallocx",
+                                                        "xallocx",
+                                                        "PyMem_Malloc",
+                                                        "PyMem_Calloc",
+                                                        "PyMem_Realloc",
+                                                        "PyObject_Malloc",
+                                                        "PyObject_Calloc",
+                                                        "PyObject_Realloc",
+                                                        "mmap",
+                                                        "mremap",
+                                                        "brk"};
   const unsigned index = static_cast<unsigned>(kind);
   return index < kAllocationKindCount ? kNames[index] : "unknown";
 }

@@ -25,15 +25,15 @@ enum class Operation : uint8_t { kFree = 0, kAllocate = 1, kExtended = 3 };
 
 // In bits 4-7 of a kExtended tag. Append, never renumber.
 enum class ExtendedOperation : uint8_t {
-  kEpoch = 0,      // varint epoch, varint shared (0|1)
-  kTime = 1,       // varint ticks since the last time of this chunk
-  kAllocate = 2,   // kind byte, varint address, size, node, stamp: unaligned or 4 GiB and more
-  kFree = 3,       // varint address, stamp: unaligned
-  kUndo = 4,       // the thread's last free or unmap did not happen (failed realloc, munmap)
-  kMap = 5,        // kind byte, varint address, bytes, node, stamp
-  kUnmap = 6,      // varint address, bytes, stamp
-  kShutdown = 7,   // the interpreter of this process began (varint 1) or undid (0) its shutdown
-  kMark = 8,       // varint string id: a named moment
+  kEpoch = 0,     // varint epoch, varint shared (0|1)
+  kTime = 1,      // varint ticks since the last time of this chunk
+  kAllocate = 2,  // kind byte, varint address, size, node, stamp: unaligned or 4 GiB and more
+  kFree = 3,      // varint address, stamp: unaligned
+  kUndo = 4,      // the thread's last free or unmap did not happen (failed realloc, munmap)
+  kMap = 5,       // kind byte, varint address, bytes, node, stamp
+  kUnmap = 6,     // varint address, bytes, stamp
+  kShutdown = 7,  // the interpreter of this process began (varint 1) or undid (0) its shutdown
+  kMark = 8,      // varint string id: a named moment
 };
 
 inline constexpr unsigned kPointerShift = 4;  // aligned addresses are coded in units of 16 bytes
@@ -63,7 +63,8 @@ struct DictionaryEntry {
 };
 
 constexpr unsigned dictionary_slot(uint32_t node, uint32_t size_bytes, AllocationKind kind) {
-  return (node * 0x9E3779B1u ^ size_bytes * 0x85EBCA6Bu ^ static_cast<uint32_t>(kind) * 0xC2B2AE35u) >>
+  return (node * 0x9E3779B1u ^ size_bytes * 0x85EBCA6Bu ^
+          static_cast<uint32_t>(kind) * 0xC2B2AE35u) >>
          24;
 }
 

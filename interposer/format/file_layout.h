@@ -30,34 +30,35 @@ static_assert(offsetof(FileHeader, checksum) == 60);
 
 // Values are part of the format: append, never renumber. Unknown kinds are skipped.
 enum class FrameKind : uint16_t {
-  kSession = 1,   // JSON: what was run and how
-  kMetadata = 2,  // metadata records of one process (metadata_records.h)
-  kEvents = 3,    // events of one thread (event_codec.h)
-  kClock = 4,     // pairs of ticks and nanoseconds (varints)
-  kMemory = 5,    // resident-set samples of processes
+  kSession = 1,     // JSON: what was run and how
+  kMetadata = 2,    // metadata records of one process (metadata_records.h)
+  kEvents = 3,      // events of one thread (event_codec.h)
+  kClock = 4,       // pairs of ticks and nanoseconds (varints)
+  kMemory = 5,      // resident-set samples of processes
   kProcessEnd = 6,  // JSON: a process ended, how, when
-  kSymbols = 7,   // resolved native addresses
-  kSource = 8,    // source lines' texts
-  kTrailer = 9,   // JSON: the recording ended cleanly
+  kSymbols = 7,     // resolved native addresses
+  kSource = 8,      // source lines' texts
+  kTrailer = 9,     // JSON: the recording ended cleanly
 };
 
-inline constexpr uint16_t kFrameCompressed = 1;   // payload is one zstd frame
-inline constexpr uint16_t kFrameSharedOrder = 2;  // events: the chunk starts in a shared order epoch
+inline constexpr uint16_t kFrameCompressed = 1;  // payload is one zstd frame
+inline constexpr uint16_t kFrameSharedOrder =
+    2;  // events: the chunk starts in a shared order epoch
 
 struct FrameHeader {
   uint32_t magic;
   uint16_t kind;  // FrameKind
   uint16_t flags;
-  uint32_t process;       // session-wide process index from 1; 0: the collector's own frame
-  uint32_t thread;        // thread index within the process from 1; 0: not a thread's
-  uint32_t sequence;      // from 0: per thread for events, per process for metadata
-  uint32_t stored_bytes;  // payload bytes that follow this header
-  uint32_t raw_bytes;     // payload bytes once decompressed
-  uint32_t lost_events;   // events of this thread dropped just before this frame
-  uint64_t ticks;         // tick counter when the chunk began
-  uint64_t order_epoch;   // events: the order epoch the chunk starts in
-  uint32_t reserved;      // zero
-  uint32_t reserved_2;    // zero
+  uint32_t process;           // session-wide process index from 1; 0: the collector's own frame
+  uint32_t thread;            // thread index within the process from 1; 0: not a thread's
+  uint32_t sequence;          // from 0: per thread for events, per process for metadata
+  uint32_t stored_bytes;      // payload bytes that follow this header
+  uint32_t raw_bytes;         // payload bytes once decompressed
+  uint32_t lost_events;       // events of this thread dropped just before this frame
+  uint64_t ticks;             // tick counter when the chunk began
+  uint64_t order_epoch;       // events: the order epoch the chunk starts in
+  uint32_t reserved;          // zero
+  uint32_t reserved_2;        // zero
   uint32_t payload_checksum;  // XXH32, seed 0, of the stored payload
   uint32_t header_checksum;   // XXH32, seed 0, of the header's bytes before it
 };

@@ -44,7 +44,7 @@ enum class ProcessOrigin : uint8_t { kStart = 0, kFork = 1, kExec = 2 };
 
 enum class LineTableFormat : uint8_t {
   kNone = 0,
-  kLnotab = 1,       // CPython 3.8, 3.9: co_lnotab
+  kLnotab = 1,        // CPython 3.8, 3.9: co_lnotab
   kLinetable310 = 2,  // CPython 3.10
   kLocations311 = 3,  // CPython 3.11 and newer
 };

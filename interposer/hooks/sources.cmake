@@ -1,2 +1,4 @@
 target_sources(memlens_interposer_objects PRIVATE
+  hooks/bootstrap_heap.cpp
+  hooks/malloc_hooks.cpp
 )

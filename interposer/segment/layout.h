@@ -25,9 +25,9 @@ inline constexpr uint64_t kMagic = 0x31474553534e4c4dull;  // "MLNSSEG1"
 inline constexpr uint32_t kLayoutVersion = 1;
 
 inline constexpr uint32_t kChunkBytes = 64 * 1024;
-inline constexpr uint32_t kInitialChunks = 64;    // 4 MB, rotated first-fit: stays in the cache
-inline constexpr uint32_t kMaxChunks = 16384;     // 1 GB of address space, touched only when used
-inline constexpr uint32_t kMaxProcesses = 4096;   // alive at the same time
+inline constexpr uint32_t kInitialChunks = 64;   // 4 MB, rotated first-fit: stays in the cache
+inline constexpr uint32_t kMaxChunks = 16384;    // 1 GB of address space, touched only when used
+inline constexpr uint32_t kMaxProcesses = 4096;  // alive at the same time
 
 // ---- chunk state word: low 8 bits ChunkState, then the process slot
 enum ChunkState : uint64_t { kFree = 0, kOwned = 1, kFull = 2 };
@@ -88,9 +88,9 @@ struct alignas(64) SegmentHeader {
   std::atomic<uint32_t> stop;           // nonzero: recording is over for everybody (StopReason)
   std::atomic<uint32_t> active_chunks;  // chunks [0, active) may be claimed; grown by the collector
 
-  alignas(64) std::atomic<uint32_t> handed_over;        // since the collector's last scan
-  std::atomic<uint32_t> collector_asleep;               // futex word: 1 asleep
-  alignas(64) std::atomic<uint32_t> freed_sequence;     // futex word of waiting producers
+  alignas(64) std::atomic<uint32_t> handed_over;     // since the collector's last scan
+  std::atomic<uint32_t> collector_asleep;            // futex word: 1 asleep
+  alignas(64) std::atomic<uint32_t> freed_sequence;  // futex word of waiting producers
   std::atomic<uint32_t> producers_wait;
 
   // The run ends when no tracked process lives and every announced birth has arrived (or a grace

@@ -1,2 +1,4 @@
 target_sources(memlens_interposer_objects PRIVATE
+  stacks/node_table.cpp
+  stacks/stack_capture.cpp
 )

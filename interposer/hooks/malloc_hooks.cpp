@@ -1,0 +1,211 @@
+// The malloc family of libc. What each does beside forwarding is in recorder.h.
+#include <cerrno>
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+
+#include "interposer/hooks/bootstrap_heap.h"
+#include "interposer/hooks/hook_export.h"
+#include "interposer/hooks/next_function.h"
+#include "interposer/recorder.h"
+#include "interposer/reentrancy.h"
+
+namespace memlens::interposer {
+namespace {
+
+constinit NextFunction<void* (*)(size_t)> next_malloc("malloc");
+constinit NextFunction<void (*)(void*)> next_free("free");
+constinit NextFunction<void* (*)(size_t, size_t)> next_calloc("calloc");
+constinit NextFunction<void* (*)(void*, size_t)> next_realloc("realloc");
+constinit NextFunction<void* (*)(void*, size_t, size_t)> next_reallocarray("reallocarray");
+constinit NextFunction<int (*)(void**, size_t, size_t)> next_posix_memalign("posix_memalign");
+constinit NextFunction<void* (*)(size_t, size_t)> next_aligned_alloc("aligned_alloc");
+constinit NextFunction<void* (*)(size_t, size_t)> next_memalign("memalign");
+constinit NextFunction<void* (*)(size_t)> next_valloc("valloc");
+constinit NextFunction<void* (*)(size_t)> next_pvalloc("pvalloc");
+constinit NextFunction<void (*)(void*, size_t)> next_free_sized("free_sized");
+constinit NextFunction<void (*)(void*, size_t, size_t)> next_free_aligned_sized(
+    "free_aligned_sized");
+
+// The thread that is resolving the real functions gets its memory from the bootstrap heap. It is
+// known by the address of a thread-local; others that come meanwhile resolve for themselves.
+const void* resolving_thread = nullptr;
+bool resolved = false;
+
+__attribute__((noinline, cold)) void resolve_all() {
+  __atomic_store_n(&resolving_thread, &hook_frame, __ATOMIC_RELAXED);
+  // calloc and free first: they are what dlsym itself uses.
+  next_calloc.get();
+  next_free.get();
+  next_malloc.get();
+  next_realloc.get();
+  next_reallocarray.get();
+  next_posix_memalign.get();
+  next_aligned_alloc.get();
+  next_memalign.get();
+  next_valloc.get();
+  next_pvalloc.get();
+  next_free_sized.get();
+  next_free_aligned_sized.get();
+  __atomic_store_n(&resolved, true, __ATOMIC_RELEASE);
+  __atomic_store_n(&resolving_thread, nullptr, __ATOMIC_RELAXED);
+}
+
+// True: go on with the real functions. False: we are inside dlsym, use the bootstrap heap.
+__attribute__((always_inline)) inline bool real_functions_ready() {
+  if (__builtin_expect(__atomic_load_n(&resolved, __ATOMIC_ACQUIRE), 1)) return true;
+  if (__atomic_load_n(&resolving_thread, __ATOMIC_RELAXED) == &hook_frame) return false;
+  resolve_all();
+  return true;
+}
+
+inline void* recorded(const HookScope& scope, AllocationKind kind, void* block, size_t bytes) {
+  if (__builtin_expect(block != nullptr, 1) && scope.outermost()) {
+    record_allocation(kind, block, bytes);
+  }
+  return block;
+}
+
+// A block from the bootstrap heap that the program resizes moves to the real heap.
+void* move_from_bootstrap(void* block, size_t bytes) {
+  void* moved = next_malloc.get()(bytes);
+  if (moved != nullptr) {
+    const size_t old_bytes = bootstrap_size(block);
+    std::memcpy(moved, block, old_bytes < bytes ? old_bytes : bytes);
+  }
+  return moved;
+}
+
+// realloc is a free and an allocation: begin before the real call, end after it.
+template <typename Call>
+void* reallocate(AllocationKind kind, void* block, size_t bytes, Call call) {
+  HookScope scope;
+  const bool record = scope.outermost();
+  if (record && block != nullptr) record_free(block);
+  void* moved = call();
+  if (!record) return moved;
+  if (moved != nullptr) {
+    record_allocation(kind, moved, bytes);
+  } else if (block != nullptr && bytes != 0) {
+    record_undo();  // the old block lives on; realloc(p, 0) that returns null has freed it
+  }
+  return moved;
+}
+
+inline bool multiply(size_t a, size_t b, size_t& product) {
+  return !__builtin_mul_overflow(a, b, &product);
+}
+
+inline void release(void* block) {
+  HookScope scope;
+  if (scope.outermost()) record_free(block);
+  next_free.get()(block);
+}
+
+}  // namespace
+}  // namespace memlens::interposer
+
+using namespace memlens::interposer;
+
+MEMLENS_HOOK void* malloc(size_t bytes) {
+  if (!real_functions_ready()) return bootstrap_allocate(bytes);
+  HookScope scope;
+  return recorded(scope, AllocationKind::kMalloc, next_malloc.get()(bytes), bytes);
+}
+
+MEMLENS_HOOK void* calloc(size_t count, size_t bytes) {
+  size_t total = 0;
+  if (!real_functions_ready()) {
+    return multiply(count, bytes, total) ? bootstrap_allocate(total) : nullptr;
+  }
+  HookScope scope;
+  void* block = next_calloc.get()(count, bytes);
+  return recorded(scope, AllocationKind::kCalloc, block, count * bytes);
+}
+
+MEMLENS_HOOK void free(void* block) {
+  if (block == nullptr || __builtin_expect(is_bootstrap(block), 0)) return;
+  if (!real_functions_ready()) return;  // not ours, not yet anybody's: keep it
+  release(block);
+}
+
+MEMLENS_HOOK void cfree(void* block) { free(block); }
+
+MEMLENS_HOOK void free_sized(void* block, size_t bytes) {
+  if (block == nullptr || is_bootstrap(block) || !real_functions_ready()) return;
+  auto* next = next_free_sized.get();
+  if (next == nullptr) return release(block);
+  HookScope scope;
+  if (scope.outermost()) record_free(block);
+  next(block, bytes);
+}
+
+MEMLENS_HOOK void free_aligned_sized(void* block, size_t alignment, size_t bytes) {
+  if (block == nullptr || is_bootstrap(block) || !real_functions_ready()) return;
+  auto* next = next_free_aligned_sized.get();
+  if (next == nullptr) return release(block);
+  HookScope scope;
+  if (scope.outermost()) record_free(block);
+  next(block, alignment, bytes);
+}
+
+MEMLENS_HOOK void* realloc(void* block, size_t bytes) {
+  if (!real_functions_ready()) return block == nullptr ? bootstrap_allocate(bytes) : nullptr;
+  if (__builtin_expect(is_bootstrap(block), 0)) {
+    HookScope scope;
+    return recorded(scope, AllocationKind::kRealloc, move_from_bootstrap(block, bytes), bytes);
+  }
+  return reallocate(AllocationKind::kRealloc, block, bytes,
+                    [&] { return next_realloc.get()(block, bytes); });
+}
+
+MEMLENS_HOOK void* reallocarray(void* block, size_t count, size_t bytes) {
+  size_t total = 0;
+  if (!multiply(count, bytes, total)) {
+    errno = ENOMEM;
+    return nullptr;
+  }
+  if (!real_functions_ready() || is_bootstrap(block)) return realloc(block, total);
+  auto* next = next_reallocarray.get();
+  return reallocate(AllocationKind::kReallocarray, block, total, [&] {
+    return next != nullptr ? next(block, count, bytes) : next_realloc.get()(block, total);
+  });
+}
+
+MEMLENS_HOOK int posix_memalign(void** result, size_t alignment, size_t bytes) {
+  if (!real_functions_ready()) {
+    *result = bootstrap_allocate(bytes, alignment);
+    return *result == nullptr ? ENOMEM : 0;
+  }
+  HookScope scope;
+  const int status = next_posix_memalign.get()(result, alignment, bytes);
+  if (status == 0) recorded(scope, AllocationKind::kPosixMemalign, *result, bytes);
+  return status;
+}
+
+MEMLENS_HOOK void* aligned_alloc(size_t alignment, size_t bytes) {
+  if (!real_functions_ready()) return bootstrap_allocate(bytes, alignment);
+  HookScope scope;
+  void* block = next_aligned_alloc.get()(alignment, bytes);
+  return recorded(scope, AllocationKind::kAlignedAlloc, block, bytes);
+}
+
+MEMLENS_HOOK void* memalign(size_t alignment, size_t bytes) {
+  if (!real_functions_ready()) return bootstrap_allocate(bytes, alignment);
+  HookScope scope;
+  void* block = next_memalign.get()(alignment, bytes);
+  return recorded(scope, AllocationKind::kMemalign, block, bytes);
+}
+
+MEMLENS_HOOK void* valloc(size_t bytes) {
+  if (!real_functions_ready()) return nullptr;
+  HookScope scope;
+  return recorded(scope, AllocationKind::kValloc, next_valloc.get()(bytes), bytes);
+}
+
+MEMLENS_HOOK void* pvalloc(size_t bytes) {
+  if (!real_functions_ready()) return nullptr;
+  HookScope scope;
+  return recorded(scope, AllocationKind::kPvalloc, next_pvalloc.get()(bytes), bytes);
+}

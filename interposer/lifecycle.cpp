@@ -1,0 +1,30 @@
+// The library's start, and what it looks at from time to time. There is no end: recording goes on
+// through exit handlers and destructors until the kernel takes the process, and the collector
+// drains what it left.
+#include <errno.h>
+
+#include "interposer/poll.h"
+#include "interposer/process.h"
+#include "interposer/reentrancy.h"
+#include "interposer/session.h"
+
+namespace memlens::interposer {
+
+void poll_environment() {}
+
+namespace {
+
+// After the program's libraries have been loaded and before its main. The first hooked call may
+// have joined the session already.
+__attribute__((constructor)) void start() {
+  const int saved_errno = errno;
+  {
+    HookScope scope;
+    join_session();
+    if (recording()) publish_session();
+  }
+  errno = saved_errno;
+}
+
+}  // namespace
+}  // namespace memlens::interposer

@@ -1,0 +1,73 @@
+// Metadata records into the process's own metadata chunk.
+//
+// Definitions go to a chunk apart from the events: whoever resolves names at the end reads only
+// these, and a record is committed to shared memory before its id is published, so whatever kills
+// the process, every event in the capture finds its definition.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "interposer/format/metadata_records.h"
+#include "interposer/format/primitives.h"
+
+namespace memlens::interposer {
+
+// A record's body: numbers, and up to two long strings that are not copied until written.
+class RecordBody {
+ public:
+  RecordBody& number(uint64_t value) {
+    if (piece_count_ == 0 || pieces_[piece_count_ - 1].bytes != nullptr) add_piece(nullptr, 0);
+    Piece& piece = pieces_[piece_count_ - 1];
+    uint8_t* end = format::encode_varint(numbers_ + numbers_size_, value);
+    const auto added = static_cast<size_t>(end - (numbers_ + numbers_size_));
+    numbers_size_ += added;
+    piece.size += added;
+    return *this;
+  }
+  // `bytes` must live until the record is written.
+  RecordBody& string(const void* bytes, size_t size_bytes) {
+    number(size_bytes);
+    add_piece(bytes, size_bytes);
+    return *this;
+  }
+
+  size_t size() const {
+    size_t total = 0;
+    for (unsigned i = 0; i < piece_count_; ++i) total += pieces_[i].size;
+    return total;
+  }
+  uint8_t* write(uint8_t* out) const;
+
+ private:
+  struct Piece {
+    const void* bytes;  // null: the next `size` bytes of numbers_
+    size_t size;
+  };
+  static constexpr unsigned kMaxPieces = 6;
+  static constexpr unsigned kMaxNumbers = 12;
+
+  void add_piece(const void* bytes, size_t size) {
+    // A string of no bytes still ends the run of numbers before it.
+    pieces_[piece_count_++] = {bytes == nullptr && size == 0 ? nullptr : bytes, size};
+  }
+
+  Piece pieces_[kMaxPieces] = {};
+  unsigned piece_count_ = 0;
+  uint8_t numbers_[kMaxNumbers * format::kMaxVarintBytes];
+  size_t numbers_size_ = 0;
+};
+
+// The longest body that may be written.
+inline constexpr size_t kMaxRecordBytes = 16 * 1024;
+
+// Writes and commits one record. The caller holds the definitions lock. False: recording is over.
+bool write_record_locked(format::MetadataType type, const RecordBody& body);
+
+// The same under the lock.
+bool write_definition(format::MetadataType type, const RecordBody& body);
+
+// In a forked child: the parent's metadata chunk is the parent's.
+void drop_metadata_chunk();
+
+}  // namespace memlens::interposer

@@ -1,0 +1,93 @@
+#include "interposer/process_registration.h"
+
+#include <cstdlib>
+#include <cstring>
+
+#include "interposer/definitions.h"
+#include "interposer/metadata_writer.h"
+#include "interposer/platform/clock.h"
+#include "interposer/process.h"
+#include "interposer/system_call.h"
+
+namespace memlens::interposer {
+namespace {
+
+// "pid:[4026531836]" names the namespace by inode. 0 when it cannot be read.
+uint64_t pid_namespace_inode() {
+  char target[64];
+  const long length = system_call::read_link("/proc/self/ns/pid", target, sizeof target - 1);
+  if (length <= 0) return 0;
+  uint64_t inode = 0;
+  for (long i = 0; i < length; ++i) {
+    if (target[i] >= '0' && target[i] <= '9') {
+      inode = inode * 10 + static_cast<uint64_t>(target[i] - '0');
+    }
+  }
+  return inode;
+}
+
+constexpr size_t kMaxCommandLineBytes = 8192;
+
+size_t read_command_line(char* buffer, size_t bytes) {
+  const int fd = system_call::open_file("/proc/self/cmdline", O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return 0;
+  size_t length = 0;
+  while (length < bytes) {
+    const long count = system_call::read_file(fd, buffer + length, bytes - length);
+    if (count <= 0) break;
+    length += static_cast<size_t>(count);
+  }
+  system_call::close_file(fd);
+  return length;
+}
+
+}  // namespace
+
+bool claim_process_slot(segment::SegmentHeader* segment, uint32_t& slot, uint32_t& index) {
+  for (uint32_t i = 0; i < segment::kMaxProcesses; ++i) {
+    segment::ProcessSlot& candidate = segment->processes[i];
+    uint32_t expected = segment::kSlotFree;
+    if (candidate.state.load(std::memory_order_relaxed) != segment::kSlotFree ||
+        !candidate.state.compare_exchange_strong(expected, segment::kSlotClaimed)) {
+      continue;
+    }
+    slot = i;
+    index = segment->next_process.fetch_add(1);
+    candidate.process = index;
+    candidate.pid = system_call::process_id();
+    candidate.pid_namespace = pid_namespace_inode();
+    candidate.birth_ticks = platform::read_ticks();
+    candidate.state.store(segment::kSlotLive, std::memory_order_release);
+    return true;
+  }
+  segment->lost_processes.fetch_add(1);
+  return false;
+}
+
+bool process_is_known(const segment::SegmentHeader* segment, int32_t pid) {
+  for (const segment::ProcessSlot& slot : segment->processes) {
+    if (slot.state.load(std::memory_order_relaxed) == segment::kSlotLive && slot.pid == pid) {
+      return true;
+    }
+  }
+  return false;
+}
+
+void describe_process(format::ProcessOrigin origin) {
+  char executable[4096];
+  const long executable_bytes =
+      system_call::read_link("/proc/self/exe", executable, sizeof executable);
+  char command_line[kMaxCommandLineBytes];
+  const size_t command_line_bytes = read_command_line(command_line, sizeof command_line);
+  RecordBody body;
+  body.number(static_cast<uint64_t>(system_call::process_id()))
+      .number(static_cast<uint64_t>(system_call::parent_process_id()))
+      .number(process.parent_index)
+      .number(static_cast<uint64_t>(origin))
+      .number(platform::read_ticks())
+      .string(executable, executable_bytes > 0 ? static_cast<size_t>(executable_bytes) : 0)
+      .string(command_line, command_line_bytes);
+  write_definition(format::MetadataType::kProcess, body);
+}
+
+}  // namespace memlens::interposer

@@ -1,0 +1,259 @@
+#include "interposer/recorder.h"
+
+#include <cerrno>
+
+#include "interposer/chunk_producer.h"
+#include "interposer/format/file_layout.h"
+#include "interposer/platform/clock.h"
+#include "interposer/poll.h"
+#include "interposer/process.h"
+#include "interposer/segment/futex.h"
+#include "interposer/thread_state.h"
+
+namespace memlens::interposer {
+namespace {
+
+// A time record comes at least this often in a thread's payload: at about three bytes an event,
+// peaks of threads that interleave are then within a quarter of a percent (measured).
+constexpr uint32_t kTimeEveryBytes = 1024;
+
+// The compiler must not move the writes of a record across these: a signal, or SIGKILL, may come
+// between any two instructions, and the collector reads what is committed.
+inline void compiler_barrier() { asm volatile("" ::: "memory"); }
+
+inline uint8_t* payload_of(segment::ChunkHeader* chunk) {
+  return reinterpret_cast<uint8_t*>(chunk + 1);
+}
+
+inline void commit(ThreadState& state, uint8_t* end) {
+  state.cursor = end;
+  compiler_barrier();
+  state.chunk->committed.store(static_cast<uint32_t>(end - payload_of(state.chunk)),
+                               std::memory_order_release);
+  compiler_barrier();
+  state.busy = 0;
+}
+
+inline void start_record(ThreadState& state) {
+  state.busy = 1;
+  compiler_barrier();
+}
+
+void enter_epoch(ThreadState& state, uint64_t word) {
+  state.order_word = word;
+  state.shards = order::is_shared(word) ? order::counters(word) : nullptr;
+}
+
+void close_chunk(ThreadState& state) {
+  if (state.chunk == nullptr) return;
+  // A chunk nothing was committed to is no part of the stream.
+  if (state.chunk->committed.load(std::memory_order_relaxed) == 0) --state.sequence;
+  hand_over_chunk(process.segment, state.chunk_index, process.slot);
+  state.chunk = nullptr;
+  state.cursor = nullptr;
+  state.soft_limit = nullptr;
+  state.hard_limit = nullptr;
+}
+
+void set_soft_limit(ThreadState& state) {
+  state.soft_limit = state.cursor + kTimeEveryBytes;
+  if (state.soft_limit > state.hard_limit) state.soft_limit = state.hard_limit;
+}
+
+bool open_chunk(ThreadState& state) {
+  const ClaimedChunk claimed = claim_chunk(process.segment, process.slot);
+  if (claimed.header == nullptr) {
+    if (segment::collector_is_dead(process.segment)) {
+      stop_recording("the memlens process that wrote the capture is gone");
+    } else {
+      stop_recording_silently();  // the collector asked for it, and says why itself
+    }
+    return false;
+  }
+  segment::ChunkHeader& header = *claimed.header;
+  state.chunk = claimed.header;
+  state.chunk_index = claimed.index;
+  state.last_ticks = platform::read_ticks();
+  state.tick = process.segment->tick.load(std::memory_order_relaxed);
+  header.kind = static_cast<uint16_t>(format::FrameKind::kEvents);
+  header.shared_order = state.shards != nullptr;
+  header.process = process.index;
+  header.thread = state.thread_index;
+  header.sequence = state.sequence++;
+  header.lost_events = state.lost_events;
+  header.ticks = state.last_ticks;
+  header.order_epoch = order::epoch_of(state.order_word);
+  state.lost_events = 0;
+  state.encoder.start_chunk();
+  state.cursor = payload_of(state.chunk);
+  state.hard_limit = reinterpret_cast<uint8_t*>(state.chunk) + segment::kChunkBytes -
+                     3 * format::kMaxEventBytes;  // an epoch, a time and an event always fit
+  set_soft_limit(state);
+  return true;
+}
+
+void write_time(ThreadState& state) {
+  const uint64_t now = platform::read_ticks();
+  state.tick = process.segment->tick.load(std::memory_order_relaxed);
+  start_record(state);
+  uint8_t* end = EventEncoder::encode_time(state.cursor, now - state.last_ticks);
+  state.last_ticks = now;
+  commit(state, end);
+  set_soft_limit(state);
+}
+
+// Everything rare: the first event, forks, order, chunks, time. Returns the state to record with,
+// or nullptr when this event is not to be recorded.
+__attribute__((noinline, cold)) ThreadState* prepare_slowly(ThreadState* state) {
+  if (process.over) return nullptr;
+  if (process.segment == nullptr && !join_session()) return nullptr;
+  if (order::load() == 0) {
+    if (!continue_as_forked_child()) return nullptr;
+    state = nullptr;
+  }
+  if (state == nullptr) state = thread_state;
+  if (state == nullptr) {
+    state = acquire_thread_state();
+    if (state == nullptr) return nullptr;
+  }
+  if (segment::collector_is_dead(process.segment)) {
+    stop_recording("the memlens process that wrote the capture is gone");
+    return nullptr;
+  }
+  if (process.segment->stop.load(std::memory_order_relaxed) != 0) {
+    stop_recording_silently();
+    return nullptr;
+  }
+  if (state->busy != 0) {
+    // A record was begun and never ended: its writer was killed (vfork child) or jumped away. What
+    // is committed stays; the rest of the chunk is given up.
+    state->busy = 0;
+    close_chunk(*state);
+  }
+
+  bool epoch_changed = false;
+  const uint64_t word = order::load();
+  if (word != state->order_word) {
+    enter_epoch(*state, order::take(state->owner));
+    epoch_changed = true;
+  }
+  if (state->chunk != nullptr && state->cursor >= state->hard_limit) {
+    close_chunk(*state);
+    if (state->shards != nullptr) {
+      order::chunk_ended_in_shared_epoch(state->owner);
+      if (order::load() != state->order_word) {
+        enter_epoch(*state, order::take(state->owner));
+      }
+    }
+  }
+  if (state->chunk == nullptr) {
+    if (!open_chunk(*state)) return nullptr;
+    epoch_changed = false;  // the header says it
+  }
+  if (epoch_changed) {
+    start_record(*state);
+    uint8_t* end = EventEncoder::encode_epoch(state->cursor, order::epoch_of(state->order_word),
+                                              state->shards != nullptr);
+    state->encoder.start_epoch();
+    commit(*state, end);
+  }
+  if (state->cursor >= state->soft_limit ||
+      state->tick != process.segment->tick.load(std::memory_order_relaxed)) {
+    write_time(*state);
+    poll_environment();
+  }
+  return state;
+}
+
+// The one check of the hot path: a state, idle, in its epoch (which is also the check for a fork),
+// with room before the next time record, in the current tick.
+inline ThreadState* prepare() {
+  ThreadState* state = thread_state;
+  if (__builtin_expect(state != nullptr, 1) && __builtin_expect(recording(), 1)) {
+    const bool ready = (state->busy == 0) & (order::load() == state->order_word) &
+                       (state->cursor < state->soft_limit) &
+                       (state->tick == process.segment->tick.load(std::memory_order_relaxed));
+    if (__builtin_expect(ready, 1)) return state;
+  }
+  return prepare_slowly(state);
+}
+
+// The stamp of an allocation is the counter, that of a free the counter before its increment.
+inline uint32_t read_shard(const ThreadState& state, unsigned shard) {
+  return state.shards == nullptr ? 0 : state.shards[shard].value.load(std::memory_order_acquire);
+}
+inline uint32_t bump_shard(ThreadState& state, unsigned shard) {
+  return state.shards == nullptr ? 0 : state.shards[shard].value.fetch_add(1);
+}
+
+// A stack needs the thread's state before prepare(): both its caches and, in a forked child, tables
+// that are the child's own.
+inline uint32_t take_stack() {
+  ThreadState* state = thread_state;
+  if (__builtin_expect(state == nullptr || !recording() || order::load() == 0, 0)) {
+    state = prepare_slowly(state);
+    if (state == nullptr) return format::kRootNode;
+  }
+  return capture_stack(state->stacks);
+}
+
+}  // namespace
+
+void record_allocation(AllocationKind kind, const void* block, size_t bytes) {
+  const uint32_t node = take_stack();
+  ThreadState* state = prepare();
+  if (__builtin_expect(state == nullptr, 0)) return;
+  const auto address = reinterpret_cast<uint64_t>(block);
+  start_record(*state);
+  const uint32_t stamp = read_shard(*state, format::shard_of(address));
+  commit(*state, state->encoder.encode_allocation(state->cursor, kind, address, bytes, node,
+                                                  state->shards != nullptr, stamp));
+}
+
+void record_free(const void* block) {
+  ThreadState* state = prepare();
+  if (__builtin_expect(state == nullptr, 0)) return;
+  const auto address = reinterpret_cast<uint64_t>(block);
+  start_record(*state);
+  const uint32_t stamp = bump_shard(*state, format::shard_of(address));
+  commit(*state,
+         state->encoder.encode_free(state->cursor, address, state->shards != nullptr, stamp));
+}
+
+void record_undo() {
+  // Not prepare(): an epoch or time record may stand between a free and its undo, but nothing may
+  // start the thread anew (no state, another process) and undo what it never did.
+  if (thread_state == nullptr || !recording()) return;
+  ThreadState* state = prepare();
+  if (state == nullptr) return;
+  start_record(*state);
+  commit(*state, EventEncoder::encode_undo(state->cursor));
+}
+
+void record_map(AllocationKind kind, const void* address, size_t bytes) {
+  const uint32_t node = take_stack();
+  ThreadState* state = prepare();
+  if (__builtin_expect(state == nullptr, 0)) return;
+  start_record(*state);
+  const uint32_t stamp = read_shard(*state, format::kMappingShard);
+  commit(*state, state->encoder.encode_map(state->cursor, kind, reinterpret_cast<uint64_t>(address),
+                                           bytes, node, state->shards != nullptr, stamp));
+}
+
+void record_unmap(const void* address, size_t bytes) {
+  ThreadState* state = prepare();
+  if (__builtin_expect(state == nullptr, 0)) return;
+  start_record(*state);
+  const uint32_t stamp = bump_shard(*state, format::kMappingShard);
+  commit(*state, state->encoder.encode_unmap(state->cursor, reinterpret_cast<uint64_t>(address),
+                                             bytes, state->shards != nullptr, stamp));
+}
+
+void record_shutdown(bool began) {
+  ThreadState* state = prepare();
+  if (__builtin_expect(state == nullptr, 0)) return;
+  start_record(*state);
+  commit(*state, EventEncoder::encode_shutdown(state->cursor, began));
+}
+
+}  // namespace memlens::interposer

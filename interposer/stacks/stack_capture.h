@@ -1,0 +1,19 @@
+// The stack of an event: Python frames, native frames, or both woven together.
+#pragma once
+
+#include <cstdint>
+
+namespace memlens::interposer {
+
+// Caches of one thread, in zeroed pages.
+struct StackState {
+  uint64_t reserved;
+};
+
+// Makes the caches fit for another thread.
+void reset_stack_state(StackState& state);
+
+// The node of the calling thread's stack.
+uint32_t capture_stack(StackState& state);
+
+}  // namespace memlens::interposer

@@ -1,0 +1,154 @@
+#include "interposer/thread_state.h"
+
+#include <pthread.h>
+
+#include <cerrno>
+
+#include "interposer/chunk_producer.h"
+#include "interposer/definitions.h"
+#include "interposer/private_lock.h"
+#include "interposer/private_memory.h"
+#include "interposer/process.h"
+#include "interposer/system_call.h"
+
+namespace memlens::interposer {
+
+constinit thread_local ThreadState* thread_state = nullptr;
+constinit thread_local uintptr_t hook_frame = 0;
+
+namespace {
+
+PrivateLock states_lock;
+ThreadState* all_states = nullptr;
+uint32_t state_count = 0;
+std::atomic<uint32_t> threads_seen{0};
+pthread_key_t exit_key;
+bool exit_key_made = false;
+
+// Destructors of other keys may still allocate after ours; asking to be called again lets them.
+constexpr uint32_t kExitRounds = 3;  // of PTHREAD_DESTRUCTOR_ITERATIONS (4)
+
+void on_thread_exit(void* value) {
+  auto* state = static_cast<ThreadState*>(value);
+  HookScope scope;
+  if (state != thread_state) return;  // a forked child's leftover
+  if (++state->exit_rounds <= kExitRounds && pthread_setspecific(exit_key, state) == 0) return;
+  release_thread_state(state);
+}
+
+bool thread_is_gone(int32_t thread_id) {
+  return syscall(SYS_tgkill, system_call::process_id(), thread_id, 0) != 0 && errno == ESRCH;
+}
+
+// Threads that end without destructors (a raw exit system call) must not keep their chunk for
+// long. Looked for now and then, when states run short.
+void reclaim_states_of_dead_threads() {
+  for (ThreadState* state = all_states; state != nullptr; state = state->next) {
+    if (state->in_use.load() == 1 && thread_is_gone(state->thread_id)) {
+      uint32_t expected = 1;
+      if (!state->in_use.compare_exchange_strong(expected, 2)) continue;
+      order::release(state->owner);
+      if (state->chunk != nullptr) {
+        hand_over_chunk(process.segment, state->chunk_index, process.slot);
+        state->chunk = nullptr;
+      }
+      define_thread_end(state->thread_index);
+      state->in_use.store(0, std::memory_order_release);
+    }
+  }
+}
+
+ThreadState* reuse_state() {
+  for (ThreadState* state = all_states; state != nullptr; state = state->next) {
+    uint32_t expected = 0;
+    if (state->in_use.load(std::memory_order_relaxed) == 0 &&
+        state->in_use.compare_exchange_strong(expected, 1, std::memory_order_acquire)) {
+      return state;
+    }
+  }
+  return nullptr;
+}
+
+ThreadState* add_state() {
+  if (state_count + 1 >= order::kMaxOwner) return nullptr;
+  auto* state = static_cast<ThreadState*>(map_pages(sizeof(ThreadState)));
+  if (state == nullptr) return nullptr;
+  state->owner = ++state_count;
+  state->in_use.store(1, std::memory_order_relaxed);
+  state->next = all_states;
+  all_states = state;
+  return state;
+}
+
+ThreadState* find_or_add_state() {
+  if (!states_lock.lock(&thread_state)) return nullptr;
+  ThreadState* state = reuse_state();
+  if (state == nullptr) {
+    if (state_count >= 64 && state_count % 64 == 0) {
+      reclaim_states_of_dead_threads();
+      state = reuse_state();
+    }
+    if (state == nullptr) state = add_state();
+  }
+  states_lock.unlock();
+  return state;
+}
+
+}  // namespace
+
+void start_thread_states() {
+  if (!exit_key_made) exit_key_made = pthread_key_create(&exit_key, on_thread_exit) == 0;
+}
+
+ThreadState* acquire_thread_state() {
+  const int saved_errno = errno;
+  ThreadState* state = find_or_add_state();
+  if (state != nullptr) {
+    state->cursor = nullptr;
+    state->soft_limit = nullptr;
+    state->hard_limit = nullptr;
+    state->chunk = nullptr;
+    state->order_word = 0;
+    state->shards = nullptr;
+    state->tick = 0;
+    state->busy = 0;
+    state->sequence = 0;
+    state->lost_events = 0;
+    state->exit_rounds = 0;
+    state->thread_index = threads_seen.fetch_add(1) + 1;
+    state->thread_id = system_call::thread_id();
+    reset_stack_state(state->stacks);
+    thread_state = state;
+    if (exit_key_made) pthread_setspecific(exit_key, state);
+    define_thread(state->thread_index, state->thread_id);
+  }
+  errno = saved_errno;
+  return state;
+}
+
+void release_thread_state(ThreadState* state) {
+  const int saved_errno = errno;
+  thread_state = nullptr;
+  if (recording()) {
+    order::release(state->owner);
+    if (state->chunk != nullptr) hand_over_chunk(process.segment, state->chunk_index, process.slot);
+    define_thread_end(state->thread_index);
+  }
+  state->chunk = nullptr;
+  state->in_use.store(0, std::memory_order_release);
+  errno = saved_errno;
+}
+
+void drop_thread_states() {
+  states_lock.reset();
+  thread_state = nullptr;
+  while (all_states != nullptr) {
+    ThreadState* state = all_states;
+    all_states = state->next;
+    unmap_pages(state, sizeof(ThreadState));
+  }
+  state_count = 0;
+  threads_seen.store(0);
+}
+
+}  // namespace memlens::interposer

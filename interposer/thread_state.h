@@ -1,0 +1,59 @@
+// What one thread needs to record: its chunk, its encoder, its stack caches.
+//
+// States are pooled: a thread that ends gives its state to the next one, pages touched and all, so
+// that a program of many short-lived threads does not page-fault its way through fresh memory.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+#include "interposer/event_encoder.h"
+#include "interposer/order.h"
+#include "interposer/reentrancy.h"
+#include "interposer/segment/layout.h"
+#include "interposer/stacks/stack_capture.h"
+
+namespace memlens::interposer {
+
+// Lives in zeroed pages, which are a valid initial state.
+struct ThreadState {
+  // ---- what every event touches
+  uint8_t* cursor;              // next record goes here; null without a chunk
+  uint8_t* soft_limit;          // the next time record is due, or the chunk is full
+  segment::ChunkHeader* chunk;  // null: none
+  uint64_t order_word;          // under which events are recorded
+  ShardCounter* shards;         // of the shared epoch; null in an owner epoch
+  uint32_t tick;                // the segment's tick at the last time record
+  uint32_t busy;  // a record is being written: left set by whoever was killed doing so
+  EventEncoder encoder;
+
+  // ---- what chunks and epochs touch
+  uint8_t* hard_limit;
+  uint64_t last_ticks;  // of the last time record
+  uint32_t chunk_index;
+  uint32_t sequence;      // of the next chunk
+  uint32_t lost_events;   // since the last chunk
+  uint32_t thread_index;  // within the process, from 1
+  uint32_t owner;         // this state's number, from 1: names it in the order word
+  int32_t thread_id;      // the kernel's
+  uint32_t exit_rounds;   // how often the thread's exit has been put off
+  ThreadState* next;      // list of all states
+  std::atomic<uint32_t> in_use;
+
+  StackState stacks;
+};
+
+// A state for the calling thread, registered for release at its end; nullptr when there is none to
+// be had (recording of this thread's events then fails visibly, as lost events of the process).
+ThreadState* acquire_thread_state();
+
+// Hands over the chunk and returns the state to the pool. For the calling thread's end.
+void release_thread_state(ThreadState* state);
+
+// In a forked child: forget the parent's states.
+void drop_thread_states();
+
+// Sets up the destructor that notices a thread's end. Once per process image.
+void start_thread_states();
+
+}  // namespace memlens::interposer
