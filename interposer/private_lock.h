@@ -56,11 +56,11 @@ class PrivateLock {
     }
     const int saved_errno = errno;
     bool taken = false;
-    for (int round = 0; round < 40 && !taken; ++round) {
+    for (int timeouts = 0; timeouts < 40 && !taken;) {
       if (word_.exchange(kContended, std::memory_order_acquire) == kFree) {
         taken = true;
-      } else {
-        segment::futex_wait(word_, kContended, 50'000'000);
+      } else if (!segment::futex_wait(word_, kContended, 50'000'000)) {
+        ++timeouts;
       }
     }
     errno = saved_errno;

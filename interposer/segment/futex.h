@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <cerrno>
 #include <climits>
 #include <cstdint>
 
@@ -15,10 +16,12 @@
 namespace memlens::segment {
 
 // Waits until woken, while `word` still holds `expected`, at most `timeout_ns` (0: for ever).
-// May return early; sets errno.
-inline void futex_wait(std::atomic<uint32_t>& word, uint32_t expected, int64_t timeout_ns) {
+// May return early; sets errno. False when the time was up.
+inline bool futex_wait(std::atomic<uint32_t>& word, uint32_t expected, int64_t timeout_ns) {
   timespec timeout{timeout_ns / 1'000'000'000, timeout_ns % 1'000'000'000};
-  syscall(SYS_futex, &word, FUTEX_WAIT, expected, timeout_ns ? &timeout : nullptr, nullptr, 0);
+  return syscall(SYS_futex, &word, FUTEX_WAIT, expected, timeout_ns ? &timeout : nullptr, nullptr,
+                 0) == 0 ||
+         errno != ETIMEDOUT;
 }
 
 inline void futex_wake(std::atomic<uint32_t>& word, int waiters) {

@@ -1,0 +1,1 @@
+"""Start-up only: the interpreter comes up and goes down."""
