@@ -16,16 +16,17 @@ enum class FrameOrigin : uint8_t { kPython, kNative, kLabel };
 
 // One line of a stack. The views live as long as the capture.
 struct Frame {
-  std::string_view function;  // never empty
-  std::string_view file;      // empty: unknown
-  std::string_view module;    // native: the file mapped; empty: unknown
-  std::string_view source;    // the line's text, stripped; empty: not stored
-  uint32_t line = 0;          // 0: unknown
+  std::string_view function;      // never empty
+  std::string_view linkage_name;  // native: the object file's own name; empty: same as function
+  std::string_view file;          // empty: unknown
+  std::string_view module;        // native: the file mapped; empty: unknown
+  std::string_view source;        // the line's text, stripped; empty: not stored
+  uint32_t line = 0;              // 0: unknown
   FrameOrigin origin = FrameOrigin::kLabel;
 };
 
 struct ProcessInfo {
-  uint32_t index = 0;   // session-wide, from 1
+  uint32_t index = 0;  // session-wide, from 1
   int32_t pid = 0;
   uint32_t parent_index = 0;
   format::ProcessOrigin origin = format::ProcessOrigin::kStart;
@@ -56,12 +57,12 @@ struct Diagnostic {
 struct CaptureInfo {
   std::string path;
   uint64_t file_bytes = 0;
-  bool complete = false;   // a trailer was there
-  std::string ending;      // "finished", "interrupted", "write_failed"; for the warning
+  bool complete = false;  // a trailer was there
+  std::string ending;     // "finished", "interrupted", "write_failed"; for the warning
   std::vector<std::string> command;
   std::string working_directory;
   std::string hostname;
-  std::string recorded_by;  // memlens version
+  std::string recorded_by;            // memlens version
   std::optional<std::string> python;  // version of the first Python process
   bool native_stacks = false;
   bool python_allocators = false;

@@ -1,0 +1,291 @@
+// Opening a capture: headers, metadata and the small frames. Events are left to the analysis.
+
+#include "reader/capture.h"
+
+#include <algorithm>
+#include <set>
+
+#include "reader/capture_impl.h"
+#include "reader/error.h"
+#include "reader/frame_payload.h"
+#include "reader/json_frames.h"
+
+namespace memlens::reader {
+
+namespace {
+
+using format::FrameKind;
+
+// Python's version text goes on about the compiler; the number is its first word.
+std::string_view first_word(std::string_view text) { return text.substr(0, text.find(' ')); }
+
+std::vector<std::string> split_command_line(std::string_view text) {
+  std::vector<std::string> arguments;
+  while (!text.empty()) {
+    const size_t end = text.find('\0');
+    arguments.emplace_back(text.substr(0, end));
+    if (end == std::string_view::npos) break;
+    text.remove_prefix(end + 1);
+  }
+  return arguments;
+}
+
+// The passes over a capture that fill an Impl, in order.
+class Opener {
+ public:
+  explicit Opener(Capture::Impl& impl) : impl_(impl), loader_(impl.source) {}
+
+  void run() {
+    impl_.index = read_frame_index(impl_.source);
+    const format::FileHeader& header = impl_.index.header;
+    impl_.clock.add(header.start_ticks, header.start_monotonic_ns);
+    read_metadata();
+    read_other_frames();
+    for (auto& [process, metadata] : impl_.metadata) metadata.finish(impl_.pool);
+    impl_.clock.finish();
+    describe_processes();
+    describe_threads();
+    describe_session();
+    sample_residents();
+  }
+
+ private:
+  template <typename Parse>
+  void parse(const FrameRef& frame, Parse&& parse_view) {
+    parse_payload(loader_, impl_.source, frame, buffer_, parse_view);
+  }
+
+  static std::string_view text(ByteView view) { return view.read_bytes(view.remaining_bytes()); }
+
+  void read_metadata() {
+    for (const auto& [process, frames] : impl_.index.metadata) {
+      ProcessMetadata& metadata = impl_.metadata[process];
+      for (const FrameRef& frame : frames)
+        parse(frame, [&](ByteView view) { metadata.add_payload(view, impl_.pool); });
+    }
+  }
+
+  void read_other_frames() {
+    for (const FrameRef& frame : impl_.index.others) {
+      switch (frame.kind) {
+        case FrameKind::kSession:
+          parse(frame, [&](ByteView view) { session_ = parse_session(text(view)); });
+          break;
+        case FrameKind::kClock:
+          parse(frame, [&](ByteView view) {
+            while (!view.empty()) {
+              const uint64_t ticks = view.read_varint();
+              impl_.clock.add(ticks, view.read_varint());
+            }
+          });
+          break;
+        case FrameKind::kMemory:
+          parse(frame, [&](ByteView view) {
+            while (!view.empty()) {
+              const uint64_t ticks = view.read_varint();
+              const uint32_t process = view.read_varint32();
+              residents_.push_back({ticks, process, view.read_varint()});
+            }
+          });
+          break;
+        case FrameKind::kProcessEnd:
+          parse(frame, [&](ByteView view) { ends_.push_back(parse_process_end(text(view))); });
+          break;
+        case FrameKind::kSymbols:
+          parse(frame, [&](ByteView view) {
+            impl_.metadata[frame.process].symbols.add_payload(view, impl_.pool);
+          });
+          break;
+        case FrameKind::kSource:
+          parse(frame, [&](ByteView view) { impl_.source_text.add_payload(view, impl_.pool); });
+          break;
+        case FrameKind::kTrailer:
+          parse(frame, [&](ByteView view) { trailer_ = parse_trailer(text(view)); });
+          if (trailer_.end_ticks > 0) {
+            impl_.clock.add(trailer_.end_ticks, trailer_.end_monotonic_ns);
+            last_ticks_ = std::max(last_ticks_, trailer_.end_ticks);
+          }
+          break;
+        default:
+          break;  // from a later minor version
+      }
+    }
+  }
+
+  void describe_processes() {
+    std::set<uint32_t> indexes;
+    for (const auto& [process, metadata] : impl_.metadata) indexes.insert(process);
+    for (const EventStream& stream : impl_.index.streams) indexes.insert(stream.process);
+    indexes.erase(0);
+    for (const uint32_t index : indexes) {
+      const ProcessMetadata& metadata = impl_.metadata[index];
+      ProcessInfo process;
+      process.index = index;
+      process.pid = metadata.pid;
+      process.parent_index = metadata.parent_index;
+      process.origin = metadata.origin;
+      process.executable = metadata.executable;
+      process.command = split_command_line(metadata.command_line);
+      if (metadata.has_process_record)
+        process.start_seconds = std::max(0.0, impl_.clock.seconds_at(metadata.start_ticks));
+      process.python = first_word(metadata.python_version);
+      impl_.info.processes.push_back(std::move(process));
+    }
+    for (const ProcessEndFrame& end : ends_) {
+      ProcessInfo* process = find_process(end.process);
+      if (process == nullptr) continue;
+      process->exit_code = end.exit_code;
+      process->signal = end.signal;
+      set_end(*process, end.ticks);
+    }
+    // An exec replaces the image of the same pid: what that had allocated is gone.
+    for (ProcessInfo& after : impl_.info.processes) {
+      if (after.origin != format::ProcessOrigin::kExec) continue;
+      const uint64_t exec_ticks = impl_.metadata[after.index].start_ticks;
+      for (ProcessInfo& before : impl_.info.processes) {
+        if (before.index != after.index && before.pid == after.pid && before.pid != 0 &&
+            impl_.metadata[before.index].start_ticks < exec_ticks &&
+            impl_.process_end_ticks(before.index) > exec_ticks)
+          set_end(before, exec_ticks);
+      }
+    }
+    for (const ProcessInfo& process : impl_.info.processes) {
+      const ProcessMetadata& metadata = impl_.metadata[process.index];
+      if (!impl_.info.python && !process.python.empty()) impl_.info.python = process.python;
+      for (const auto& [code, diagnostic] : metadata.diagnostics)
+        impl_.info.diagnostics.push_back({process.index, code, std::string(diagnostic)});
+      for (const auto& [module, note] : metadata.symbols.notes()) {
+        impl_.info.diagnostics.push_back({process.index, format::DiagnosticCode::kOther,
+                                          std::string(module) + ": " + std::string(note)});
+      }
+    }
+  }
+
+  void set_end(ProcessInfo& process, uint64_t ticks) {
+    if (ticks == 0) return;
+    impl_.end_ticks[process.index] = ticks;
+    process.end_seconds = std::max(0.0, impl_.clock.seconds_at(ticks));
+    last_ticks_ = std::max(last_ticks_, ticks);
+  }
+
+  void describe_threads() {
+    uint64_t missing_frames = 0;
+    std::map<std::pair<uint32_t, uint32_t>, uint64_t> lost_events;
+    for (const EventStream& stream : impl_.index.streams) {
+      lost_events[{stream.process, stream.thread}] = stream.lost_events;
+      missing_frames += stream.missing_frames;
+    }
+    for (const auto& [process, metadata] : impl_.metadata) {
+      for (const ThreadRecord& record : metadata.threads)
+        lost_events.try_emplace({process, record.index}, 0);
+    }
+    for (const auto& [key, lost] : lost_events) {
+      ThreadInfo thread;
+      thread.process_index = key.first;
+      thread.index = key.second;
+      thread.lost_events = lost;
+      if (const ThreadRecord* record = impl_.metadata[key.first].thread(key.second)) {
+        thread.tid = record->tid;
+        thread.name = record->name;
+        thread.start_seconds = std::max(0.0, impl_.clock.seconds_at(record->start_ticks));
+      }
+      impl_.info.threads.push_back(std::move(thread));
+    }
+    if (missing_frames > 0) {
+      impl_.info.diagnostics.push_back(
+          {0, format::DiagnosticCode::kOther,
+           std::to_string(missing_frames) +
+               " blocks of events are missing from the capture; totals are too low"});
+    }
+  }
+
+  void describe_session() {
+    CaptureInfo& info = impl_.info;
+    info.path = impl_.source.path();
+    info.file_bytes = impl_.source.size_bytes();
+    info.complete = impl_.index.complete;
+    info.ending = !info.complete            ? "interrupted"
+                  : trailer_.reason.empty() ? "finished"
+                                            : trailer_.reason;
+    info.command = session_.command;
+    if (info.command.empty() && !info.processes.empty()) info.command = info.processes[0].command;
+    info.working_directory = session_.working_directory;
+    info.hostname = session_.hostname;
+    info.recorded_by = session_.recorded_by;
+    info.native_stacks = session_.native_stacks;
+    info.python_allocators = session_.python_allocators;
+    info.start_unix_ns = impl_.index.header.start_unix_ns;
+    last_ticks_ = std::max(last_ticks_, impl_.index.last_ticks);
+    for (const Resident& sample : residents_) last_ticks_ = std::max(last_ticks_, sample.ticks);
+    impl_.index.last_ticks = last_ticks_;
+    info.duration_seconds = std::max(0.0, impl_.clock.seconds_at(last_ticks_));
+    if (trailer_.lost_processes > 0) {
+      info.diagnostics.push_back({0, format::DiagnosticCode::kOther,
+                                  std::to_string(trailer_.lost_processes) +
+                                      " processes could not be recorded: too many at once"});
+    }
+  }
+
+  void sample_residents() {
+    impl_.resident_samples.reserve(residents_.size());
+    for (const Resident& sample : residents_) {
+      impl_.resident_samples.push_back(
+          {std::max(0.0, impl_.clock.seconds_at(sample.ticks)), sample.process, sample.bytes});
+    }
+    std::stable_sort(
+        impl_.resident_samples.begin(), impl_.resident_samples.end(),
+        [](const ResidentSample& a, const ResidentSample& b) { return a.seconds < b.seconds; });
+  }
+
+  ProcessInfo* find_process(uint32_t index) {
+    return const_cast<ProcessInfo*>(impl_.process(index));
+  }
+
+  struct Resident {
+    uint64_t ticks;
+    uint32_t process;
+    uint64_t bytes;
+  };
+
+  Capture::Impl& impl_;
+  PayloadLoader loader_;
+  PayloadBuffer buffer_;
+  SessionFrame session_;
+  TrailerFrame trailer_;
+  std::vector<ProcessEndFrame> ends_;
+  std::vector<Resident> residents_;
+  uint64_t last_ticks_ = 0;
+};
+
+}  // namespace
+
+const ProcessInfo* Capture::Impl::process(uint32_t process_index) const {
+  const auto found =
+      std::lower_bound(info.processes.begin(), info.processes.end(), process_index,
+                       [](const ProcessInfo& p, uint32_t value) { return p.index < value; });
+  return found != info.processes.end() && found->index == process_index ? &*found : nullptr;
+}
+
+uint64_t Capture::Impl::process_end_ticks(uint32_t process_index) const {
+  const auto found = end_ticks.find(process_index);
+  return found != end_ticks.end() ? found->second : UINT64_MAX;
+}
+
+Capture::Capture(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Capture::~Capture() = default;
+Capture::Capture(Capture&&) noexcept = default;
+Capture& Capture::operator=(Capture&&) noexcept = default;
+
+Capture Capture::open(const std::string& path) {
+  auto impl = std::make_unique<Impl>(path);
+  Opener(*impl).run();
+  return Capture(std::move(impl));
+}
+
+const CaptureInfo& Capture::info() const { return impl_->info; }
+
+const std::vector<ResidentSample>& Capture::resident_samples() const {
+  return impl_->resident_samples;
+}
+
+}  // namespace memlens::reader

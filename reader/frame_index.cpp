@@ -1,0 +1,129 @@
+#include "reader/frame_index.h"
+
+#include <xxhash.h>
+
+#include <algorithm>
+#include <cstring>
+#include <string>
+
+#include "interposer/format/version.h"
+#include "reader/error.h"
+
+namespace memlens::reader {
+
+using format::FileHeader;
+using format::FrameHeader;
+using format::FrameKind;
+
+FileHeader read_file_header(const Source& source) {
+  FileHeader header;
+  const uint64_t size_bytes = source.size_bytes();
+  if (size_bytes == 0) throw CaptureError(source.path(), "the file is empty");
+  const size_t there_bytes = static_cast<size_t>(std::min<uint64_t>(size_bytes, sizeof header));
+  source.read(0, &header, there_bytes);
+  const size_t magic_bytes = std::min(there_bytes, sizeof header.magic);
+  if (std::memcmp(header.magic, format::kFileMagic, magic_bytes) != 0)
+    throw CaptureError(source.path(), 0, "this is not a memlens capture");
+  if (there_bytes < sizeof header)
+    throw CaptureError(source.path(), there_bytes,
+                       "the file ends inside its header: nothing was recorded");
+  // Another major version may have another header, so its number is looked at first.
+  if (header.version_major != format::kVersionMajor)
+    throw CaptureError(
+        source.path(), 8,
+        "capture format version " + std::to_string(header.version_major) + "." +
+            std::to_string(header.version_minor) + ", this memlens reads " +
+            std::to_string(format::kVersionMajor) + ".x; use the memlens that " +
+            (header.version_major > format::kVersionMajor ? "is as new as" : "belongs to") +
+            " the capture");
+  if (XXH32(&header, offsetof(FileHeader, checksum), 0) != header.checksum)
+    throw CaptureError(source.path(), 0, "the file header is damaged (checksum)");
+  if (header.header_bytes < sizeof header)
+    throw CaptureError(source.path(), 12, "the file header names an impossible length");
+  return header;
+}
+
+bool read_frame_ref(const Source& source, uint64_t offset, FrameRef& ref) {
+  FrameHeader header;
+  if (offset > source.size_bytes() || source.size_bytes() - offset < sizeof header) return false;
+  source.read(offset, &header, sizeof header);
+  if (header.magic != format::kFrameMagic)
+    throw CaptureError(source.path(), offset, "damaged: no frame begins here");
+  if (XXH32(&header, offsetof(FrameHeader, header_checksum), 0) != header.header_checksum)
+    throw CaptureError(source.path(), offset, "damaged: the frame header's checksum is wrong");
+  if (header.stored_bytes > format::kMaxFrameBytes || header.raw_bytes > format::kMaxFrameBytes)
+    throw CaptureError(source.path(), offset, "damaged: a frame of impossible size");
+  if ((header.flags & format::kFrameCompressed) == 0 && header.stored_bytes != header.raw_bytes)
+    throw CaptureError(source.path(), offset, "damaged: an uncompressed frame names two sizes");
+  if (source.size_bytes() - offset - sizeof header < header.stored_bytes) return false;
+  ref.offset = offset;
+  ref.ticks = header.ticks;
+  ref.order_epoch = header.order_epoch;
+  ref.kind = static_cast<FrameKind>(header.kind);
+  ref.flags = header.flags;
+  ref.process = header.process;
+  ref.thread = header.thread;
+  ref.sequence = header.sequence;
+  ref.stored_bytes = header.stored_bytes;
+  ref.raw_bytes = header.raw_bytes;
+  ref.lost_events = header.lost_events;
+  ref.payload_checksum = header.payload_checksum;
+  return true;
+}
+
+namespace {
+
+// Sorts a stream's frames and counts the sequence numbers that are missing.
+uint64_t order_frames(const Source& source, std::vector<FrameRef>& frames) {
+  std::sort(frames.begin(), frames.end(),
+            [](const FrameRef& a, const FrameRef& b) { return a.sequence < b.sequence; });
+  uint64_t missing = 0;
+  uint64_t expected = 0;
+  for (const FrameRef& frame : frames) {
+    if (frame.sequence < expected)
+      throw CaptureError(source.path(), frame.offset,
+                         "damaged: a second frame with sequence number " +
+                             std::to_string(frame.sequence) + " of process " +
+                             std::to_string(frame.process));
+    missing += frame.sequence - expected;
+    expected = uint64_t{frame.sequence} + 1;
+  }
+  return missing;
+}
+
+}  // namespace
+
+FrameIndex read_frame_index(const Source& source) {
+  FrameIndex index;
+  index.header = read_file_header(source);
+  index.first_ticks = index.header.start_ticks;
+  index.last_ticks = index.header.start_ticks;
+  std::map<std::pair<uint32_t, uint32_t>, std::vector<FrameRef>> events;
+  index.good_bytes = visit_frames(source, index.header, [&](const FrameRef& ref) {
+    ++index.frame_count;
+    index.complete = ref.kind == FrameKind::kTrailer;
+    index.last_ticks = std::max(index.last_ticks, ref.ticks);
+    if (ref.kind == FrameKind::kEvents) {
+      events[{ref.process, ref.thread}].push_back(ref);
+    } else if (ref.kind == FrameKind::kMetadata) {
+      index.metadata[ref.process].push_back(ref);
+    } else {
+      index.others.push_back(ref);
+    }
+  });
+  // Bytes after the trailer that are no complete frame are no part of what was written.
+  if (index.good_bytes != source.size_bytes()) index.complete = false;
+  for (auto& [process, frames] : index.metadata) order_frames(source, frames);
+  for (auto& [key, frames] : events) {
+    EventStream stream;
+    stream.process = key.first;
+    stream.thread = key.second;
+    stream.missing_frames = order_frames(source, frames);
+    for (const FrameRef& frame : frames) stream.lost_events += frame.lost_events;
+    stream.frames = std::move(frames);
+    index.streams.push_back(std::move(stream));
+  }
+  return index;
+}
+
+}  // namespace memlens::reader

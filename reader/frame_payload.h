@@ -1,0 +1,73 @@
+// One frame's payload: read, checked against its checksum, decompressed.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "reader/byte_view.h"
+#include "reader/error.h"
+#include "reader/frame_index.h"
+#include "reader/source.h"
+
+struct ZSTD_DCtx_s;
+
+namespace memlens::reader {
+
+// Bytes without the cost of zeroing them first.
+class PayloadBuffer {
+ public:
+  // The old content is lost.
+  uint8_t* resize(size_t size_bytes) {
+    if (size_bytes > capacity_bytes_) {
+      data_ = std::make_unique_for_overwrite<uint8_t[]>(size_bytes);
+      capacity_bytes_ = size_bytes;
+    }
+    size_bytes_ = size_bytes;
+    return data_.get();
+  }
+  void release() {
+    data_.reset();
+    capacity_bytes_ = size_bytes_ = 0;
+  }
+  const uint8_t* data() const { return data_.get(); }
+  size_t size_bytes() const { return size_bytes_; }
+  ByteView view() const { return ByteView(data_.get(), size_bytes_); }
+
+ private:
+  std::unique_ptr<uint8_t[]> data_;
+  size_t size_bytes_ = 0;
+  size_t capacity_bytes_ = 0;
+};
+
+// Loads payloads one after the other; keeps its buffers. For one thread at a time.
+class PayloadLoader {
+ public:
+  explicit PayloadLoader(const Source& source);
+  ~PayloadLoader();
+  PayloadLoader(const PayloadLoader&) = delete;
+  PayloadLoader& operator=(const PayloadLoader&) = delete;
+
+  // Throws CaptureError when the payload is damaged.
+  void load(const FrameRef& frame, PayloadBuffer& out);
+
+ private:
+  const Source& source_;
+  PayloadBuffer stored_;
+  ZSTD_DCtx_s* context_;
+};
+
+// Loads `frame` and calls `parse(ByteView)`; a PayloadError becomes a CaptureError of that frame.
+template <typename Parse>
+void parse_payload(PayloadLoader& loader, const Source& source, const FrameRef& frame,
+                   PayloadBuffer& buffer, Parse&& parse) {
+  loader.load(frame, buffer);
+  try {
+    parse(buffer.view());
+  } catch (const PayloadError& error) {
+    throw CaptureError(source.path(), frame.offset, std::string("damaged: ") + error.what());
+  }
+}
+
+}  // namespace memlens::reader

@@ -1,0 +1,41 @@
+// The few frames that are JSON: session, process end, trailer.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace memlens::reader {
+
+struct SessionFrame {
+  std::vector<std::string> command;
+  std::string working_directory;
+  std::string hostname;
+  std::string recorded_by;
+  bool native_stacks = false;
+  bool python_allocators = false;
+};
+
+struct ProcessEndFrame {
+  uint32_t process = 0;
+  uint64_t ticks = 0;
+  std::optional<int> exit_code;
+  std::optional<int> signal;
+};
+
+struct TrailerFrame {
+  uint64_t end_ticks = 0;
+  uint64_t end_monotonic_ns = 0;
+  std::string reason;
+  uint64_t lost_processes = 0;
+};
+
+// Members that are missing or of another type keep their defaults; what is not JSON at all is a
+// PayloadError.
+SessionFrame parse_session(std::string_view json);
+ProcessEndFrame parse_process_end(std::string_view json);
+TrailerFrame parse_trailer(std::string_view json);
+
+}  // namespace memlens::reader

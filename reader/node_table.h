@@ -1,0 +1,56 @@
+// The stack tree of one process. A node is a stack: its own frame on top of its parent's.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "reader/id_growth.h"
+
+namespace memlens::reader {
+
+enum class NodeKind : uint8_t { kMissing, kPython, kNative, kLabel };
+
+struct Node {
+  // kPython: code id << 32 | (instruction offset + 1); kNative: address; kLabel: number of a label
+  uint64_t value = 0;
+  uint32_t parent = 0;
+  NodeKind kind = NodeKind::kMissing;
+
+  uint32_t code() const { return static_cast<uint32_t>(value >> 32); }
+  uint32_t instruction() const { return static_cast<uint32_t>(value); }
+};
+
+class NodeTable {
+ public:
+  void add_python(uint32_t id, uint32_t parent, uint32_t code, uint32_t instruction) {
+    add(id, {uint64_t{code} << 32 | instruction, parent, NodeKind::kPython});
+  }
+  void add_native(uint32_t id, uint32_t parent, uint64_t address) {
+    add(id, {address, parent, NodeKind::kNative});
+  }
+  void add_label(uint32_t id, uint32_t parent, std::string_view label) {
+    add(id, {labels_.size(), parent, NodeKind::kLabel});
+    labels_.push_back(label);
+  }
+
+  // kMissing for the root and for an id that is not there. A parent's id is less than its child's.
+  Node get(uint32_t id) const { return id < nodes_.size() ? nodes_[id] : Node(); }
+  std::string_view label(const Node& node) const { return labels_[node.value]; }
+  uint32_t end_id() const { return static_cast<uint32_t>(nodes_.size()); }
+
+ private:
+  void add(uint32_t id, const Node& node) {
+    check_id(id, count_, "node");
+    if (node.parent >= id) throw PayloadError("a stack is its own caller");
+    if (id >= nodes_.size()) nodes_.resize(size_t{id} + 1);
+    nodes_[id] = node;
+    ++count_;
+  }
+
+  std::vector<Node> nodes_;
+  std::vector<std::string_view> labels_;
+  uint64_t count_ = 0;
+};
+
+}  // namespace memlens::reader

@@ -1,0 +1,144 @@
+#include "reader/process_metadata.h"
+
+#include <algorithm>
+
+#include "reader/id_growth.h"
+
+namespace memlens::reader {
+
+using format::MetadataType;
+
+void ProcessMetadata::add_payload(ByteView payload, StringPool& pool) {
+  while (!payload.empty()) {
+    const auto type = static_cast<MetadataType>(payload.read_byte());
+    const std::string_view body = payload.read_string();
+    add_record(type, ByteView(body), pool);
+  }
+}
+
+// A body may be longer than what is read of it: a later minor version's further fields.
+void ProcessMetadata::add_record(MetadataType type, ByteView body, StringPool& pool) {
+  switch (type) {
+    case MetadataType::kProcess: {
+      has_process_record = true;
+      pid = static_cast<int32_t>(body.read_varint32());
+      parent_pid = static_cast<int32_t>(body.read_varint32());
+      parent_index = body.read_varint32();
+      origin = static_cast<format::ProcessOrigin>(body.read_varint32());
+      start_ticks = body.read_varint();
+      executable = pool.intern(body.read_string());
+      command_line = pool.intern(body.read_string());
+      break;
+    }
+    case MetadataType::kThread: {
+      ThreadRecord& thread = thread_record(body.read_varint32());
+      thread.tid = static_cast<int32_t>(body.read_varint32());
+      const uint64_t ticks = body.read_varint();
+      if (thread.start_ticks == 0) thread.start_ticks = ticks;  // a later record renames
+      const std::string_view name = body.read_string();
+      if (!name.empty()) thread.name = name;
+      break;
+    }
+    case MetadataType::kThreadEnd: {
+      ThreadRecord& thread = thread_record(body.read_varint32());
+      thread.end_ticks = body.read_varint();
+      break;
+    }
+    case MetadataType::kString: {
+      const uint32_t id = body.read_varint32();
+      const uint64_t total_bytes = body.read_varint();
+      const uint64_t offset_bytes = body.read_varint();
+      strings.add_part(pool, id, total_bytes, offset_bytes, body.read_string());
+      break;
+    }
+    case MetadataType::kCode: {
+      const uint32_t id = body.read_varint32();
+      Code code;
+      code.filename = body.read_varint32();
+      code.qualified_name = body.read_varint32();
+      code.first_line = body.read_varint32();
+      code.line_table = body.read_varint32();
+      code.line_table_format = static_cast<format::LineTableFormat>(body.read_varint32());
+      check_id(id, code_count, "code");
+      if (id >= codes.size()) codes.resize(size_t{id} + 1);
+      codes[id] = code;
+      ++code_count;
+      break;
+    }
+    case MetadataType::kPythonNode: {
+      const uint32_t id = body.read_varint32();
+      const uint32_t parent = body.read_varint32();
+      const uint32_t code = body.read_varint32();
+      nodes.add_python(id, parent, code, body.read_varint32());
+      break;
+    }
+    case MetadataType::kNativeNode: {
+      const uint32_t id = body.read_varint32();
+      const uint32_t parent = body.read_varint32();
+      nodes.add_native(id, parent, body.read_varint());
+      break;
+    }
+    case MetadataType::kLabelNode: {
+      const uint32_t id = body.read_varint32();
+      const uint32_t parent = body.read_varint32();
+      nodes.add_label(id, parent, pool.intern(body.read_string()));
+      break;
+    }
+    case MetadataType::kModule: {
+      Module module;
+      module.id = body.read_varint32();
+      module.load_bias = body.read_varint();
+      module.start = body.read_varint();
+      module.end = body.read_varint();
+      module.ticks = body.read_varint();
+      module.path = pool.intern(body.read_string());
+      module.build_id = pool.intern(body.read_string());
+      modules.add(module);
+      break;
+    }
+    case MetadataType::kModuleEnd: {
+      const uint32_t id = body.read_varint32();
+      modules.end(id, body.read_varint());
+      break;
+    }
+    case MetadataType::kPython: {
+      python_minor = body.read_varint32();
+      body.read_varint();  // hexversion
+      python_version = pool.intern(body.read_string());
+      python_recording = pool.intern(body.read_string());
+      break;
+    }
+    case MetadataType::kDiagnostic: {
+      const auto code = static_cast<format::DiagnosticCode>(body.read_varint32());
+      diagnostics.emplace_back(code, pool.intern(body.read_string()));
+      break;
+    }
+    default:
+      break;  // from a later minor version
+  }
+}
+
+void ProcessMetadata::finish(StringPool& pool) {
+  strings.finish(pool);
+  modules.finish();
+  symbols.finish();
+}
+
+const ThreadRecord* ProcessMetadata::thread(uint32_t index) const {
+  const auto found =
+      std::lower_bound(threads.begin(), threads.end(), index,
+                       [](const ThreadRecord& t, uint32_t value) { return t.index < value; });
+  return found != threads.end() && found->index == index ? &*found : nullptr;
+}
+
+ThreadRecord& ProcessMetadata::thread_record(uint32_t index) {
+  const auto found =
+      std::lower_bound(threads.begin(), threads.end(), index,
+                       [](const ThreadRecord& t, uint32_t value) { return t.index < value; });
+  if (found != threads.end() && found->index == index) return *found;
+  ThreadRecord thread;
+  thread.index = index;
+  return *threads.insert(found, std::move(thread));
+}
+
+}  // namespace memlens::reader

@@ -1,0 +1,73 @@
+// What the numbers in one process's events stand for: its metadata frames, decoded.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "interposer/format/metadata_records.h"
+#include "reader/byte_view.h"
+#include "reader/capture.h"
+#include "reader/module_map.h"
+#include "reader/node_table.h"
+#include "reader/string_pool.h"
+#include "reader/string_table.h"
+#include "reader/symbol_map.h"
+
+namespace memlens::reader {
+
+struct Code {
+  uint32_t filename = 0;        // string id
+  uint32_t qualified_name = 0;  // string id
+  uint32_t first_line = 0;
+  uint32_t line_table = 0;  // string id
+  format::LineTableFormat line_table_format = format::LineTableFormat::kNone;
+};
+
+struct ThreadRecord {
+  uint32_t index = 0;
+  int32_t tid = 0;
+  uint64_t start_ticks = 0;
+  uint64_t end_ticks = UINT64_MAX;
+  std::string name;
+};
+
+struct ProcessMetadata {
+  // Throws PayloadError. Records of unknown type are skipped.
+  void add_payload(ByteView payload, StringPool& pool);
+  // After the last payload.
+  void finish(StringPool& pool);
+
+  Code code(uint32_t id) const { return id < codes.size() ? codes[id] : Code(); }
+  // nullptr when the thread has no record.
+  const ThreadRecord* thread(uint32_t index) const;
+
+  bool has_process_record = false;
+  int32_t pid = 0;
+  int32_t parent_pid = 0;
+  uint32_t parent_index = 0;
+  format::ProcessOrigin origin = format::ProcessOrigin::kStart;
+  uint64_t start_ticks = 0;
+  std::string_view executable;
+  std::string_view command_line;  // arguments each ended by NUL
+
+  uint32_t python_minor = 0;  // 0: no Python
+  std::string_view python_version;
+  std::string_view python_recording;  // how Python's stacks and allocators are recorded
+
+  StringTable strings;
+  std::vector<Code> codes;
+  uint64_t code_count = 0;
+  NodeTable nodes;
+  ModuleMap modules;
+  SymbolMap symbols;
+  std::vector<ThreadRecord> threads;  // ascending by index after finish()
+  std::vector<std::pair<format::DiagnosticCode, std::string_view>> diagnostics;
+
+ private:
+  void add_record(format::MetadataType type, ByteView body, StringPool& pool);
+  ThreadRecord& thread_record(uint32_t index);
+};
+
+}  // namespace memlens::reader

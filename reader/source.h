@@ -1,0 +1,34 @@
+// The capture's bytes. Read with pread, not mapped: the reader's memory does not grow with the
+// file, and a file that is cut while it is read gives an error instead of SIGBUS.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+namespace memlens::reader {
+
+class Source {
+ public:
+  // Throws CaptureError when the file cannot be opened or is not a regular file.
+  explicit Source(const std::string& path);
+  ~Source();
+  Source(Source&& other) noexcept;
+  Source(const Source&) = delete;
+  Source& operator=(const Source&) = delete;
+  Source& operator=(Source&&) = delete;
+
+  const std::string& path() const { return path_; }
+  // As it was when opened: a capture still being written is read up to there.
+  uint64_t size_bytes() const { return size_bytes_; }
+
+  // Fills `out` with the bytes at `offset`, which must lie within the file. Any thread may call it.
+  void read(uint64_t offset, void* out, size_t size_bytes) const;
+
+ private:
+  std::string path_;
+  int descriptor_ = -1;
+  uint64_t size_bytes_ = 0;
+};
+
+}  // namespace memlens::reader
