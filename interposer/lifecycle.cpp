@@ -5,12 +5,13 @@
 
 #include "interposer/poll.h"
 #include "interposer/process.h"
+#include "interposer/python/attach.h"
 #include "interposer/reentrancy.h"
 #include "interposer/session.h"
 
 namespace memlens::interposer {
 
-void poll_environment() {}
+void poll_environment() { python_poll(); }
 
 namespace {
 
@@ -21,7 +22,10 @@ __attribute__((constructor)) void start() {
   {
     HookScope scope;
     join_session();
-    if (recording()) publish_session();
+    if (recording()) {
+      publish_session();
+      python_attach();
+    }
   }
   errno = saved_errno;
 }

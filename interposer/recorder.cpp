@@ -7,6 +7,7 @@
 #include "interposer/platform/clock.h"
 #include "interposer/poll.h"
 #include "interposer/process.h"
+#include "interposer/python/attach.h"
 #include "interposer/segment/futex.h"
 #include "interposer/thread_state.h"
 
@@ -189,6 +190,7 @@ inline uint32_t bump_shard(ThreadState& state, unsigned shard) {
 // A stack needs the thread's state before prepare(): both its caches and, in a forked child, tables
 // that are the child's own.
 inline uint32_t take_stack() {
+  if (__builtin_expect(python::poll_each_event.load(std::memory_order_relaxed), 0)) python_poll();
   ThreadState* state = thread_state;
   if (__builtin_expect(state == nullptr || !recording() || order::load() == 0, 0)) {
     state = prepare_slowly(state);
@@ -211,6 +213,7 @@ void record_allocation(AllocationKind kind, const void* block, size_t bytes) {
 }
 
 void record_free(const void* block) {
+  python::before_free();
   ThreadState* state = prepare();
   if (__builtin_expect(state == nullptr, 0)) return;
   const auto address = reinterpret_cast<uint64_t>(block);

@@ -1,2 +1,8 @@
 target_sources(memlens_interposer_objects PRIVATE
+  python/allocator_hooks.cpp
+  python/attach.cpp
+  python/code_table.cpp
+  python/debug_offsets.cpp
+  python/runtime.cpp
+  python/text.cpp
 )

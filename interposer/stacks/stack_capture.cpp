@@ -1,11 +1,9 @@
 #include "interposer/stacks/stack_capture.h"
 
-#include "interposer/format/metadata_records.h"
-
 namespace memlens::interposer {
 
-void reset_stack_state(StackState&) {}
+void reset_stack_state(StackState& state) { state.python.reset(); }
 
-uint32_t capture_stack(StackState&) { return format::kRootNode; }
+uint32_t capture_stack(StackState& state) { return capture_python_stack(state.python); }
 
 }  // namespace memlens::interposer

@@ -3,11 +3,13 @@
 
 #include <cstdint>
 
+#include "interposer/stacks/python_stack.h"
+
 namespace memlens::interposer {
 
 // Caches of one thread, in zeroed pages.
 struct StackState {
-  uint64_t reserved;
+  PythonStackState python;
 };
 
 // Makes the caches fit for another thread.

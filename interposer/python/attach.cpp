@@ -1,0 +1,154 @@
+#include "interposer/python/attach.h"
+
+#include <dlfcn.h>
+
+#include <cerrno>
+
+#include "interposer/definitions.h"
+#include "interposer/diagnostics.h"
+#include "interposer/private_lock.h"
+#include "interposer/process.h"
+#include "interposer/python/allocator_hooks.h"
+#include "interposer/python/code_table.h"
+#include "interposer/python/runtime.h"
+#include "interposer/recorder.h"
+#include "interposer/reentrancy.h"
+#include "interposer/stacks/python_stack.h"
+
+namespace memlens::interposer {
+
+namespace python {
+std::atomic<Phase> phase{Phase::kNotInitialized};
+std::atomic<bool> poll_each_event{false};
+}  // namespace python
+
+namespace {
+
+using python::Phase;
+using python::runtime;
+
+// A program that is linked with Python and never starts it: from here on the slow path's polls do.
+constexpr uint32_t kMaxEventPolls = 200'000;
+
+PrivateLock attach_lock;
+std::atomic<bool> attached{false};       // `runtime` is complete
+std::atomic<bool> described{false};      // in this process's metadata
+std::atomic<bool> hooks_settled{false};  // nobody replaces the allocators any more
+std::atomic<uint32_t> event_polls{0};
+
+// The hooks behind an attach allocate (dlsym its error text) and set errno; none of it is the
+// program's doing.
+class Discreetly {
+ public:
+  Discreetly() : saved_errno_(errno) {}
+  ~Discreetly() { errno = saved_errno_; }
+  Discreetly(const Discreetly&) = delete;
+  Discreetly& operator=(const Discreetly&) = delete;
+
+ private:
+  HookScope scope_;
+  int saved_errno_;
+};
+
+bool hooks_wanted() {
+  return recording() && (process.segment->options & segment::kOptionPythonAllocators) != 0;
+}
+
+void describe(bool first_time) {
+  if (described.exchange(true)) return;
+  if (runtime.layout_known) {
+    define_python(runtime.minor, runtime.hexversion, runtime.version,
+                  hooks_wanted() ? "frames, PyMem and PyObject allocators" : "frames");
+    return;
+  }
+  Line line;
+  line.text("no Python stacks for Python ").text(runtime.version).text(" (");
+  line.text(runtime.layout_problem).text("); sizes and native stacks are recorded");
+  define_python(runtime.minor, runtime.hexversion, runtime.version, line.c_str());
+  define_diagnostic(format::DiagnosticCode::kPythonLayoutUnknown, line.c_str());
+  if (first_time) report_line(line);
+}
+
+void install_hooks() {
+  if (!hooks_wanted() || hooks_settled.load(std::memory_order_relaxed)) return;
+  if (!python::install_allocator_hooks()) {
+    hooks_settled.store(true, std::memory_order_relaxed);
+    const char* text =
+        "Python's allocators are replaced again and again; its objects are not recorded from here "
+        "on";
+    define_diagnostic(format::DiagnosticCode::kOther, text);
+    report_line(Line().text(text));
+  }
+}
+
+// Initialised, shut down, initialised again: an embedding program may go round several times.
+void follow_phase() {
+  const bool initialized = runtime.is_initialized() != 0;
+  if (!initialized) {
+    python::check_for_shutdown();
+    return;
+  }
+  const Phase before = python::phase.exchange(Phase::kInitialized);
+  if (before == Phase::kShutDown) record_shutdown(false);
+  hooks_settled.store(true, std::memory_order_relaxed);
+  python::poll_each_event.store(false, std::memory_order_relaxed);
+}
+
+void forked_child() {
+  attach_lock.reset();
+  python::forget_code_objects();
+  described.store(false);
+}
+
+bool attach_locked(void* library) {
+  if (attached.load(std::memory_order_relaxed)) return true;
+  if (!python::find_runtime(library, runtime)) {
+    dlerror();  // or the program would read of our failed look-up
+    return false;
+  }
+  dlerror();
+  at_forked_child(forked_child);
+  describe(true);
+  if (runtime.layout_known) start_python_stacks();
+  attached.store(true, std::memory_order_release);
+  python::poll_each_event.store(true, std::memory_order_relaxed);
+  return true;
+}
+
+}  // namespace
+
+void python_attach() { python_attach_from(RTLD_DEFAULT); }
+
+void python_attach_from(void* library) {
+  if (!attached.load(std::memory_order_acquire)) {
+    Discreetly discreetly;
+    if (!attach_lock.lock(&hook_frame)) return;
+    const bool found = attach_locked(library);
+    attach_lock.unlock();
+    if (!found) return;
+  }
+  python_poll();
+}
+
+void python_poll() {
+  if (!attached.load(std::memory_order_acquire)) return;
+  Discreetly discreetly;
+  if (!described.load(std::memory_order_relaxed)) describe(false);
+  if (!hooks_settled.load(std::memory_order_relaxed)) {
+    if (!attach_lock.lock(&hook_frame)) return;
+    install_hooks();
+    attach_lock.unlock();
+    if (event_polls.fetch_add(1, std::memory_order_relaxed) == kMaxEventPolls) {
+      python::poll_each_event.store(false, std::memory_order_relaxed);
+    }
+  }
+  follow_phase();
+}
+
+void python::check_for_shutdown() {
+  if (runtime.is_initialized() != 0) return;
+  Phase expected = Phase::kInitialized;
+  if (phase.compare_exchange_strong(expected, Phase::kShutDown)) record_shutdown(true);
+}
+
+}  // namespace memlens::interposer

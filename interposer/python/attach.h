@@ -1,0 +1,39 @@
+// The interpreter's life as the interposer sees it: found, initialised, shutting down.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+namespace memlens::interposer {
+
+// Looks for CPython in the process; installs the allocator hooks and begins to take Python stacks
+// if it is there. From the preload constructor, and after each successful dlopen: `library` is then
+// the handle, so that an interpreter opened with RTLD_LOCAL is found too. Cheap once found. Any
+// thread, inside or outside a hook.
+void python_attach();
+void python_attach_from(void* library);
+
+// From the recorder's slow path (every kilobyte of a thread's events, every 10 ms). Puts the hooks
+// back where pre-initialisation has replaced them, and follows initialisation and its undoing.
+void python_poll();
+
+namespace python {
+
+enum class Phase : uint8_t { kNotInitialized, kInitialized, kShutDown };
+extern std::atomic<Phase> phase;
+
+// True from when the interpreter is found until it has been seen initialised: the recorder then
+// polls at every event, so that few objects are missed when the allocators are replaced.
+extern std::atomic<bool> poll_each_event;
+
+void check_for_shutdown();
+
+// By the recorder before each free. Python frees nearly everything when it shuts down,
+// which would leave nothing "still allocated": the first free that finds Py_IsInitialized() undone
+// says so in the capture.
+inline void before_free() {
+  if (phase.load(std::memory_order_relaxed) == Phase::kInitialized) check_for_shutdown();
+}
+
+}  // namespace python
+}  // namespace memlens::interposer

@@ -1,0 +1,130 @@
+#include "interposer/python/runtime.h"
+
+#include <dlfcn.h>
+
+#include <cstring>
+
+#include "interposer/diagnostics.h"
+#include "interposer/python/debug_offsets.h"
+
+namespace memlens::interposer::python {
+
+Runtime runtime;
+
+namespace {
+
+template <typename Function>
+bool find(void* library, const char* name, Function& function) {
+  function = reinterpret_cast<Function>(dlsym(library, name));
+  return function != nullptr;
+}
+
+long basic_size(const char* type) { return read_field<long>(type, kTypeBasicSize); }
+
+void state_problem(Runtime& found, const Line& problem) {
+  const size_t length = problem.size() < sizeof found.layout_problem - 1
+                            ? problem.size()
+                            : sizeof found.layout_problem - 1;
+  std::memcpy(found.layout_problem, problem.c_str(), length);
+  found.layout_problem[length] = '\0';
+}
+
+// A wrong offset would read garbage or crash the program, so everything that can be compared with
+// the running interpreter is.
+bool sizes_match(Runtime& found, const char* frame_type, const char* text_type) {
+  const Layout& layout = found.layout;
+  if (basic_size(found.code_type) != layout.code_basic_size) {
+    state_problem(found, Line()
+                             .text("its code objects have ")
+                             .number(static_cast<uint64_t>(basic_size(found.code_type)))
+                             .text(" bytes, not ")
+                             .number(static_cast<uint64_t>(layout.code_basic_size)));
+    return false;
+  }
+  if (basic_size(text_type) != layout.text_basic_size) {
+    state_problem(found, Line().text("its strings are laid out differently"));
+    return false;
+  }
+  // Later versions state the frame's layout themselves.
+  if (found.minor < kFirstSelfDescribingMinor &&
+      basic_size(frame_type) != layout.frame_basic_size) {
+    state_problem(found, Line().text("its frames are laid out differently"));
+    return false;
+  }
+  return true;
+}
+
+bool find_layout_of(void* library, Runtime& found) {
+  const Layout* row = find_layout(found.minor);
+  const char* frame_type = nullptr;
+  const char* text_type = nullptr;
+  if (row == nullptr || found.hexversion >> 24 != 3) {
+    state_problem(found, Line().text("this version is not known yet"));
+    return false;
+  }
+  if (!find(library, "PyFrame_Type", frame_type) || !find(library, "PyUnicode_Type", text_type) ||
+      found.code_type == nullptr || found.current_thread_state == nullptr ||
+      found.own_thread_state == nullptr) {
+    state_problem(found, Line().text("it does not export what a stack walk needs"));
+    return false;
+  }
+  found.layout = *row;
+  if (found.minor >= kFirstSelfDescribingMinor) {
+    const void* offsets = nullptr;
+    if (!find(library, "_PyRuntime", offsets) ||
+        !read_debug_offsets(offsets, found.hexversion, found.layout)) {
+      state_problem(found, Line().text("a free-threaded or modified build"));
+      return false;
+    }
+  }
+  return sizes_match(found, frame_type, text_type);
+}
+
+}  // namespace
+
+uint32_t parse_version(const char* text) {
+  uint32_t parts[3] = {};
+  for (unsigned i = 0; i < 3; ++i) {
+    if (*text < '0' || *text > '9') return 0;
+    while (*text >= '0' && *text <= '9' && parts[i] < 256) {
+      parts[i] = parts[i] * 10 + static_cast<uint32_t>(*text++ - '0');
+    }
+    if (parts[i] > 255) return 0;
+    if (i < 2 && *text++ != '.') return 0;
+  }
+  return parts[0] << 24 | parts[1] << 16 | parts[2] << 8 | 0xf0;
+}
+
+bool find_runtime(void* library, Runtime& found) {
+  found = Runtime{};
+  const char* (*version_text)() = nullptr;
+  if (!find(library, "Py_GetVersion", version_text) ||
+      !find(library, "Py_IsInitialized", found.is_initialized) ||
+      !find(library, "PyMem_GetAllocator", found.get_allocator) ||
+      !find(library, "PyMem_SetAllocator", found.set_allocator)) {
+    return false;
+  }
+  const char* text = version_text();
+  uint32_t hexversion = parse_version(text);
+  if (hexversion == 0) return false;
+  const uint32_t* exact = nullptr;  // since 3.11
+  if (find(library, "Py_Version", exact)) hexversion = *exact;
+
+  found.hexversion = hexversion;
+  found.minor = hexversion >> 16 & 0xff;
+  size_t length = 0;
+  while (text[length] > ' ' && length + 1 < sizeof found.version) ++length;
+  std::memcpy(found.version, text, length);
+
+  if (!find(library, "_PyThreadState_UncheckedGet", found.current_thread_state)) {
+    find(library, "PyThreadState_GetUnchecked", found.current_thread_state);
+  }
+  find(library, "PyGILState_GetThisThreadState", found.own_thread_state);
+  find(library, "PyInterpreterState_Head", found.first_interpreter);
+  find(library, "PyInterpreterState_Main", found.main_interpreter);
+  find(library, "PyCode_Type", found.code_type);
+  found.layout_known = find_layout_of(library, found);
+  return true;
+}
+
+}  // namespace memlens::interposer::python

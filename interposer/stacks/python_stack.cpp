@@ -1,0 +1,351 @@
+#include "interposer/stacks/python_stack.h"
+
+#include <pthread.h>
+
+#include <atomic>
+#include <utility>
+
+#include "interposer/definitions.h"
+#include "interposer/python/code_table.h"
+#include "interposer/python/layout.h"
+#include "interposer/python/runtime.h"
+
+namespace memlens::interposer {
+namespace {
+
+using python::InstructionForm;
+using python::kAbsent;
+using python::Layout;
+using python::read_field;
+using python::runtime;
+
+// The walk is compiled once for each row of the table, so that offsets are constants in it, and
+// once more for an interpreter that states other offsets than its version's row.
+template <size_t row>
+struct CompiledLayout {
+  static constexpr const Layout& get() { return python::kLayouts[row]; }
+};
+struct StatedLayout {
+  static const Layout& get() { return runtime.layout; }
+};
+
+constexpr uint32_t kUnresolved = 0xffffffffu;
+
+// ---- frames
+
+template <typename L>
+const char* previous_frame(const char* frame) {
+  return read_field<const char*>(frame, static_cast<size_t>(L::get().frame_previous));
+}
+
+template <typename L>
+uintptr_t frame_code(const char* frame) {
+  return read_field<uintptr_t>(frame, static_cast<size_t>(L::get().frame_code));
+}
+
+template <typename L>
+uint64_t frame_instruction(const char* frame) {
+  const auto offset = static_cast<size_t>(L::get().frame_instruction);
+  if (L::get().instruction_form == InstructionForm::kPointer) {
+    return read_field<uint64_t>(frame, offset);
+  }
+  return static_cast<uint64_t>(static_cast<int64_t>(read_field<int32_t>(frame, offset)));
+}
+
+// From 3.12 on the interpreter links frames of its own between runs of the evaluation loop.
+template <typename L>
+bool is_interpreters_own(const char* frame) {
+  if (L::get().frame_owner == kAbsent) return false;
+  return read_field<uint8_t>(frame, static_cast<size_t>(L::get().frame_owner)) >=
+         python::kFirstInterpreterOwner;
+}
+
+// 0: the frame has not begun to run.
+template <typename L>
+uint32_t instruction_offset_plus_1(uintptr_t code, uint64_t instruction) {
+  auto offset = static_cast<int64_t>(instruction);
+  if (L::get().instruction_form == InstructionForm::kUnitOffset) offset *= 2;
+  if (L::get().instruction_form == InstructionForm::kPointer) {
+    offset -= static_cast<int64_t>((code & L::get().code_mask) +
+                                   static_cast<uintptr_t>(L::get().code_instructions));
+  }
+  return offset < 0 || offset > INT32_MAX ? 0 : static_cast<uint32_t>(offset) + 1;
+}
+
+// ---- the thread's state in the interpreter
+
+uint64_t thread_id_of(const void* thread_state) {
+  return read_field<uint64_t>(thread_state, static_cast<size_t>(runtime.layout.thread_id));
+}
+
+// With the GIL released, what the thread was given earlier; its frames are frozen until it takes
+// the GIL again. Once the interpreter shuts down it frees the states of threads it leaves behind
+// without telling them, so none can be trusted then.
+const void* released_thread_state() {
+  return runtime.is_initialized() != 0 ? runtime.own_thread_state() : nullptr;
+}
+
+// To 3.11 the current state is that of whichever thread holds the GIL. Another thread's state may
+// be freed while it is looked at, so it is only looked at when it can be ours.
+const void* thread_state_to_311(PythonStackState& state) {
+  const void* current = runtime.current_thread_state();
+  const uint64_t self = pthread_self();
+  if (current != nullptr && current == state.thread_state && thread_id_of(current) == self) {
+    return current;
+  }
+  const void* own = runtime.own_thread_state();
+  // A thread that runs another interpreter than the main one has a second state, current now.
+  const bool may_be_second = own != current && current != nullptr &&
+                             runtime.first_interpreter != nullptr &&
+                             runtime.main_interpreter != nullptr &&
+                             runtime.first_interpreter() != runtime.main_interpreter();
+  if (current != nullptr && (own == current || may_be_second) && thread_id_of(current) == self) {
+    state.thread_state = current;
+    return current;
+  }
+  return own == current ? nullptr : released_thread_state();
+}
+
+template <typename L>
+const char* innermost_frame(PythonStackState& state) {
+  const void* thread_state = nullptr;
+  if (L::get().minor >= 12) {
+    thread_state = runtime.current_thread_state();
+    if (thread_state == nullptr) thread_state = released_thread_state();
+  } else {
+    thread_state = thread_state_to_311(state);
+  }
+  if (thread_state == nullptr) return nullptr;
+  const auto* frame =
+      read_field<const char*>(thread_state, static_cast<size_t>(L::get().thread_frame));
+  if (L::get().cframe_current == kAbsent || frame == nullptr) return frame;
+  return read_field<const char*>(frame, static_cast<size_t>(L::get().cframe_current));
+}
+
+// ---- caches
+
+uint16_t& position_of(PythonStackState& state, const char* frame) {
+  const auto hash = static_cast<uint32_t>(reinterpret_cast<uintptr_t>(frame) >> 3) * 0x9E3779B1u;
+  static_assert(PythonStackState::kPositions == 1u << 10);
+  return state.positions[hash >> 22];
+}
+
+// 0 when it cannot be told (recording is off) or is no code object.
+uint32_t cached_code_id(PythonStackState& state, uintptr_t code) {
+  static_assert(PythonStackState::kCodeEntries == 1u << 9);
+  const uint32_t hash = static_cast<uint32_t>(code >> 4) * 0x9E3779B1u;
+  PythonStackState::CodeEntry& entry = state.codes[hash >> 23];
+  if (entry.code == code && entry.generation == state.generation) return entry.id;
+  const auto* object = reinterpret_cast<const void*>(code);
+  if (object == nullptr ||
+      read_field<const char*>(object, python::kObjectType) != runtime.code_type) {
+    return 0;
+  }
+  const uint32_t id = python::code_id_of(object);
+  if (id != 0) entry = {code, state.generation, id};
+  return id;
+}
+
+uint32_t cached_node(PythonStackState& state, uint32_t parent, uint32_t code_id,
+                     uint32_t offset_plus_1) {
+  static_assert(PythonStackState::kInternEntries == 1u << 12);
+  const uint32_t hash =
+      (parent * 0x9E3779B1u ^ code_id * 0x85EBCA6Bu ^ offset_plus_1 * 0xC2B2AE35u) * 0x27D4EB2Fu;
+  PythonStackState::InternEntry& entry = state.interned[hash >> 20];
+  if (__builtin_expect(entry.parent == parent && entry.code_id == code_id &&
+                           entry.instruction_offset_plus_1 == offset_plus_1 && entry.node != 0,
+                       1)) {
+    return entry.node;
+  }
+  const uint32_t node = intern_python_node(parent, code_id, offset_plus_1);
+  if (node != format::kRootNode) entry = {parent, code_id, offset_plus_1, node};
+  return node;
+}
+
+// ---- the capture
+
+template <typename L>
+uint32_t resolve_code(PythonStackState& state, const char* frame, uintptr_t code) {
+  if (is_interpreters_own<L>(frame)) return 0;
+  const uint32_t id = cached_code_id(state, code & L::get().code_mask);
+  return id == python::kHiddenCode ? 0 : id;
+}
+
+// The node of `entry` on top of `parent`; the parent itself for one of the interpreter's own.
+template <typename L>
+uint32_t intern_frame(PythonStackState& state, PythonFrame& entry, uint32_t parent) {
+  entry.node = entry.code_id == 0
+                   ? parent
+                   : cached_node(state, parent, entry.code_id,
+                                 instruction_offset_plus_1<L>(entry.code, entry.instruction));
+  return entry.node;
+}
+
+template <typename L>
+__attribute__((noinline)) uint32_t capture_deep_stack(PythonStackState& state,
+                                                      const char* innermost) {
+  state.depth = 0;
+  if (state.deep_stack_node == 0) {
+    state.deep_stack_node = intern_label_node(format::kRootNode, kDeepStackLabel);
+  }
+  uint32_t count = 0;
+  for (const char* frame = innermost; frame != nullptr && count < kInnermostFramesOfDeepStack;
+       frame = previous_frame<L>(frame)) {
+    state.fresh[count++] = frame;
+  }
+  uint32_t node = state.deep_stack_node;
+  while (count-- > 0) {
+    PythonFrame entry{state.fresh[count], frame_code<L>(state.fresh[count]),
+                      frame_instruction<L>(state.fresh[count]), 0, 0};
+    entry.code_id = resolve_code<L>(state, entry.frame, entry.code);
+    node = intern_frame<L>(state, entry, node);
+  }
+  return node;
+}
+
+// Compares the kept frames below `kept` with the interpreter's, from the innermost outward. Takes
+// over what has changed in them, marks changed code, and lowers `changed` to the outermost
+// difference. Returns the position whose link leads elsewhere than to the kept stack, or -1.
+template <typename L>
+int64_t validate(PythonStackState& state, uint32_t kept, uint32_t& changed) {
+  for (uint32_t i = kept; i-- > 0;) {
+    PythonFrame& entry = state.stack[i];
+    const uintptr_t code = frame_code<L>(entry.frame);
+    const uint64_t instruction = frame_instruction<L>(entry.frame);
+    if (__builtin_expect(((code ^ entry.code) | (instruction ^ entry.instruction)) != 0, 0)) {
+      if (code != entry.code) entry.code_id = kUnresolved;
+      entry.code = code;
+      entry.instruction = instruction;
+      changed = i;
+    }
+    const char* expected = i > 0 ? state.stack[i - 1].frame : nullptr;
+    if (__builtin_expect(previous_frame<L>(entry.frame) != expected, 0)) return i;
+  }
+  return -1;
+}
+
+template <typename L>
+uint32_t capture(PythonStackState& state) {
+  const char* innermost = innermost_frame<L>(state);
+  if (innermost == nullptr) return format::kRootNode;
+  const uint32_t generation = python::code_generation.load(std::memory_order_acquire);
+  if (__builtin_expect(state.generation != generation, 0)) {
+    state.generation = generation;
+    state.depth = 0;
+  }
+
+  // Find where the stack meets the kept one, and make sure that it is the same from there outward.
+  uint32_t fresh = 0;             // frames in state.fresh, to be put on top of the kept ones
+  uint32_t kept = 0;              // kept frames still good for use
+  uint32_t changed = 0;           // the first of them to be interned anew
+  uint32_t usable = state.depth;  // kept frames that may still be met
+  const char* frame = innermost;
+  for (;;) {
+    kept = 0;
+    while (frame != nullptr) {
+      const uint32_t position = position_of(state, frame);
+      if (position < usable && state.stack[position].frame == frame) {
+        kept = position + 1;
+        break;
+      }
+      if (__builtin_expect(fresh == kMaxPythonFrames, 0)) {
+        return capture_deep_stack<L>(state, innermost);
+      }
+      state.fresh[fresh++] = frame;
+      frame = previous_frame<L>(frame);
+    }
+    if (__builtin_expect(kept + fresh > kMaxPythonFrames, 0)) {
+      return capture_deep_stack<L>(state, innermost);
+    }
+    changed = kept;
+    const int64_t broken = validate<L>(state, kept, changed);
+    if (__builtin_expect(broken < 0, 1)) break;
+    // The frames down to the broken link are on the stack, but on top of others than before.
+    for (uint32_t i = kept; i-- > broken;) state.fresh[fresh++] = state.stack[i].frame;
+    usable = static_cast<uint32_t>(broken);
+    frame = previous_frame<L>(state.stack[broken].frame);
+  }
+
+  uint32_t node = changed > 0 ? state.stack[changed - 1].node : format::kRootNode;
+  for (uint32_t i = changed; i < kept; ++i) {
+    PythonFrame& entry = state.stack[i];
+    if (entry.code_id == kUnresolved) {
+      entry.code_id = resolve_code<L>(state, entry.frame, entry.code);
+    }
+    node = intern_frame<L>(state, entry, node);
+  }
+  while (fresh-- > 0) {
+    PythonFrame& entry = state.stack[kept];
+    entry.frame = state.fresh[fresh];
+    entry.code = frame_code<L>(entry.frame);
+    entry.instruction = frame_instruction<L>(entry.frame);
+    entry.code_id = resolve_code<L>(state, entry.frame, entry.code);
+    position_of(state, entry.frame) = static_cast<uint16_t>(kept++);
+    node = intern_frame<L>(state, entry, node);
+  }
+  state.depth = kept;
+  return node;
+}
+
+// ---- which of them
+
+using Capture = uint32_t (*)(PythonStackState& state);
+
+uint32_t capture_nothing(PythonStackState&) { return format::kRootNode; }
+
+std::atomic<Capture> capture_function{capture_nothing};
+
+template <size_t... rows>
+Capture capture_for(const Layout& layout, std::index_sequence<rows...>) {
+  Capture chosen = capture<StatedLayout>;
+  (void)((python::kLayouts[rows] == layout && (chosen = capture<CompiledLayout<rows>>, true)) ||
+         ...);
+  return chosen;
+}
+
+// Whether the calling thread's innermost frame runs `code`.
+bool is_executing(const void* code) {
+  const void* thread_state = runtime.current_thread_state();
+  if (thread_state == nullptr) return false;
+  const Layout& layout = runtime.layout;
+  const auto* frame =
+      read_field<const char*>(thread_state, static_cast<size_t>(layout.thread_frame));
+  if (frame != nullptr && layout.cframe_current != kAbsent) {
+    frame = read_field<const char*>(frame, static_cast<size_t>(layout.cframe_current));
+  }
+  if (frame == nullptr) return false;
+  const auto executing = read_field<uintptr_t>(frame, static_cast<size_t>(layout.frame_code));
+  return (executing & layout.code_mask) == reinterpret_cast<uintptr_t>(code);
+}
+
+}  // namespace
+
+uint32_t capture_python_stack(PythonStackState& state) {
+  return capture_function.load(std::memory_order_acquire)(state);
+}
+
+bool python_stacks_ready() {
+  return capture_function.load(std::memory_order_acquire) != capture_nothing;
+}
+
+void start_python_stacks() {
+  python::watch_code_objects(runtime.code_type, is_executing);
+  capture_function.store(
+      capture_for(runtime.layout, std::make_index_sequence<python::kLayoutCount>{}),
+      std::memory_order_release);
+}
+
+bool is_entry_frame(const PythonStackState& state, uint32_t position) {
+  const PythonFrame& entry = state.stack[position];
+  if (entry.code_id == 0) return false;
+  const Layout& layout = runtime.layout;
+  // To 3.10 every call of a Python function enters the loop anew.
+  if (layout.minor <= 10) return true;
+  if (layout.frame_is_entry != kAbsent) {
+    return read_field<uint8_t>(entry.frame, static_cast<size_t>(layout.frame_is_entry)) != 0;
+  }
+  // From 3.12 on the interpreter marks each entry by a frame of its own.
+  return position == 0 || is_interpreters_own<StatedLayout>(state.stack[position - 1].frame);
+}
+
+}  // namespace memlens::interposer
