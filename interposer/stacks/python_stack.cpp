@@ -23,9 +23,11 @@ using python::runtime;
 // once more for an interpreter that states other offsets than its version's row.
 template <size_t row>
 struct CompiledLayout {
+  static constexpr InstructionForm kInstructionForm = python::kLayouts[row].instruction_form;
   static constexpr const Layout& get() { return python::kLayouts[row]; }
 };
 struct StatedLayout {
+  static constexpr InstructionForm kInstructionForm = InstructionForm::kPointer;
   static const Layout& get() { return runtime.layout; }
 };
 
@@ -46,7 +48,7 @@ uintptr_t frame_code(const char* frame) {
 template <typename L>
 uint64_t frame_instruction(const char* frame) {
   const auto offset = static_cast<size_t>(L::get().frame_instruction);
-  if (L::get().instruction_form == InstructionForm::kPointer) {
+  if (L::kInstructionForm == InstructionForm::kPointer) {
     return read_field<uint64_t>(frame, offset);
   }
   return static_cast<uint64_t>(static_cast<int64_t>(read_field<int32_t>(frame, offset)));
@@ -64,8 +66,8 @@ bool is_interpreters_own(const char* frame) {
 template <typename L>
 uint32_t instruction_offset_plus_1(uintptr_t code, uint64_t instruction) {
   auto offset = static_cast<int64_t>(instruction);
-  if (L::get().instruction_form == InstructionForm::kUnitOffset) offset *= 2;
-  if (L::get().instruction_form == InstructionForm::kPointer) {
+  if (L::kInstructionForm == InstructionForm::kUnitOffset) offset *= 2;
+  if (L::kInstructionForm == InstructionForm::kPointer) {
     offset -= static_cast<int64_t>((code & L::get().code_mask) +
                                    static_cast<uintptr_t>(L::get().code_instructions));
   }
@@ -89,7 +91,8 @@ const void* released_thread_state() {
 // be freed while it is looked at, so it is only looked at when it can be ours.
 const void* thread_state_to_311(PythonStackState& state) {
   const void* current = runtime.current_thread_state();
-  const uint64_t self = pthread_self();
+  if (state.self == 0) state.self = pthread_self();
+  const uint64_t self = state.self;
   if (current != nullptr && current == state.thread_state && thread_id_of(current) == self) {
     return current;
   }
@@ -206,20 +209,35 @@ __attribute__((noinline)) uint32_t capture_deep_stack(PythonStackState& state,
 // Compares the kept frames below `kept` with the interpreter's, from the innermost outward. Takes
 // over what has changed in them, marks changed code, and lowers `changed` to the outermost
 // difference. Returns the position whose link leads elsewhere than to the kept stack, or -1.
+//
+// This loop is what an event costs: four loads a frame where the instruction is a pointer. It then
+// lies inside its code object, so the same instruction is the same code.
 template <typename L>
 int64_t validate(PythonStackState& state, uint32_t kept, uint32_t& changed) {
-  for (uint32_t i = kept; i-- > 0;) {
-    PythonFrame& entry = state.stack[i];
-    const uintptr_t code = frame_code<L>(entry.frame);
-    const uint64_t instruction = frame_instruction<L>(entry.frame);
-    if (__builtin_expect(((code ^ entry.code) | (instruction ^ entry.instruction)) != 0, 0)) {
-      if (code != entry.code) entry.code_id = kUnresolved;
-      entry.code = code;
-      entry.instruction = instruction;
-      changed = i;
+  constexpr bool kCodeFollows = L::kInstructionForm == InstructionForm::kPointer;
+  PythonFrame* const outermost = state.stack;
+  PythonFrame* entry = outermost + kept;
+  const char* frame = kept > 0 ? entry[-1].frame : nullptr;
+  while (entry != outermost) {
+    --entry;
+    const char* expected = entry != outermost ? entry[-1].frame : nullptr;
+    const char* previous = previous_frame<L>(frame);
+    const uint64_t instruction = frame_instruction<L>(frame);
+    uint64_t difference =
+        (instruction ^ entry->instruction) |
+        (reinterpret_cast<uintptr_t>(previous) ^ reinterpret_cast<uintptr_t>(expected));
+    if (!kCodeFollows) difference |= frame_code<L>(frame) ^ entry->code;
+    if (__builtin_expect(difference != 0, 0)) {
+      const uintptr_t code = frame_code<L>(frame);
+      if (code != entry->code) entry->code_id = kUnresolved;
+      if (code != entry->code || instruction != entry->instruction) {
+        entry->code = code;
+        entry->instruction = instruction;
+        changed = static_cast<uint32_t>(entry - outermost);
+      }
+      if (previous != expected) return entry - outermost;
     }
-    const char* expected = i > 0 ? state.stack[i - 1].frame : nullptr;
-    if (__builtin_expect(previous_frame<L>(entry.frame) != expected, 0)) return i;
+    frame = expected;
   }
   return -1;
 }

@@ -56,6 +56,7 @@ struct PythonStackState {
 
   uint32_t depth;                  // frames in `stack`, outermost first
   uint32_t generation;             // of the code objects in `stack`
+  uint64_t self;                   // pthread_self(), as the interpreter knows threads
   const void* thread_state;        // the interpreter's, last seen to be this thread's
   uint32_t deep_stack_node;        // of kDeepStackLabel; 0: not made yet
   uint16_t positions[kPositions];  // frame address, hashed: where in `stack` it may be
@@ -68,6 +69,7 @@ struct PythonStackState {
   // zeroed instead: nodes are numbered anew.)
   void reset() {
     depth = 0;
+    self = 0;
     thread_state = nullptr;
   }
 };

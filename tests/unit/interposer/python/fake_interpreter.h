@@ -1,0 +1,66 @@
+// An interpreter made of bare memory in the layout of any version: types, strings, code objects,
+// frames and one thread state, for testing what reads them.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <string>
+#include <vector>
+
+#include "interposer/python/layout.h"
+
+namespace memlens::interposer::python {
+
+class FakeInterpreter {
+ public:
+  // Points python::runtime at itself.
+  explicit FakeInterpreter(const Layout& layout);
+  ~FakeInterpreter();
+  FakeInterpreter(const FakeInterpreter&) = delete;
+  FakeInterpreter& operator=(const FakeInterpreter&) = delete;
+
+  // Objects. `characters` of `kind` 1, 2 or 4 bytes each.
+  char* text(const std::u32string& characters, unsigned kind, bool ascii, bool compact = true);
+  char* ascii(const std::string& characters);
+  char* bytes(const std::string& contents);
+  char* code(const std::string& filename, const std::string& name, int32_t first_line,
+             const std::string& line_table = "");
+  void set_name(char* code, char* text);
+  // As the interpreter frees it; its memory may be used for the next code object.
+  void free_code(char* code);
+
+  // Frames. A frame's memory is reused like the interpreter's: the innermost one's first.
+  char* push(char* code, int32_t offset);
+  char* push_interpreters_own();
+  void pop();
+  void set_instruction(char* frame, int32_t offset);
+  void set_code(char* frame, char* code);
+  void link(char* frame, char* previous);
+  void set_innermost(char* frame);
+  char* innermost() const { return frames_.empty() ? nullptr : frames_.back(); }
+  size_t depth() const { return frames_.size(); }
+  // A frame of its own memory, linked nowhere yet.
+  char* loose_frame(char* code, int32_t offset);
+
+  // What the functions of python::runtime answer.
+  void* current_thread_state = nullptr;
+  void* own_thread_state = nullptr;
+  int initialized = 1;
+  int interpreters = 1;
+  char* thread_state = nullptr;
+  char* code_type = nullptr;
+
+ private:
+  char* block(size_t bytes);
+
+  const Layout layout_;
+  std::deque<std::vector<char>> blocks_;
+  std::vector<char*> frames_;
+  std::vector<char*> free_frames_;
+  std::vector<char*> free_codes_;
+  char* text_type_ = nullptr;
+  char* bytes_type_ = nullptr;
+  char* cframe_ = nullptr;
+};
+
+}  // namespace memlens::interposer::python
