@@ -20,6 +20,7 @@ extern char** environ;
 namespace memlens::interposer {
 
 Process process;
+std::atomic<uint32_t> attention{0};
 
 namespace {
 
@@ -117,11 +118,15 @@ void forked_child_started(bool announced) {
 }
 
 void stop_recording(const char* reason) {
+  attention.fetch_or(kAttentionOver);
   if (__atomic_exchange_n(&process.over, true, __ATOMIC_ACQ_REL)) return;
   report_line(Line().text("recording stopped: ").text(reason).text("; the program runs on"));
 }
 
-void stop_recording_silently() { __atomic_store_n(&process.over, true, __ATOMIC_RELEASE); }
+void stop_recording_silently() {
+  attention.fetch_or(kAttentionOver);
+  __atomic_store_n(&process.over, true, __ATOMIC_RELEASE);
+}
 
 void at_forked_child(void (*reset)()) {
   if (fork_reset_count < kMaxForkResets) fork_resets[fork_reset_count++] = reset;

@@ -1,6 +1,7 @@
 // The process's part in a recording session: joining it, being forked out of it, leaving it.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 
 #include "interposer/format/metadata_records.h"
@@ -16,6 +17,13 @@ struct Process {
   bool over = false;  // recording has ended for good in this process
 };
 extern Process process;
+
+// Bits that send every event through the recorder's slow path while they are set.
+enum Attention : uint32_t {
+  kAttentionOver = 1,    // recording has ended; nothing is recorded
+  kAttentionPython = 2,  // an interpreter is coming up: look at it at every event
+};
+extern std::atomic<uint32_t> attention;
 
 // Whether events are recorded (or may be, at the next slow path).
 inline bool recording() { return process.segment != nullptr && !process.over; }

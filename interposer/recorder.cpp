@@ -162,19 +162,22 @@ __attribute__((noinline, cold)) ThreadState* prepare_slowly(ThreadState* state) 
       state->tick != process.segment->tick.load(std::memory_order_relaxed)) {
     write_time(*state);
     poll_environment();
+  } else if (attention.load(std::memory_order_relaxed) != 0) {
+    poll_environment();
   }
   return state;
 }
 
 // The one check of the hot path: a state, idle, in its epoch (which is also the check for a fork),
-// with room before the next time record, in the current tick.
+// with room before the next time record, in the current tick, and nobody who wants to be asked.
+// Recording that has ended asks for attention, so it needs no check of its own.
 inline ThreadState* prepare() {
   ThreadState* state = thread_state;
-  if (__builtin_expect(state != nullptr, 1) && __builtin_expect(recording(), 1)) {
-    const bool ready = (state->busy == 0) & (order::load() == state->order_word) &
-                       (state->cursor < state->soft_limit) &
-                       (state->tick == process.segment->tick.load(std::memory_order_relaxed));
-    if (__builtin_expect(ready, 1)) return state;
+  if (__builtin_expect(state != nullptr, 1)) {
+    const uint64_t differs = state->busy | (order::load() ^ state->order_word) |
+                             (state->tick ^ process.segment->tick.load(std::memory_order_relaxed)) |
+                             attention.load(std::memory_order_relaxed);
+    if (__builtin_expect(differs == 0 && state->cursor < state->soft_limit, 1)) return state;
   }
   return prepare_slowly(state);
 }
@@ -187,24 +190,14 @@ inline uint32_t bump_shard(ThreadState& state, unsigned shard) {
   return state.shards == nullptr ? 0 : state.shards[shard].value.fetch_add(1);
 }
 
-// A stack needs the thread's state before prepare(): both its caches and, in a forked child, tables
-// that are the child's own.
-inline uint32_t take_stack() {
-  if (__builtin_expect(python::poll_each_event.load(std::memory_order_relaxed), 0)) python_poll();
-  ThreadState* state = thread_state;
-  if (__builtin_expect(state == nullptr || !recording() || order::load() == 0, 0)) {
-    state = prepare_slowly(state);
-    if (state == nullptr) return format::kRootNode;
-  }
-  return capture_stack(state->stacks);
-}
-
 }  // namespace
 
 void record_allocation(AllocationKind kind, const void* block, size_t bytes) {
-  const uint32_t node = take_stack();
   ThreadState* state = prepare();
   if (__builtin_expect(state == nullptr, 0)) return;
+  // After prepare(): in a forked child the caches and tables are the child's own from there on. The
+  // order word was read after the real call, which is all that order asks for.
+  const uint32_t node = capture_stack(state->stacks);
   const auto address = reinterpret_cast<uint64_t>(block);
   start_record(*state);
   const uint32_t stamp = read_shard(*state, format::shard_of(address));
@@ -234,9 +227,9 @@ void record_undo() {
 }
 
 void record_map(AllocationKind kind, const void* address, size_t bytes) {
-  const uint32_t node = take_stack();
   ThreadState* state = prepare();
   if (__builtin_expect(state == nullptr, 0)) return;
+  const uint32_t node = capture_stack(state->stacks);
   start_record(*state);
   const uint32_t stamp = read_shard(*state, format::kMappingShard);
   commit(*state, state->encoder.encode_map(state->cursor, kind, reinterpret_cast<uint64_t>(address),

@@ -19,7 +19,6 @@ namespace memlens::interposer {
 
 namespace python {
 std::atomic<Phase> phase{Phase::kNotInitialized};
-std::atomic<bool> poll_each_event{false};
 }  // namespace python
 
 namespace {
@@ -88,10 +87,10 @@ void follow_phase() {
     python::check_for_shutdown();
     return;
   }
+  hooks_settled.store(true, std::memory_order_relaxed);
+  attention.fetch_and(~kAttentionPython);
   const Phase before = python::phase.exchange(Phase::kInitialized);
   if (before == Phase::kShutDown) record_shutdown(false);
-  hooks_settled.store(true, std::memory_order_relaxed);
-  python::poll_each_event.store(false, std::memory_order_relaxed);
 }
 
 void forked_child() {
@@ -111,7 +110,7 @@ bool attach_locked(void* library) {
   describe(true);
   if (runtime.layout_known) start_python_stacks();
   attached.store(true, std::memory_order_release);
-  python::poll_each_event.store(true, std::memory_order_relaxed);
+  attention.fetch_or(kAttentionPython);
   return true;
 }
 
@@ -139,7 +138,7 @@ void python_poll() {
     install_hooks();
     attach_lock.unlock();
     if (event_polls.fetch_add(1, std::memory_order_relaxed) == kMaxEventPolls) {
-      python::poll_each_event.store(false, std::memory_order_relaxed);
+      attention.fetch_and(~kAttentionPython);
     }
   }
   follow_phase();

@@ -22,10 +22,6 @@ namespace python {
 enum class Phase : uint8_t { kNotInitialized, kInitialized, kShutDown };
 extern std::atomic<Phase> phase;
 
-// True from when the interpreter is found until it has been seen initialised: the recorder then
-// polls at every event, so that few objects are missed when the allocators are replaced.
-extern std::atomic<bool> poll_each_event;
-
 void check_for_shutdown();
 
 // By the recorder before each free. Python frees nearly everything when it shuts down,
