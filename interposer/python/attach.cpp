@@ -1,7 +1,5 @@
 #include "interposer/python/attach.h"
 
-#include <dlfcn.h>
-
 #include <cerrno>
 
 #include "interposer/definitions.h"
@@ -35,7 +33,7 @@ std::atomic<bool> described{false};      // in this process's metadata
 std::atomic<bool> hooks_settled{false};  // nobody replaces the allocators any more
 std::atomic<uint32_t> event_polls{0};
 
-// The hooks behind an attach allocate (dlsym its error text) and set errno; none of it is the
+// What the interpreter's functions allocate or set errno to when we call them is none of the
 // program's doing.
 class Discreetly {
  public:
@@ -99,13 +97,9 @@ void forked_child() {
   described.store(false);
 }
 
-bool attach_locked(void* library) {
+bool attach_locked() {
   if (attached.load(std::memory_order_relaxed)) return true;
-  if (!python::find_runtime(library, runtime)) {
-    dlerror();  // or the program would read of our failed look-up
-    return false;
-  }
-  dlerror();
+  if (!python::find_runtime(runtime)) return false;
   at_forked_child(forked_child);
   describe(true);
   if (runtime.layout_known) start_python_stacks();
@@ -116,13 +110,11 @@ bool attach_locked(void* library) {
 
 }  // namespace
 
-void python_attach() { python_attach_from(RTLD_DEFAULT); }
-
-void python_attach_from(void* library) {
+void python_attach() {
   if (!attached.load(std::memory_order_acquire)) {
     Discreetly discreetly;
     if (!attach_lock.lock(&hook_frame)) return;
-    const bool found = attach_locked(library);
+    const bool found = attach_locked();
     attach_lock.unlock();
     if (!found) return;
   }

@@ -7,11 +7,9 @@
 namespace memlens::interposer {
 
 // Looks for CPython in the process; installs the allocator hooks and begins to take Python stacks
-// if it is there. From the preload constructor, and after each successful dlopen: `library` is then
-// the handle, so that an interpreter opened with RTLD_LOCAL is found too. Cheap once found. Any
-// thread, inside or outside a hook.
+// if it is there. From the preload constructor, and whenever modules have been loaded. A few
+// microseconds, next to nothing once found. Any thread, inside or outside a hook.
 void python_attach();
-void python_attach_from(void* library);
 
 // From the recorder's slow path (every kilobyte of a thread's events, every 10 ms). Puts the hooks
 // back where pre-initialisation has replaced them, and follows initialisation and its undoing.

@@ -1,11 +1,10 @@
 #include "interposer/python/runtime.h"
 
-#include <dlfcn.h>
-
 #include <cstring>
 
 #include "interposer/diagnostics.h"
 #include "interposer/python/debug_offsets.h"
+#include "interposer/python/symbol_lookup.h"
 
 namespace memlens::interposer::python {
 
@@ -14,8 +13,8 @@ Runtime runtime;
 namespace {
 
 template <typename Function>
-bool find(void* library, const char* name, Function& function) {
-  function = reinterpret_cast<Function>(dlsym(library, name));
+bool find(const char* name, Function& function) {
+  function = reinterpret_cast<Function>(find_symbol(name));
   return function != nullptr;
 }
 
@@ -54,7 +53,7 @@ bool sizes_match(Runtime& found, const char* frame_type, const char* text_type) 
   return true;
 }
 
-bool find_layout_of(void* library, Runtime& found) {
+bool find_layout_of(Runtime& found) {
   const Layout* row = find_layout(found.minor);
   const char* frame_type = nullptr;
   const char* text_type = nullptr;
@@ -62,7 +61,7 @@ bool find_layout_of(void* library, Runtime& found) {
     state_problem(found, Line().text("this version is not known yet"));
     return false;
   }
-  if (!find(library, "PyFrame_Type", frame_type) || !find(library, "PyUnicode_Type", text_type) ||
+  if (!find("PyFrame_Type", frame_type) || !find("PyUnicode_Type", text_type) ||
       found.code_type == nullptr || found.current_thread_state == nullptr ||
       found.own_thread_state == nullptr) {
     state_problem(found, Line().text("it does not export what a stack walk needs"));
@@ -71,7 +70,7 @@ bool find_layout_of(void* library, Runtime& found) {
   found.layout = *row;
   if (found.minor >= kFirstSelfDescribingMinor) {
     const void* offsets = nullptr;
-    if (!find(library, "_PyRuntime", offsets) ||
+    if (!find("_PyRuntime", offsets) ||
         !read_debug_offsets(offsets, found.hexversion, found.layout)) {
       state_problem(found, Line().text("a free-threaded or modified build"));
       return false;
@@ -95,20 +94,19 @@ uint32_t parse_version(const char* text) {
   return parts[0] << 24 | parts[1] << 16 | parts[2] << 8 | 0xf0;
 }
 
-bool find_runtime(void* library, Runtime& found) {
+bool find_runtime(Runtime& found) {
   found = Runtime{};
   const char* (*version_text)() = nullptr;
-  if (!find(library, "Py_GetVersion", version_text) ||
-      !find(library, "Py_IsInitialized", found.is_initialized) ||
-      !find(library, "PyMem_GetAllocator", found.get_allocator) ||
-      !find(library, "PyMem_SetAllocator", found.set_allocator)) {
+  if (!find("Py_GetVersion", version_text) || !find("Py_IsInitialized", found.is_initialized) ||
+      !find("PyMem_GetAllocator", found.get_allocator) ||
+      !find("PyMem_SetAllocator", found.set_allocator)) {
     return false;
   }
   const char* text = version_text();
   uint32_t hexversion = parse_version(text);
   if (hexversion == 0) return false;
   const uint32_t* exact = nullptr;  // since 3.11
-  if (find(library, "Py_Version", exact)) hexversion = *exact;
+  if (find("Py_Version", exact)) hexversion = *exact;
 
   found.hexversion = hexversion;
   found.minor = hexversion >> 16 & 0xff;
@@ -116,14 +114,14 @@ bool find_runtime(void* library, Runtime& found) {
   while (text[length] > ' ' && length + 1 < sizeof found.version) ++length;
   std::memcpy(found.version, text, length);
 
-  if (!find(library, "_PyThreadState_UncheckedGet", found.current_thread_state)) {
-    find(library, "PyThreadState_GetUnchecked", found.current_thread_state);
+  if (!find("_PyThreadState_UncheckedGet", found.current_thread_state)) {
+    find("PyThreadState_GetUnchecked", found.current_thread_state);
   }
-  find(library, "PyGILState_GetThisThreadState", found.own_thread_state);
-  find(library, "PyInterpreterState_Head", found.first_interpreter);
-  find(library, "PyInterpreterState_Main", found.main_interpreter);
-  find(library, "PyCode_Type", found.code_type);
-  found.layout_known = find_layout_of(library, found);
+  find("PyGILState_GetThisThreadState", found.own_thread_state);
+  find("PyInterpreterState_Head", found.first_interpreter);
+  find("PyInterpreterState_Main", found.main_interpreter);
+  find("PyCode_Type", found.code_type);
+  found.layout_known = find_layout_of(found);
   return true;
 }
 

@@ -44,9 +44,8 @@ struct Runtime {
 // Written once, under the attach lock, before the capture function is published.
 extern Runtime runtime;
 
-// Looks for CPython among what `library` (a dlopen handle, or RTLD_DEFAULT) sees. False when it is
-// not there. May allocate through dlsym's error text: call with a HookScope active.
-bool find_runtime(void* library, Runtime& found);
+// Looks for CPython among the loaded modules. False when it is not there. Does not allocate.
+bool find_runtime(Runtime& found);
 
 // "3.11.7 (main, ...)" to 0x030b07f0; 0 when it is not of that form. Pre-releases count as final.
 uint32_t parse_version(const char* text);

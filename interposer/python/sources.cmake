@@ -4,5 +4,6 @@ target_sources(memlens_interposer_objects PRIVATE
   python/code_table.cpp
   python/debug_offsets.cpp
   python/runtime.cpp
+  python/symbol_lookup.cpp
   python/text.cpp
 )
