@@ -1,1 +1,126 @@
-int main() { return 0; }
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <clocale>
+#include <cstdio>
+#include <exception>
+#include <iostream>
+#include <string>
+#include <string_view>
+
+#include "report/cli/command.h"
+#include "report/cli/run_command.h"
+
+namespace memlens::report::cli {
+namespace {
+
+constexpr int kFailure = 1;
+constexpr int kWrongUsage = 2;
+
+constexpr const char* kDescription =
+    "memlens records every allocation a program makes, with the Python and native stack that made\n"
+    "it, and tells what made the peak, what is still allocated, what churns, and when.";
+
+constexpr const char* kExamples = R"(Examples:
+  memlens run app.py                     record a Python script ...
+  memlens run ./server --port 80         ... or any program, with its children
+  memlens summary memlens-app-4711.mlens    totals and the places that matter
+  memlens peak memlens-app-4711.mlens       stacks alive at the peak
+  memlens leaks memlens-app-4711.mlens      stacks still allocated at the end
+  memlens flamegraph memlens-app-4711.mlens one HTML file with every view
+
+`memlens COMMAND --help` says more about each.)";
+
+void add_commands(CLI::App& app, [[maybe_unused]] Action& chosen) {
+  app.add_subcommand("run", "Record a Python script or any other program");
+}
+
+// Letters to add, remove or change to make one word the other.
+size_t edit_distance(std::string_view a, std::string_view b) {
+  std::vector<size_t> row(b.size() + 1);
+  for (size_t j = 0; j <= b.size(); ++j) row[j] = j;
+  for (size_t i = 1; i <= a.size(); ++i) {
+    size_t diagonal = row[0];
+    row[0] = i;
+    for (size_t j = 1; j <= b.size(); ++j) {
+      const size_t changed = diagonal + (a[i - 1] != b[j - 1]);
+      diagonal = row[j];
+      row[j] = std::min({row[j] + 1, row[j - 1] + 1, changed});
+    }
+  }
+  return row[b.size()];
+}
+
+bool is_command(const CLI::App& app, const std::string& word) {
+  return std::ranges::any_of(app.get_subcommands({}),
+                             [&](const CLI::App* command) { return command->get_name() == word; });
+}
+
+int unknown_command(const CLI::App& app, const std::string& word) {
+  std::string nearest;
+  size_t nearest_distance = 3;
+  for (const CLI::App* command : app.get_subcommands({})) {
+    const size_t distance = edit_distance(word, command->get_name());
+    if (distance < nearest_distance) {
+      nearest_distance = distance;
+      nearest = command->get_name();
+    }
+  }
+  std::cerr << "memlens: no command '" << word << "'";
+  if (!nearest.empty()) std::cerr << "; did you mean '" << nearest << "'?";
+  std::cerr << "\nSee 'memlens --help'.\n";
+  return kWrongUsage;
+}
+
+int wrong_usage(const CLI::App& app, const CLI::ParseError& error) {
+  const auto parsed = app.get_subcommands();
+  const std::string name = parsed.empty() ? "memlens" : "memlens " + parsed.front()->get_name();
+  const std::string reason =
+      parsed.empty() && error.get_name() == "RequiredError" ? "which command?" : error.what();
+  std::cerr << name << ": " << reason << "\nSee '" << name << " --help'.\n";
+  return kWrongUsage;
+}
+
+// A full disk or a closed pipe behind stdout is an error, not a short report.
+int finish_output(int code) {
+  std::cout.flush();
+  if (std::cout.good() && std::fflush(stdout) == 0) return code;
+  std::cerr << "memlens: could not write the report to standard output\n";
+  return kFailure;
+}
+
+int main_without_run(int argc, char** argv) {
+  CLI::App app(kDescription, "memlens");
+  app.set_version_flag("--version", "memlens " MEMLENS_VERSION, "Print the version and exit");
+  app.footer(kExamples);
+  app.require_subcommand(1);
+  app.get_formatter()->column_width(30);
+  Action chosen;
+  add_commands(app, chosen);
+
+  if (argc > 1 && argv[1][0] != '-' && !is_command(app, argv[1])) {
+    return unknown_command(app, argv[1]);
+  }
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    if (error.get_exit_code() == 0) return app.exit(error);  // --help and --version
+    return wrong_usage(app, error);
+  }
+  try {
+    return finish_output(chosen());
+  } catch (const std::exception& error) {
+    std::cerr << "memlens: " << error.what() << "\n";
+    return kFailure;
+  }
+}
+
+}  // namespace
+}  // namespace memlens::report::cli
+
+int main(int argc, char** argv) {
+  std::setlocale(LC_CTYPE, "");
+  if (argc > 1 && std::string_view(argv[1]) == "run") {
+    return memlens::report::cli::run_command(argc - 1, argv + 1);
+  }
+  return memlens::report::cli::main_without_run(argc, argv);
+}

@@ -1,0 +1,106 @@
+#include "report/cli/report_options.h"
+
+#include <algorithm>
+#include <iostream>
+
+#include "reader/error.h"
+
+namespace memlens::report::cli {
+namespace {
+
+template <typename Id, typename Items>
+std::string list_ids(const Items& items, Id id) {
+  constexpr size_t kListed = 10;
+  std::string text;
+  for (size_t i = 0; i < items.size() && i < kListed; ++i) {
+    text += (i == 0 ? "" : ", ") + std::to_string(id(items[i]));
+  }
+  return items.size() > kListed ? text + ", ..." : text;
+}
+
+void check_selection(const ReportOptions& options, const reader::CaptureInfo& info) {
+  const reader::Query& query = options.query;
+  const auto pid_of = [](const reader::ProcessInfo& process) { return process.pid; };
+  const auto tid_of = [](const reader::ThreadInfo& thread) { return thread.tid; };
+  if (query.pid && std::ranges::find(info.processes, *query.pid, pid_of) == info.processes.end()) {
+    throw reader::CaptureError(info.path, "no process " + std::to_string(*query.pid) +
+                                              " in it; there are " +
+                                              list_ids(info.processes, pid_of));
+  }
+  if (query.tid && std::ranges::find(info.threads, *query.tid, tid_of) == info.threads.end()) {
+    throw reader::CaptureError(info.path, "no thread " + std::to_string(*query.tid) +
+                                              " in it; there are " +
+                                              list_ids(info.threads, tid_of));
+  }
+}
+
+void warn_of_early_end(const reader::CaptureInfo& info) {
+  if (info.complete) return;
+  const char* reason = info.ending == "write_failed"
+                           ? "could not be written to its end (a full disk?)"
+                           : "ended early (interrupted, or still being written)";
+  std::cerr << "memlens: warning: " << info.path << " " << reason
+            << "; read up to its last complete frame\n";
+}
+
+}  // namespace
+
+void add_report_options(CLI::App& command, ReportOptions& options) {
+  command.add_option("CAPTURE", options.capture_path, "A file that memlens run wrote")
+      ->required()
+      ->option_text("FILE");
+  command.add_option("--pid", options.query.pid, "Only this process")->option_text("PID");
+  command.add_option("--thread", options.query.tid, "Only blocks this thread made (its kernel id)")
+      ->option_text("TID");
+  command
+      .add_option("--from", options.query.from_seconds,
+                  "Only what happened from here on, in seconds since the start")
+      ->check(CLI::NonNegativeNumber)
+      ->option_text("S");
+  command.add_option("--to", options.query.to_seconds, "... and up to here")
+      ->check(CLI::NonNegativeNumber)
+      ->option_text("S");
+  command.add_flag("--at-exit", options.query.until_exit,
+                   "Count what Python frees while it shuts down as freed (by default such blocks\n"
+                   "count as still allocated: the program had not let go of them)");
+  command.add_flag("--native,!--no-native", options.native,
+                   "Show native frames, or hide them (default: shown when recorded)");
+  command.parse_complete_callback([&options] {
+    if (options.query.from_seconds && options.query.to_seconds &&
+        *options.query.from_seconds > *options.query.to_seconds) {
+      throw CLI::ValidationError("--from", "the range ends before it starts");
+    }
+  });
+}
+
+void add_threshold_option(CLI::App& command, ReportOptions& options) {
+  command
+      .add_option("--threshold", options.query.temporary_threshold,
+                  "Blocks freed before this many further allocations of their thread are temporary")
+      ->check(CLI::Range(1u, 1u << 20))
+      ->capture_default_str()
+      ->option_text("K");
+}
+
+void add_view_option(CLI::App& command, View& view, const std::string& description) {
+  std::vector<std::string> names;
+  for (View each : kViews) names.emplace_back(view_name(each));
+  command
+      .add_option_function<std::string>(
+          "--view", [&view](const std::string& name) { view = *view_from_name(name); }, description)
+      ->check(CLI::IsMember(names))
+      ->option_text("peak|leaks|temporary|allocations");
+}
+
+reader::Capture open_capture(const ReportOptions& options) {
+  reader::Capture capture = reader::Capture::open(options.capture_path);
+  check_selection(options, capture.info());
+  warn_of_early_end(capture.info());
+  return capture;
+}
+
+bool shows_native(const ReportOptions& options, const reader::Capture& capture) {
+  return options.native.value_or(capture.info().native_stacks);
+}
+
+}  // namespace memlens::report::cli

@@ -1,0 +1,36 @@
+// The options every report has, and what they select.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <optional>
+#include <string>
+
+#include "reader/analysis/analysis.h"
+#include "reader/capture.h"
+#include "report/view/view.h"
+
+namespace memlens::report::cli {
+
+struct ReportOptions {
+  std::string capture_path;
+  reader::Query query;
+  std::optional<bool> native;  // unset: shown when the capture has native stacks
+};
+
+// CAPTURE, --pid, --thread, --from, --to, --at-exit, --native/--no-native.
+void add_report_options(CLI::App& command, ReportOptions& options);
+
+// --threshold: what the temporary view counts.
+void add_threshold_option(CLI::App& command, ReportOptions& options);
+
+// --view NAME, one of the four views.
+void add_view_option(CLI::App& command, View& view, const std::string& description);
+
+// Opens the capture; a capture that ended early is warned of on stderr. Throws CaptureError, also
+// when the process or thread asked for is not in it.
+reader::Capture open_capture(const ReportOptions& options);
+
+// Whether native frames are shown.
+bool shows_native(const ReportOptions& options, const reader::Capture& capture);
+
+}  // namespace memlens::report::cli
