@@ -3,6 +3,9 @@
 // drains what it left.
 #include <errno.h>
 
+#include "interposer/hooks/allocator_module.h"
+#include "interposer/hooks/thread_hooks.h"
+#include "interposer/modules.h"
 #include "interposer/poll.h"
 #include "interposer/process.h"
 #include "interposer/python/attach.h"
@@ -11,7 +14,11 @@
 
 namespace memlens::interposer {
 
-void poll_environment() { python_poll(); }
+void poll_environment() {
+  poll_modules();
+  poll_thread_name();
+  python_poll();
+}
 
 namespace {
 
@@ -24,6 +31,8 @@ __attribute__((constructor)) void start() {
     join_session();
     if (recording()) {
       publish_session();
+      scan_modules();
+      report_unseen_allocator();
       python_attach();
     }
   }

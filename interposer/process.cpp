@@ -6,6 +6,7 @@
 
 #include "interposer/definitions.h"
 #include "interposer/diagnostics.h"
+#include "interposer/modules.h"
 #include "interposer/order.h"
 #include "interposer/platform/clock.h"
 #include "interposer/private_memory.h"
@@ -50,6 +51,7 @@ bool begin(segment::SegmentHeader* segment, format::ProcessOrigin origin) {
   process.index = index;
   process.over = false;
   describe_process(origin);
+  describe_inherited_modules();
   return true;
 }
 

@@ -4,8 +4,8 @@
 //   another thread's, whose allocation must not precede our free;
 //   realloc is a pair: begin retires the old block before the real call, end records the new one
 //   after it, or undoes the retirement when the call failed;
-//   munmap, mremap and the replacing part of mmap(MAP_FIXED) are retired before and undone
-//   likewise.
+//   munmap and the old range of mremap are retired before and undone likewise; what MAP_FIXED
+//   replaces stays occupied throughout, so it is retired after the call.
 //
 // Called by hooks only when their HookScope is the outermost. Each keeps errno. None allocates
 // outside private memory. When recording is off they do nothing.

@@ -36,6 +36,7 @@ struct ThreadState {
   uint32_t thread_index;  // within the process, from 1
   uint32_t owner;         // this state's number, from 1: names it in the order word
   int32_t thread_id;      // the kernel's
+  uint32_t names_seen;    // hooks/thread_hooks.cpp
   uint32_t exit_rounds;   // how often the thread's exit has been put off
   ThreadState* next;      // list of all states
   std::atomic<uint32_t> in_use;

@@ -1,0 +1,78 @@
+// The program break, moved by the program itself. libc's malloc moves it by an inner call that
+// never arrives here. Ranges are exact: the break moves by bytes, not by pages.
+#include <unistd.h>
+
+#include <cstdint>
+
+#include "interposer/hooks/allocator_module.h"
+#include "interposer/hooks/hook_export.h"
+#include "interposer/hooks/next_function.h"
+#include "interposer/recorder.h"
+#include "interposer/reentrancy.h"
+
+namespace memlens::interposer {
+namespace {
+
+constinit NextFunction<int (*)(void*)> next_brk("brk");
+constinit NextFunction<void* (*)(intptr_t)> next_sbrk("sbrk");
+
+__attribute__((constructor)) void resolve() {
+  next_brk.get();
+  next_sbrk.get();
+}
+
+char* const kFailed = reinterpret_cast<char*>(-1);
+
+inline char* program_break() { return static_cast<char*>(next_sbrk.get()(0)); }
+
+// Moves the break to `target` by `move`, which says whether it did. Grown memory is recorded
+// afterwards, given-back memory before.
+template <typename Move>
+auto move_break(char* target, Move move) {
+  char* const old_break = program_break();
+  const bool shrinks = old_break != kFailed && target < old_break;
+  if (shrinks) record_unmap(target, static_cast<size_t>(old_break - target));
+  const auto [result, moved] = move();
+  if (shrinks && !moved) record_undo();
+  if (moved && old_break != kFailed && target > old_break) {
+    record_map(AllocationKind::kBrk, old_break, static_cast<size_t>(target - old_break));
+  }
+  return result;
+}
+
+template <typename Result>
+struct Outcome {
+  Result result;
+  bool moved;
+};
+
+}  // namespace
+}  // namespace memlens::interposer
+
+using namespace memlens::interposer;
+
+MEMLENS_HOOK int brk(void* target) {
+  HookScope scope;
+  if (!scope.outermost() || called_by_allocator(__builtin_return_address(0))) {
+    return next_brk.get()(target);
+  }
+  return move_break(static_cast<char*>(target), [&] {
+    const int status = next_brk.get()(target);
+    return Outcome<int>{status, status == 0};
+  });
+}
+
+MEMLENS_HOOK void* sbrk(intptr_t increment) {
+  HookScope scope;
+  if (increment == 0 || !scope.outermost() || called_by_allocator(__builtin_return_address(0))) {
+    return next_sbrk.get()(increment);
+  }
+  // As an integer: an absurd increment may wrap around, and fails in the real call.
+  auto* target = reinterpret_cast<char*>(reinterpret_cast<uintptr_t>(program_break()) +
+                                         static_cast<uintptr_t>(increment));
+  if (increment < 0 && target > program_break()) return next_sbrk.get()(increment);
+  return move_break(target, [&] {
+    void* old_break = next_sbrk.get()(increment);
+    return Outcome<void*>{old_break, old_break != kFailed};
+  });
+}

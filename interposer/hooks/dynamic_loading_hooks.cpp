@@ -1,0 +1,48 @@
+// Libraries coming and going. modules.h says why dlopen is not wrapped.
+#include <dlfcn.h>
+
+#include "interposer/hooks/hook_export.h"
+#include "interposer/hooks/next_function.h"
+#include "interposer/modules.h"
+#include "interposer/reentrancy.h"
+
+namespace memlens::interposer {
+namespace {
+
+constinit NextFunction<void* (*)(const char*, int)> next_dlopen("dlopen");
+constinit NextFunction<void* (*)(Lmid_t, const char*, int)> next_dlmopen("dlmopen");
+constinit NextFunction<int (*)(void*)> next_dlclose("dlclose");
+
+__attribute__((constructor)) void resolve() {
+  next_dlopen.get();
+  next_dlmopen.get();
+  next_dlclose.get();
+}
+
+}  // namespace
+}  // namespace memlens::interposer
+
+using namespace memlens::interposer;
+
+// Both end in a jump, so that the real function returns to, and sees, the program's own call. A
+// test with a library that only its caller's RUNPATH leads to keeps the compiler to that.
+MEMLENS_HOOK __attribute__((optimize("optimize-sibling-calls"))) void* dlopen(const char* file,
+                                                                              int mode) {
+  expect_module_change();
+  return next_dlopen.get()(file, mode);
+}
+
+MEMLENS_HOOK __attribute__((optimize("optimize-sibling-calls"))) void* dlmopen(Lmid_t list,
+                                                                               const char* file,
+                                                                               int mode) {
+  expect_module_change();
+  return next_dlmopen.get()(list, file, mode);
+}
+
+// What the library's destructors free is the program's: no hook is active around the real call.
+MEMLENS_HOOK int dlclose(void* handle) {
+  scan_modules();
+  const int status = next_dlclose.get()(handle);
+  scan_modules();
+  return status;
+}

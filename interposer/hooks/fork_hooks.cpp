@@ -1,0 +1,79 @@
+// Children that share this program's image. Each becomes a recorded process at once, before it does
+// anything: its parent may exit right after (daemons), and the run must not be taken for over. That
+// is why a birth is announced before the fork. Children made behind libc's back (raw fork and clone
+// system calls) are noticed at their first event.
+//
+// Nothing here holds a hook scope: handlers registered with pthread_atfork run inside the real
+// call, and what they allocate is the program's.
+#include <pty.h>
+#include <sys/types.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "interposer/hooks/hook_export.h"
+#include "interposer/hooks/next_function.h"
+#include "interposer/modules.h"
+#include "interposer/process.h"
+#include "interposer/reentrancy.h"
+#include "interposer/system_call.h"
+
+namespace memlens::interposer {
+namespace {
+
+constinit NextFunction<pid_t (*)()> next_fork("fork");
+constinit NextFunction<pid_t (*)()> next_raw_fork("_Fork");
+constinit NextFunction<int (*)(int, int)> next_daemon("daemon");
+constinit NextFunction<int (*)(int*, char*, const termios*, const winsize*)> next_forkpty(
+    "forkpty");
+
+__attribute__((constructor)) void resolve() {
+  next_fork.get();
+  next_raw_fork.get();
+  next_daemon.get();
+  next_forkpty.get();
+}
+
+// `fork_in_libc` returns 0 in the child. Keeps errno as it left it.
+template <typename Fork>
+auto fork_and_follow(Fork fork_in_libc) {
+  const bool announced = recording();
+  if (announced) announce_birth();
+  hold_module_scans();
+  const int32_t parent = system_call::process_id();
+  const auto result = fork_in_libc();
+  const int saved_errno = errno;
+  release_module_scans();
+  if (system_call::process_id() != parent) {
+    HookScope scope;
+    forked_child_started(announced);
+  } else if (result < 0 && announced) {
+    withdraw_birth();
+  }
+  errno = saved_errno;
+  return result;
+}
+
+}  // namespace
+}  // namespace memlens::interposer
+
+using namespace memlens::interposer;
+
+MEMLENS_HOOK pid_t fork() { return fork_and_follow(next_fork.get()); }
+
+MEMLENS_HOOK pid_t _Fork() {
+  auto* next = next_raw_fork.get();
+  if (next == nullptr) next = next_fork.get();  // a libc before 2.34; whoever calls this has it
+  return fork_and_follow(next);
+}
+
+// Forks, and its parent exits, inside the real call: it returns in the child only, or fails before
+// or after the fork.
+MEMLENS_HOOK int daemon(int stay_in_directory, int keep_descriptors) {
+  return fork_and_follow([&] { return next_daemon.get()(stay_in_directory, keep_descriptors); });
+}
+
+MEMLENS_HOOK int forkpty(int* controller, char* name, const termios* attributes,
+                         const winsize* size) {
+  return fork_and_follow([&] { return next_forkpty.get()(controller, name, attributes, size); });
+}

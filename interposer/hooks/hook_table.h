@@ -1,0 +1,90 @@
+// Every function of the program's world that this library defines: what it is, and how it reports.
+//
+// The hooks themselves are ordinary functions in the files named here; exports.map must name
+// exactly these, and a test compares both with the built library. Functions that are watched
+// without a hook are listed too, with the reason, so that the table answers "what about ...?".
+#pragma once
+
+#include <cstddef>
+
+namespace memlens::interposer {
+
+// How a hook reports (recorder.h has the ordering rules).
+enum class HookReport : unsigned char {
+  kAllocation,    // an allocation, after the real call
+  kFree,          // a free, before the real call
+  kReallocation,  // a free before, an allocation or an undo after
+  kMap,           // a range mapped, after the real call
+  kUnmap,         // a range unmapped before the real call, or an undo after
+  kRemap,         // an unmap before, maps or an undo after
+  kBreak,         // a map after growth, an unmap before shrinking
+  kModules,       // the list of libraries
+  kThreadName,    // a thread's name
+  kFork,          // a child becomes a recorded process
+  kExec,          // another program is given, or spared, the session
+  kNothing,       // no hook; `remark` says why
+};
+
+struct Hook {
+  const char* name;
+  const char* file;  // in interposer/hooks; empty for kNothing
+  HookReport report;
+  const char* remark = "";
+};
+
+inline constexpr Hook kHooks[] = {
+    {"malloc", "malloc_hooks.cpp", HookReport::kAllocation},
+    {"calloc", "malloc_hooks.cpp", HookReport::kAllocation},
+    {"realloc", "malloc_hooks.cpp", HookReport::kReallocation},
+    {"reallocarray", "malloc_hooks.cpp", HookReport::kReallocation},
+    {"posix_memalign", "malloc_hooks.cpp", HookReport::kAllocation},
+    {"aligned_alloc", "malloc_hooks.cpp", HookReport::kAllocation},
+    {"memalign", "malloc_hooks.cpp", HookReport::kAllocation},
+    {"valloc", "malloc_hooks.cpp", HookReport::kAllocation},
+    {"pvalloc", "malloc_hooks.cpp", HookReport::kAllocation},
+    {"free", "malloc_hooks.cpp", HookReport::kFree},
+    {"cfree", "malloc_hooks.cpp", HookReport::kFree},
+    {"free_sized", "malloc_hooks.cpp", HookReport::kFree},
+    {"free_aligned_sized", "malloc_hooks.cpp", HookReport::kFree},
+    {"mallocx", "jemalloc_hooks.cpp", HookReport::kAllocation},
+    {"rallocx", "jemalloc_hooks.cpp", HookReport::kReallocation},
+    {"xallocx", "jemalloc_hooks.cpp", HookReport::kReallocation, "in place, or not at all"},
+    {"dallocx", "jemalloc_hooks.cpp", HookReport::kFree},
+    {"sdallocx", "jemalloc_hooks.cpp", HookReport::kFree},
+    {"mmap", "mapping_hooks.cpp", HookReport::kMap, "private, anonymous, accessible: heap"},
+    {"mmap64", "mapping_hooks.cpp", HookReport::kMap},
+    {"munmap", "mapping_hooks.cpp", HookReport::kUnmap},
+    {"mremap", "mapping_hooks.cpp", HookReport::kRemap},
+    {"brk", "brk_hooks.cpp", HookReport::kBreak},
+    {"sbrk", "brk_hooks.cpp", HookReport::kBreak},
+    {"dlopen", "dynamic_loading_hooks.cpp", HookReport::kModules, "leaves a note, then jumps on"},
+    {"dlmopen", "dynamic_loading_hooks.cpp", HookReport::kModules, "leaves a note, then jumps on"},
+    {"dlclose", "dynamic_loading_hooks.cpp", HookReport::kModules},
+    {"pthread_setname_np", "thread_hooks.cpp", HookReport::kThreadName},
+    {"prctl", "thread_hooks.cpp", HookReport::kThreadName, "PR_SET_NAME"},
+    {"fork", "fork_hooks.cpp", HookReport::kFork},
+    {"_Fork", "fork_hooks.cpp", HookReport::kFork},
+    {"daemon", "fork_hooks.cpp", HookReport::kFork},
+    {"forkpty", "fork_hooks.cpp", HookReport::kFork},
+    {"execve", "exec_hooks.cpp", HookReport::kExec},
+    {"execv", "exec_hooks.cpp", HookReport::kExec},
+    {"execvp", "exec_hooks.cpp", HookReport::kExec},
+    {"execvpe", "exec_hooks.cpp", HookReport::kExec},
+    {"execl", "exec_hooks.cpp", HookReport::kExec},
+    {"execlp", "exec_hooks.cpp", HookReport::kExec},
+    {"execle", "exec_hooks.cpp", HookReport::kExec},
+    {"execveat", "exec_hooks.cpp", HookReport::kExec},
+    {"fexecve", "exec_hooks.cpp", HookReport::kExec},
+    {"posix_spawn", "spawn_hooks.cpp", HookReport::kExec},
+    {"posix_spawnp", "spawn_hooks.cpp", HookReport::kExec},
+    {"mprotect", "", HookReport::kNothing, "cannot tell a first use from a change of rights"},
+    {"pthread_create", "", HookReport::kNothing, "a thread is known from its first event"},
+    {"vfork", "", HookReport::kNothing,
+     "returns twice into its caller's frame: the exec hook in the child does the work"},
+    {"clone", "", HookReport::kNothing, "a child with memory of its own notices it is one"},
+    {"system", "", HookReport::kNothing, "hands on the environment, which holds the session"},
+    {"popen", "", HookReport::kNothing, "hands on the environment, which holds the session"},
+    {"_exit", "", HookReport::kNothing, "the collector drains what a process leaves"},
+};
+
+}  // namespace memlens::interposer
