@@ -3,6 +3,8 @@
 // drains what it left.
 #include <errno.h>
 
+#include <atomic>
+
 #include "interposer/hooks/allocator_module.h"
 #include "interposer/hooks/thread_hooks.h"
 #include "interposer/modules.h"
@@ -14,8 +16,15 @@
 
 namespace memlens::interposer {
 
+namespace {
+std::atomic<uint32_t> modules_seen{0};
+}
+
 void poll_environment() {
   poll_modules();
+  // A library may have brought Python in.
+  const uint32_t modules = module_generation();
+  if (modules_seen.exchange(modules, std::memory_order_relaxed) != modules) python_attach();
   poll_thread_name();
   python_poll();
 }
