@@ -67,11 +67,16 @@ bool called_by_allocator(const void* code) {
 void report_unseen_allocator() {
   void* used = dlsym(RTLD_DEFAULT, "malloc");
   Dl_info ours, theirs;
-  if (used == nullptr || dladdr(used, &theirs) == 0 ||
+  const ElfW(Sym)* symbol = nullptr;
+  if (used == nullptr ||
+      dladdr1(used, &theirs, reinterpret_cast<void**>(&symbol), RTLD_DL_SYMENT) == 0 ||
       dladdr(reinterpret_cast<void*>(&report_unseen_allocator), &ours) == 0 ||
       ours.dli_fbase == theirs.dli_fbase) {
     return;
   }
+  // A program that is not position-independent and takes malloc's address has its own entry in the
+  // procedure linkage table for it, which is what dlsym gives; its symbol is undefined there.
+  if (symbol == nullptr || symbol->st_shndx == SHN_UNDEF) return;
   Line text;
   text.text(theirs.dli_fname)
       .text(
