@@ -67,7 +67,7 @@ bool called_by_allocator(const void* code) {
 void report_unseen_allocator() {
   void* used = dlsym(RTLD_DEFAULT, "malloc");
   Dl_info ours, theirs;
-  const ElfW(Sym)* symbol = nullptr;
+  ElfW(Sym)* symbol = nullptr;
   if (used == nullptr ||
       dladdr1(used, &theirs, reinterpret_cast<void**>(&symbol), RTLD_DL_SYMENT) == 0 ||
       dladdr(reinterpret_cast<void*>(&report_unseen_allocator), &ours) == 0 ||
