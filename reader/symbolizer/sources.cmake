@@ -1,4 +1,15 @@
 # Native addresses to functions, files and lines, when a recording ends.
 target_sources(memlens_reader PRIVATE
+  symbolizer/debug_files.cpp
+  symbolizer/die_names.cpp
+  symbolizer/function_name.cpp
+  symbolizer/function_symbols.cpp
+  symbolizer/inline_scopes.cpp
+  symbolizer/line_table.cpp
+  symbolizer/module_file.cpp
+  symbolizer/rust_names.cpp
+  symbolizer/shorten_name.cpp
+  symbolizer/symbolizer.cpp
   symbolizer/symbols_payload.cpp
+  symbolizer/unit_index.cpp
 )
