@@ -11,12 +11,12 @@ set -euo pipefail
 build_packages=(
   build-essential cmake ninja-build pkg-config
   libzstd-dev libxxhash-dev libunwind-dev libdw-dev libelf-dev libjemalloc-dev
-  libcli11-dev nlohmann-json3-dev doctest-dev
+  libcli11-dev nlohmann-json3-dev zlib1g-dev doctest-dev
   python3
 )
 test_packages=(
   git valgrind binutils xxd gdb
-  chromium chromium-driver                                # the HTML report, in a real browser
+  chromium chromium-driver python3-selenium               # the HTML report, in a real browser
   libjemalloc2 libtcmalloc-minimal4 libmimalloc2.0        # allocators that must be tracked
   redis-server redis-tools sqlite3                        # programs people debug
   python3-dev python3-numpy

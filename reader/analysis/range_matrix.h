@@ -1,0 +1,77 @@
+// When blocks live: the sums from which any range of time can be answered without the events.
+//
+// Time is cut into buckets of equal length, and each bucket once more at its *high*: the first
+// moment at which it holds the most bytes. These pieces are *cells*: 0 is all time before the first
+// bucket; bucket k is cell 2k + 1 before its high and cell 2k + 2 from it on. For each site we
+// keep, per pair of cells, the blocks allocated in the one and removed in the other. For a range of
+// whole buckets [a, b) that gives, exactly,
+//
+//     allocated inside   2a + 1 <= allocated < 2b + 1
+//     retained           the same, and removed >= 2b + 1 or unfreed
+//     peak inside        k = the first bucket of [a, b) with the largest high:
+//                        allocated < 2k + 2 <= removed: all that was alive then, whenever made
+//
+// and, for all buckets, the totals, what is still allocated, and the peak.
+#pragma once
+
+#include <cstdint>
+#include <limits>
+#include <vector>
+
+namespace memlens::reader {
+
+struct RangeTally {
+  uint64_t bytes = 0;
+  uint64_t blocks = 0;
+};
+
+// Blocks of one site allocated in one cell and removed in another.
+struct RangeCell {
+  static constexpr uint16_t kNever = std::numeric_limits<uint16_t>::max();
+
+  uint16_t allocated = 0;
+  uint16_t removed = kNever;  // kNever: alive at the end
+  // Gone with their process, or freed only because Python shut down: still allocated as far as
+  // anybody looks for leaks, though alive no more.
+  bool unfreed = false;
+  RangeTally tally;
+};
+
+// Blocks of one size class: requested sizes in [2^(size_class - 1), 2^size_class); 0 is class 0.
+struct SizeCount {
+  uint8_t size_class = 0;
+  uint64_t blocks = 0;
+};
+
+struct RangeSite {
+  std::vector<RangeCell> cells;  // ascending (allocated, removed, unfreed), no two alike
+  std::vector<SizeCount> sizes;  // ascending classes; of blocks allocated within the buckets
+};
+
+struct RangeBucket {
+  uint64_t high_bytes = 0;
+  double high_seconds = 0;
+};
+
+// Live bytes of one process: the highest within each of the timeline's points.
+struct ProcessCurve {
+  uint32_t process_index = 0;
+  std::vector<uint64_t> high_bytes;
+};
+
+struct RangeMatrix {
+  double from_seconds = 0;
+  double to_seconds = 0;
+  std::vector<RangeBucket> buckets;
+  std::vector<RangeSite> sites;  // as Analysis::sites
+  std::vector<ProcessCurve> processes;
+};
+
+// Half as many buckets. `second_is_higher[n]` says which of the former buckets 2n and 2n + 1 had
+// the high that the new one keeps; equal highs keep the first.
+uint16_t coarser_cell(uint16_t cell, const std::vector<bool>& second_is_higher);
+
+// Sorts cells and merges those that are alike.
+void merge_equal_cells(std::vector<RangeCell>& cells);
+
+}  // namespace memlens::reader

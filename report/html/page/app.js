@@ -1,0 +1,303 @@
+// The page as a whole: one state, everything shown follows from it.
+
+import { CallTree } from './call_tree.js';
+import { Capture } from './capture.js';
+import { COLOR_NAMES, Palette } from './colors.js';
+import { bindControls, reflectControls } from './controls.js';
+import { decodeEmbedded } from './decode.js';
+import { announce, byId, element } from './dom.js';
+import { fillFacts } from './facts.js';
+import { FlameView } from './flame_view.js';
+import { InvertedTree } from './grouped_tree.js';
+import { Panel } from './panel.js';
+import { Sandwich } from './sandwich.js';
+import { compilePattern, matchedTotal, matchingFrames } from './search.js';
+import { Table, rowId } from './table.js';
+import { Theme } from './theme.js';
+import { Timeline, fillTimelineLegend } from './timeline.js';
+import { Tooltip } from './tooltip.js';
+import { formatMetric, formatMetricLong, formatShare } from './units.js';
+import { defaultState, fragmentOfState, stateFromFragment } from './url_state.js';
+import { RANGE_TITLES, VIEWS, VIEW_TITLES, siteValues, sumOf } from './values.js';
+
+class App {
+  constructor(capture) {
+    this.capture = capture;
+    this.defaults = { ...defaultState(), view: capture.about.first_view };
+    this.state = stateFromFragment(location.hash, this.defaults);
+    this.theme = new Theme(() => this.takePalette());
+    fillFacts(capture);
+    fillTimelineLegend(capture);
+    this.tooltip = new Tooltip(capture);
+    this.panel = new Panel(capture, {
+      onSandwich: (frame) => this.openSandwich(frame),
+      onShow: (node) => this.zoomTo(node),
+    });
+    this.timeline = new Timeline(byId('timeline'), capture, (range) => this.update({ range }));
+    this.flame = new FlameView(byId('flame'), capture, {
+      onHover: (node, others, event) =>
+        this.tooltip.show(this.tree, node, others, this.state.metric, event),
+      onLeave: () => this.tooltip.hide(),
+      onSelect: (node) => this.select(node),
+      onZoom: (node) => this.zoomTo(node),
+    }, 'Flame graph. Arrow keys move, Enter zooms, Escape goes back.');
+    this.table = new Table(capture, {
+      onSort: (column) => this.sortBy(column),
+      onPick: (row) => this.pickRow(row),
+    });
+    this.sandwich = new Sandwich(capture, {
+      onHover: (tree, node, others, event) =>
+        this.tooltip.show(tree, node, others, this.state.metric, event),
+      onLeave: () => this.tooltip.hide(),
+      onSelect: (tree, node, callers) => this.showPanel(tree, node, callers),
+    });
+    bindControls(this);
+    window.addEventListener('popstate', () => this.restore());
+    this.takePalette();
+    this.showAll({ zoom: this.state.zoom });
+  }
+
+  // Changes the state and shows what changed. `history`: a step the Back button undoes.
+  update(changes, { history = false } = {}) {
+    const before = this.state;
+    this.state = { ...before, ...changes };
+    if (this.state.range && this.state.view === 'temporary') this.state.view = 'allocations';
+    const changed = (...names) => names.some((name) => this.state[name] !== before[name]);
+    const path = changed('inverted', 'split', 'hideImports', 'hideInternals', 'foldRecursion')
+      ? null
+      : this.zoomPath();
+    if (changed('split', 'hideImports', 'hideInternals', 'foldRecursion')) this.callTree = null;
+    if (changed('query')) this.findMatches();
+    if (changed('view', 'metric', 'range', 'inverted', 'flames', 'split', 'hideImports',
+      'hideInternals', 'foldRecursion', 'mode')) {
+      this.showAll({ zoom: path });
+    } else {
+      reflectControls(this);
+      if (changed('query')) this.showMatches();
+      if (changed('group', 'sort', 'ascending', 'filter', 'row')) this.showTable();
+    }
+    this.writeAddress(history);
+  }
+
+  writeAddress(history) {
+    this.state.zoom = this.zoomPath();
+    const fragment = fragmentOfState(this.state, this.defaults);
+    if (`#${fragment}` === (location.hash || '#')) return;
+    const address = fragment ? `#${fragment}` : location.pathname + location.search;
+    if (history) window.history.pushState(null, '', address);
+    else window.history.replaceState(null, '', address);
+  }
+
+  restore() {
+    this.state = stateFromFragment(location.hash, this.defaults);
+    this.callTree = null;
+    this.showAll({ zoom: this.state.zoom });
+  }
+
+  showAll({ zoom }) {
+    const { state, capture } = this;
+    this.normalizeRange();
+    this.values = {
+      bytes: siteValues(capture, { ...state, metric: 'bytes' }),
+      blocks: siteValues(capture, { ...state, metric: 'blocks' }),
+    };
+    this.callTree ??= new CallTree(capture, state);
+    this.callTree.setValues(this.values[state.metric]);
+    this.tree = state.inverted ? new InvertedTree(this.callTree) : this.callTree;
+    this.timeline.setRange(state.range);
+    this.findMatches();
+    reflectControls(this);
+    byId('graph-page').hidden = state.mode !== 'graph';
+    byId('table-page').hidden = state.mode !== 'table';
+    this.flame.setTree(this.tree, {
+      metric: state.metric,
+      palette: this.palette,
+      upwards: state.flames,
+    });
+    const focus = this.nodeAtPath(zoom);
+    if (focus !== 0) this.flame.zoomTo(focus, { animate: false });
+    this.showMatches();
+    if (state.mode === 'table') this.showTable();
+    this.showBreadcrumb();
+    this.showPanel(this.tree, focus, state.inverted);
+  }
+
+  normalizeRange() {
+    const { range } = this.state;
+    if (!range) return;
+    const { bucketCount } = this.capture;
+    const first = Math.min(range[0], bucketCount - 1);
+    const end = Math.min(Math.max(range[1], first + 1), bucketCount);
+    this.state.range = first === 0 && end === bucketCount ? null : [first, end];
+    if (this.state.range && this.state.view === 'temporary') this.state.view = 'allocations';
+  }
+
+  // A node as the frames that lead to it: the same in every view of the same tree.
+  zoomPath() {
+    const path = [];
+    for (let node = this.flame.focus; this.tree.parent(node) >= 0; node = this.tree.parent(node)) {
+      path.push(this.tree.frame(node));
+    }
+    return path.length > 0 ? path.reverse() : null;
+  }
+
+  nodeAtPath(path) {
+    let node = 0;
+    for (const frame of path ?? []) {
+      const next = [...this.tree.children(node)].find((child) => this.tree.frame(child) === frame);
+      if (next === undefined) break;
+      node = next;
+    }
+    return node;
+  }
+
+  zoomTo(node) {
+    this.tooltip.hide();
+    if (node !== this.flame.focus) this.flame.zoomTo(node);
+    this.flame.selected = node;
+    this.showPanel(this.tree, node, this.state.inverted);
+    this.showBreadcrumb();
+    this.writeAddress(true);
+    this.describe(node);
+  }
+
+  zoomOut() {
+    const parent = this.tree.parent(this.flame.focus);
+    if (parent >= 0) this.zoomTo(parent);
+  }
+
+  select(node) {
+    this.showPanel(this.tree, node, this.state.inverted);
+    this.describe(node);
+  }
+
+  describe(node) {
+    const total = this.tree.total(node);
+    announce(`${this.capture.functionName(this.tree.frame(node))}, `
+      + `${formatMetricLong(total, this.state.metric)}, ${formatShare(total, this.tree.total(0))}`);
+  }
+
+  showPanel(tree, node, inverted) {
+    this.panelNode = [tree, node, inverted];
+    const titles = this.state.range ? RANGE_TITLES : VIEW_TITLES;
+    this.panel.show(tree, node, {
+      values: this.values,
+      metric: this.state.metric,
+      viewTitle: titles[this.state.view],
+      inverted,
+    });
+  }
+
+  showBreadcrumb() {
+    const nodes = [];
+    for (let node = this.flame.focus; node >= 0; node = this.tree.parent(node)) nodes.push(node);
+    nodes.reverse();
+    const shown = nodes.length > 8 ? [...nodes.slice(0, 2), -1, ...nodes.slice(-5)] : nodes;
+    byId('breadcrumb').replaceChildren(...shown.map((node) => element('li', {}, node < 0
+      ? element('span', { class: 'quiet' }, `${nodes.length - 7} more`)
+      : element('button', {
+        'aria-current': node === this.flame.focus ? 'location' : undefined,
+        onclick: () => this.zoomTo(node),
+      }, this.capture.functionName(this.tree.frame(node))))));
+  }
+
+  findMatches() {
+    const { query } = this.state;
+    this.matches = null;
+    this.patternIsLiteral = false;
+    if (!query) return;
+    const { expression, literal } = compilePattern(query);
+    this.patternIsLiteral = literal;
+    this.matches = matchingFrames(this.capture, expression);
+  }
+
+  showMatches() {
+    this.flame.setMatches(this.matches);
+    const result = byId('search-result');
+    if (!this.matches) {
+      result.textContent = '';
+      return;
+    }
+    const { total } = matchedTotal(this.callTree, this.matches);
+    const share = formatShare(total, this.callTree.total(0));
+    result.textContent = total > 0
+      ? `${formatMetric(total, this.state.metric)}, ${share}`
+      : 'no match';
+    result.title = this.patternIsLiteral ? 'Not a regular expression: searched for as text' : '';
+  }
+
+  showTable() {
+    this.table.show(this.callTree, this.state);
+    const row = this.table.rows[this.table.selected];
+    if (row) this.showSandwich(row);
+    else this.sandwich.hide();
+  }
+
+  sortBy(column) {
+    const ascending = column === this.state.sort ? !this.state.ascending : column === 'name';
+    this.update({ sort: column, ascending });
+  }
+
+  pickRow(row) {
+    this.state.row = rowId(row);
+    this.showSandwich(row);
+    this.writeAddress(false);
+  }
+
+  showSandwich(row) {
+    const { groupOf } = this.table.grouping(this.state.group);
+    const wanted = groupOf[row.frame];
+    this.sandwich.show(this.callTree, row.name, (frame) => groupOf[frame] === wanted, {
+      metric: this.state.metric,
+      palette: this.palette,
+    });
+    this.showPanel(this.sandwich.callees.tree, 0, false);
+  }
+
+  openSandwich(frame) {
+    const { groupOf, samples } = this.table.grouping('function');
+    this.update({
+      mode: 'table', group: 'function', filter: '', row: String(samples[groupOf[frame]]),
+    }, { history: true });
+  }
+
+  takePalette() {
+    this.palette = new Palette(this.theme ? this.theme.dark : false);
+    if (!this.flame) return;
+    this.flame.setPalette(this.palette);
+    this.timeline.setPalette(this.palette);
+    this.sandwich.setPalette(this.palette);
+    byId('color-legend').replaceChildren(...Object.entries(COLOR_NAMES).map(([kind, name]) => {
+      const swatch = element('i', { class: 'swatch' });
+      swatch.style.background = this.palette.sample(kind);
+      return element('span', { class: 'legend-entry' }, swatch, name);
+    }));
+  }
+
+  // Numbers on the view buttons.
+  viewTotals() {
+    const { state, capture } = this;
+    return Object.fromEntries(VIEWS.map((view) => [view,
+      view === state.view
+        ? this.callTree.total(0)
+        : sumOf(siteValues(capture, { view, metric: state.metric, range: state.range }))]));
+  }
+}
+
+async function main() {
+  const started = performance.now();
+  try {
+    const capture = new Capture(await decodeEmbedded(byId('capture-data')));
+    byId('page').hidden = false;
+    byId('loading').remove();
+    const app = new App(capture);
+    // For tests and for the curious; nothing in the page depends on it.
+    window.memlens = app;
+    document.documentElement.dataset.ready = (performance.now() - started).toFixed(0);
+  } catch (error) {
+    byId('loading').textContent = `This page cannot be shown: ${error.message}`;
+    throw error;
+  }
+}
+
+main();

@@ -1,0 +1,273 @@
+// The capture as the page holds it: flat arrays, names decoded when somebody looks at them.
+
+import { formatCount } from './units.js';
+
+// As in report/html/page_model.h, and two of the page's own.
+export const FrameKind = {
+  PYTHON: 0,
+  NATIVE: 1,
+  INTERPRETER: 2,
+  LABEL: 3,
+  OTHERS: 4,
+  LANE: 5,
+};
+
+export const KIND_NAMES = ['Python', 'native', 'interpreter', 'memlens', 'merged', 'lane'];
+
+export const NEVER = 0xffff;
+
+const ALLOCATION_KINDS = [
+  'malloc', 'calloc', 'realloc', 'reallocarray', 'posix_memalign', 'aligned_alloc', 'memalign',
+  'valloc', 'pvalloc', 'mallocx', 'rallocx', 'xallocx', 'PyMem_Malloc', 'PyMem_Calloc',
+  'PyMem_Realloc', 'PyObject_Malloc', 'PyObject_Calloc', 'PyObject_Realloc', 'mmap', 'mremap',
+  'brk',
+];
+const FIRST_KERNEL_MAP = 18;
+
+export function allocationKindName(kind) {
+  return ALLOCATION_KINDS[kind] ?? 'unknown';
+}
+
+export function isKernelMap(kind) {
+  return kind >= FIRST_KERNEL_MAP;
+}
+
+function startsOf(counts) {
+  const starts = new Int32Array(counts.length + 1);
+  for (let i = 0; i < counts.length; ++i) starts[i + 1] = starts[i] + counts[i];
+  return starts;
+}
+
+export class Capture {
+  constructor(columns) {
+    this.about = columns.directory;
+    this.readStrings(columns);
+    this.readFrames(columns);
+    this.readNodes(columns);
+    this.readSites(columns);
+    this.readTime(columns);
+    this.addLanes();
+  }
+
+  readStrings(columns) {
+    this.stringStarts = startsOf(columns.integers('strings.length'));
+    this.stringBytes = columns.raw('strings.text');
+    this.decodedStrings = new Array(this.stringStarts.length - 1);
+    this.textDecoder = new TextDecoder();
+  }
+
+  string(id) {
+    let text = this.decodedStrings[id];
+    if (text === undefined) {
+      const bytes = this.stringBytes.subarray(this.stringStarts[id], this.stringStarts[id + 1]);
+      text = this.decodedStrings[id] = this.textDecoder.decode(bytes);
+    }
+    return text;
+  }
+
+  addString(text) {
+    this.decodedStrings.push(text);
+    return this.decodedStrings.length - 1;
+  }
+
+  readFrames(columns) {
+    const kinds = columns.integers('frame.kind');
+    this.frameFunction = Array.from(columns.integers('frame.function'));
+    this.frameFile = Array.from(columns.integers('frame.file'));
+    this.frameModule = Array.from(columns.integers('frame.module'));
+    this.frameSource = Array.from(columns.integers('frame.source'));
+    this.frameLine = Array.from(columns.integers('frame.line'));
+    this.frameKind = Array.from(kinds, (kind) => kind >> 1);
+    this.frameIsImport = Array.from(kinds, (kind) => (kind & 1) !== 0);
+    this.recordedFrameCount = kinds.length;
+  }
+
+  addLabelFrame(text, kind = FrameKind.LABEL) {
+    this.frameFunction.push(this.addString(text));
+    this.frameFile.push(0);
+    this.frameModule.push(0);
+    this.frameSource.push(0);
+    this.frameLine.push(0);
+    this.frameKind.push(kind);
+    this.frameIsImport.push(false);
+    return this.frameFunction.length - 1;
+  }
+
+  get frameCount() {
+    return this.frameFunction.length;
+  }
+
+  readNodes(columns) {
+    const up = columns.integers('node.up');
+    const newness = columns.integers('node.frame');
+    const merged = columns.integers('node.merged');
+    const count = up.length + 1;
+    const parents = new Int32Array(count);
+    const frames = new Int32Array(count);
+    const depths = new Int32Array(count);
+    this.mergedNodes = new Map();
+    this.rootFrame = this.addLabelFrame('all allocations');
+    frames[0] = this.rootFrame;
+    parents[0] = -1;
+    // The last node seen at each depth of the walk.
+    const path = [0];
+    let framesSeen = 0;
+    let othersSeen = 0;
+    for (let i = 0; i < up.length; ++i) {
+      const node = i + 1;
+      const depth = depths[i] + 1 - up[i];
+      parents[node] = path[depth - 1];
+      depths[node] = depth;
+      path[depth] = node;
+      frames[node] = newness[i] === 0 ? framesSeen++ : framesSeen - newness[i];
+      if (this.frameKind[frames[node]] === FrameKind.OTHERS) {
+        this.mergedNodes.set(node, merged[othersSeen++]);
+      }
+    }
+    this.nodeCount = count;
+    this.nodeParent = parents;
+    this.nodeFrame = frames;
+    this.nodeDepth = depths;
+  }
+
+  readSites(columns) {
+    const node = columns.integers('site.node');
+    for (let i = 1; i < node.length; ++i) node[i] += node[i - 1];
+    this.siteCount = node.length;
+    this.siteNode = node;
+    this.siteLane = columns.integers('site.lane');
+    this.siteKind = columns.integers('site.kind');
+    this.siteIsKernelMap = Uint8Array.from(this.siteKind, (kind) => (isKernelMap(kind) ? 1 : 0));
+    this.siteTemporary = {
+      bytes: columns.numbers('site.temporary_bytes'),
+      blocks: columns.numbers('site.temporary_blocks'),
+    };
+    this.siteCells = startsOf(columns.integers('site.cells'));
+    this.siteSizes = startsOf(columns.integers('site.sizes'));
+    this.readCells(columns);
+    this.readSizes(columns);
+  }
+
+  readCells(columns) {
+    const allocated = columns.integers('cell.allocated');
+    const removed = columns.integers('cell.removed');
+    const unfreed = new Uint8Array(removed.length);
+    for (let site = 0; site < this.siteCount; ++site) {
+      let last = 0;
+      for (let i = this.siteCells[site]; i < this.siteCells[site + 1]; ++i) {
+        allocated[i] = last += allocated[i];
+        unfreed[i] = removed[i] === 0 ? 1 : (removed[i] - 1) & 1;
+        removed[i] = removed[i] === 0 ? NEVER : last + ((removed[i] - 1) >> 1);
+      }
+    }
+    this.cellAllocated = allocated;
+    this.cellRemoved = removed;
+    this.cellUnfreed = unfreed;
+    this.cell = { bytes: columns.numbers('cell.bytes'), blocks: columns.numbers('cell.blocks') };
+  }
+
+  // The last class of a site holds the blocks the others leave.
+  readSizes(columns) {
+    const stored = columns.numbers('size.blocks');
+    this.sizeClass = columns.integers('size.class');
+    this.sizeBlocks = new Float64Array(this.sizeClass.length);
+    let at = 0;
+    for (let site = 0; site < this.siteCount; ++site) {
+      const end = this.siteSizes[site + 1];
+      if (end === this.siteSizes[site]) continue;
+      let rest = 0;
+      for (let i = this.siteCells[site]; i < this.siteCells[site + 1]; ++i) {
+        rest += this.cell.blocks[i];
+      }
+      for (let i = this.siteSizes[site]; i < end - 1; ++i) {
+        this.sizeBlocks[i] = stored[at++];
+        rest -= this.sizeBlocks[i];
+      }
+      this.sizeBlocks[end - 1] = rest;
+    }
+  }
+
+  readTime(columns) {
+    this.fromSeconds = this.about.axis_from_seconds;
+    this.toSeconds = this.about.axis_to_seconds;
+    this.bucketHighs = columns.numbers('bucket.high');
+    this.bucketHighMicroseconds = columns.numbers('bucket.high_microseconds');
+    this.bucketCount = this.bucketHighs.length;
+    this.curves = [];
+    for (const name of columns.names()) {
+      const match = /^curve\.([a-z_]+)\.(\d+)$/.exec(name);
+      if (!match) continue;
+      this.curves.push({
+        name: match[1],
+        process: Number(match[2]),
+        values: columns.numbers(name),
+      });
+    }
+  }
+
+  curve(name, process = 0) {
+    return this.curves.find((curve) => curve.name === name && curve.process === process)?.values;
+  }
+
+  bucketStartSeconds(bucket) {
+    const length = this.toSeconds - this.fromSeconds;
+    return this.fromSeconds + (length * bucket) / this.bucketCount;
+  }
+
+  bucketHighSeconds(bucket) {
+    return this.fromSeconds + this.bucketHighMicroseconds[bucket] / 1e6;
+  }
+
+  // Each thread and each process gets a frame, so that a tree can show it as a bar.
+  addLanes() {
+    const { processes, lanes } = this.about;
+    const processFrames = new Map();
+    for (const process of processes) {
+      const text = `process ${process.pid}  ${process.name}`;
+      processFrames.set(process.index, this.addLabelFrame(text, FrameKind.LANE));
+    }
+    this.lanes = lanes.map((lane) => {
+      const process = processes.find((candidate) => candidate.index === lane.process);
+      const name = lane.name ? `thread ${lane.tid}  ${lane.name}` : `thread ${lane.tid}`;
+      return {
+        ...lane,
+        label: processes.length > 1 ? `${name} \u00b7 process ${process.pid}` : name,
+        processFrame: processFrames.get(lane.process),
+        threadFrame: this.addLabelFrame(name, FrameKind.LANE),
+      };
+    });
+    this.hiddenFrame = this.addLabelFrame('interpreter and import system (frames hidden)');
+  }
+
+  functionName(frame) {
+    return this.string(this.frameFunction[frame]);
+  }
+
+  fileName(frame) {
+    return this.string(this.frameFile[frame]);
+  }
+
+  moduleName(frame) {
+    return this.string(this.frameModule[frame]);
+  }
+
+  sourceText(frame) {
+    return this.string(this.frameSource[frame]);
+  }
+
+  // path:line, the module for want of a path, or nothing.
+  place(frame) {
+    const file = this.fileName(frame);
+    if (!file) return this.moduleName(frame);
+    return this.frameLine[frame] > 0 ? `${file}:${this.frameLine[frame]}` : file;
+  }
+
+  // What a search looks at.
+  searchText(frame) {
+    return `${this.functionName(frame)} ${this.place(frame)} ${this.sourceText(frame)}`;
+  }
+
+  othersLabel(count) {
+    return `${formatCount(count)} ${count === 1 ? 'other' : 'others'}`;
+  }
+}

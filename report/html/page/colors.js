@@ -1,0 +1,100 @@
+// Colours by kind of frame. The hues are Okabe and Ito's, told apart with any colour vision, and
+// each kind differs in lightness too; every pair of text and bar has a contrast above 4.5.
+
+import { FrameKind } from './capture.js';
+
+// [hue, saturation %, lightness %] of a bar, and how far lightness may stray from bar to bar.
+const LIGHT = {
+  spread: 5,
+  bars: {
+    python: [205, 70, 76],
+    native: [38, 82, 73],
+    interpreter: [275, 20, 81],
+    map: [164, 48, 66],
+    label: [220, 8, 84],
+    others: [220, 6, 90],
+    lane: [220, 12, 78],
+  },
+  text: '#17202b',
+  quietText: '#3a4756',
+};
+
+const DARK = {
+  spread: 4,
+  bars: {
+    python: [206, 52, 33],
+    native: [32, 62, 29],
+    interpreter: [275, 14, 34],
+    map: [166, 48, 24],
+    label: [220, 8, 27],
+    others: [220, 7, 21],
+    lane: [220, 12, 32],
+  },
+  text: '#eef2f6',
+  quietText: '#c0cad5',
+};
+
+const KIND_OF_FRAME = {
+  [FrameKind.PYTHON]: 'python',
+  [FrameKind.NATIVE]: 'native',
+  [FrameKind.INTERPRETER]: 'interpreter',
+  [FrameKind.LABEL]: 'label',
+  [FrameKind.OTHERS]: 'others',
+  [FrameKind.LANE]: 'lane',
+};
+
+export const COLOR_NAMES = {
+  python: 'Python',
+  native: 'native',
+  interpreter: 'interpreter',
+  map: 'kernel maps',
+};
+
+const SHADES = 4;
+
+// Colours for canvases, taken again whenever the theme changes.
+export class Palette {
+  constructor(dark) {
+    this.dark = dark;
+    const theme = dark ? DARK : LIGHT;
+    this.text = theme.text;
+    this.quietText = theme.quietText;
+    this.bars = {};
+    for (const [kind, [hue, saturation, lightness]] of Object.entries(theme.bars)) {
+      this.bars[kind] = Array.from({ length: SHADES }, (_, shade) => {
+        const offset = theme.spread * ((2 * shade) / (SHADES - 1) - 1) * (dark ? 1 : 0.8);
+        return `hsl(${hue} ${saturation}% ${lightness + offset}%)`;
+      });
+    }
+    const style = getComputedStyle(document.documentElement);
+    const read = (name) => style.getPropertyValue(name).trim();
+    this.background = read('--surface');
+    this.axis = read('--quiet');
+    this.line = read('--line');
+    this.strong = read('--ink');
+    this.accent = read('--accent');
+    this.mark = read('--mark');
+    this.heap = read('--heap');
+    this.heapFill = read('--heap-fill');
+    this.resident = read('--resident');
+    this.residentFill = read('--resident-fill');
+    this.rangeFill = read('--range-fill');
+    this.processes = [1, 2, 3, 4, 5, 6].map((n) => read(`--process-${n}`));
+  }
+
+  // Neighbouring files differ a little in lightness, so that a glance tells them apart.
+  bar(capture, frame, isMap) {
+    const kind = isMap ? 'map' : KIND_OF_FRAME[capture.frameKind[frame]];
+    const place = capture.frameFile[frame] || capture.frameModule[frame];
+    const shade = (Math.imul(place + 1, 0x9e3779b1) >>> 16) % SHADES;
+    return this.bars[kind][shade];
+  }
+
+  others() {
+    return this.bars.others[1];
+  }
+
+  sample(kind) {
+    return this.bars[kind][1];
+  }
+}

@@ -1,0 +1,158 @@
+// Buttons, boxes and keys: each changes the state, and shows it.
+
+import { byId, element } from './dom.js';
+import { EDITORS, editorTemplate, setEditorTemplate } from './editor.js';
+import { formatMetric, formatMetricLong } from './units.js';
+import { RANGE_MEANINGS, RANGE_TITLES, VIEWS, VIEW_MEANINGS, VIEW_TITLES } from './values.js';
+
+const CHECKBOXES = {
+  'inverted': 'inverted',
+  'flames': 'flames',
+  'hide-imports': 'hideImports',
+  'hide-internals': 'hideInternals',
+  'fold-recursion': 'foldRecursion',
+};
+
+const KEYS = {
+  1: { view: 'peak' },
+  2: { view: 'leaks' },
+  3: { view: 'temporary' },
+  4: { view: 'allocations' },
+};
+
+export function bindControls(app) {
+  bindViews(app);
+  bindChoice(app, 'metric');
+  bindChoice(app, 'mode', { history: true });
+  bindChoice(app, 'split');
+  bindChoice(app, 'group');
+  for (const [id, name] of Object.entries(CHECKBOXES)) {
+    byId(id).addEventListener('change', (event) => app.update({ [name]: event.target.checked }));
+  }
+  bindTyping(byId('search'), (query) => app.update({ query }));
+  bindTyping(byId('filter'), (filter) => app.update({ filter }));
+  byId('clear-range').addEventListener('click', () => app.update({ range: null }));
+  byId('theme').addEventListener('click', () => app.theme.toggle());
+  byId('help').addEventListener('click', () => byId('help-dialog').showModal());
+  byId('toggle-panel').addEventListener('click', togglePanel);
+  bindEditor(app);
+  document.addEventListener('keydown', (event) => handleKey(app, event));
+  document.addEventListener('click', closeMenus);
+  if (app.capture.lanes.length < 2) byId('split-choice').hidden = true;
+  if (app.capture.about.processes.length < 2) {
+    document.querySelector('[name=split][value=process]').parentElement.hidden = true;
+  }
+}
+
+function bindViews(app) {
+  byId('views').replaceChildren(...VIEWS.map((view) => element('button', {
+    id: `view-${view}`,
+    onclick: () => app.update({ view }),
+  }, element('span', { class: 'view-title' }), element('span', { class: 'view-total' }))));
+}
+
+// A group of radio buttons named after a field of the state.
+function bindChoice(app, name, options) {
+  for (const input of document.querySelectorAll(`input[name=${name}]`)) {
+    input.addEventListener('change', () => app.update({ [name]: input.value }, options));
+  }
+}
+
+function bindTyping(input, apply) {
+  let timer = 0;
+  input.addEventListener('input', () => {
+    clearTimeout(timer);
+    timer = setTimeout(() => apply(input.value), 120);
+  });
+  input.addEventListener('keydown', (event) => {
+    if (event.key !== 'Escape') return;
+    event.stopPropagation();
+    clearTimeout(timer);
+    if (input.value === '') input.blur();
+    input.value = '';
+    apply('');
+  });
+}
+
+function bindEditor(app) {
+  const input = byId('editor-template');
+  const list = byId('editor-presets');
+  list.replaceChildren(...Object.entries(EDITORS).map(([name, value]) =>
+    element('option', { value }, name)));
+  input.value = editorTemplate();
+  input.addEventListener('change', () => {
+    setEditorTemplate(input.value);
+    app.showPanel(...app.panelNode);
+  });
+}
+
+function togglePanel() {
+  const hidden = byId('workspace').classList.toggle('without-panel');
+  byId('toggle-panel').setAttribute('aria-expanded', String(!hidden));
+}
+
+function closeMenus(event) {
+  for (const menu of document.querySelectorAll('details[open].menu')) {
+    if (!menu.contains(event.target)) menu.open = false;
+  }
+}
+
+function handleKey(app, event) {
+  if (event.ctrlKey || event.metaKey || event.altKey) return;
+  const typing = event.target.matches?.('input[type=search], input[type=text]');
+  if (event.key === 'Escape') {
+    const menu = document.querySelector('details[open].menu');
+    if (menu) menu.open = false;
+    else if (!byId('help-dialog').open) app.zoomOut();
+    return;
+  }
+  if (typing || byId('help-dialog').open) return;
+  const { state } = app;
+  const change = KEYS[event.key] ?? {
+    b: { metric: state.metric === 'bytes' ? 'blocks' : 'bytes' },
+    g: { mode: 'graph' },
+    t: { mode: 'table' },
+    i: { inverted: !state.inverted },
+    f: { flames: !state.flames },
+    r: { foldRecursion: !state.foldRecursion },
+    x: { range: null },
+  }[event.key];
+  if (change) app.update(change);
+  else if (event.key === '/') byId(state.mode === 'table' ? 'filter' : 'search').focus();
+  else if (event.key === 'p') togglePanel();
+  else if (event.key === 'd') app.theme.toggle();
+  else if (event.key === '?') byId('help-dialog').showModal();
+  else return;
+  event.preventDefault();
+}
+
+// Sets every control to what the state says.
+export function reflectControls(app) {
+  const { state } = app;
+  const totals = app.viewTotals();
+  const titles = state.range ? RANGE_TITLES : VIEW_TITLES;
+  const meanings = state.range ? RANGE_MEANINGS : VIEW_MEANINGS;
+  for (const view of VIEWS) {
+    const button = byId(`view-${view}`);
+    const unknown = view === 'temporary' && state.range !== null;
+    button.setAttribute('aria-pressed', String(view === state.view));
+    button.disabled = unknown;
+    button.title = meanings[view];
+    button.querySelector('.view-title').textContent = titles[view];
+    button.querySelector('.view-total').textContent =
+      unknown ? '\u2013' : formatMetric(totals[view], state.metric);
+  }
+  for (const name of ['metric', 'mode', 'split', 'group']) {
+    for (const input of document.querySelectorAll(`input[name=${name}]`)) {
+      input.checked = input.value === state[name];
+    }
+  }
+  for (const [id, name] of Object.entries(CHECKBOXES)) byId(id).checked = state[name];
+  for (const [id, name] of [['search', 'query'], ['filter', 'filter']]) {
+    if (document.activeElement !== byId(id)) byId(id).value = state[name];
+  }
+  byId('range-chip').hidden = state.range === null;
+  byId('range-text').textContent = app.timeline.describeRange();
+  byId('shown-total').textContent =
+    `${titles[state.view]}: ${formatMetricLong(totals[state.view], state.metric)}`;
+}

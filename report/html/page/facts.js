@@ -1,0 +1,70 @@
+// The head of the page: what ran, how it ended, what it took.
+
+import { byId, element } from './dom.js';
+import { formatBytes, formatCount, formatExact, formatSeconds, formatShare } from './units.js';
+
+// Resident memory that no tracked block explains, where the resident set was largest. Blocks that
+// were allocated but never touched make the heap larger than the resident set; that is no debt.
+export function unexplainedResident(capture) {
+  const resident = capture.curve('resident');
+  const heap = capture.curve('heap');
+  if (!resident || !heap) return null;
+  let at = 0;
+  for (let i = 1; i < resident.length; ++i) if (resident[i] > resident[at]) at = i;
+  if (resident[at] === 0) return null;
+  const length = capture.toSeconds - capture.fromSeconds;
+  return {
+    bytes: Math.max(0, resident[at] - heap[at]),
+    resident: resident[at],
+    seconds: capture.fromSeconds + (length * (at + 0.5)) / resident.length,
+  };
+}
+
+function fact(title, value, hint) {
+  return element('div', { class: 'fact', title: hint },
+    element('dt', {}, title), element('dd', {}, value));
+}
+
+export function fillFacts(capture) {
+  const { about } = capture;
+  const { totals } = about;
+  const command = about.command.join(' ') || '(no command recorded)';
+  document.title = `${command} \u2013 memlens`;
+  byId('command').textContent = command;
+  byId('command').title = command;
+  const ending = byId('ending');
+  ending.textContent = about.complete ? 'complete' : about.ending || 'interrupted';
+  ending.classList.toggle('is-warning', !about.complete);
+  ending.title = about.complete
+    ? 'The recording ended as it should'
+    : 'The recording stopped early; everything up to its last complete frame is here';
+
+  const facts = [
+    fact('Duration', formatSeconds(about.duration_seconds)),
+    fact('Peak', `${formatBytes(totals.peak_bytes)} at ${formatSeconds(totals.peak_seconds)}`,
+      formatExact(totals.peak_bytes, 'bytes')
+        + (totals.peak_is_exact ? '' : '; threads interleaved, so within a quarter of a percent')),
+    fact('Still allocated', formatBytes(totals.leaked_bytes), formatExact(totals.leaked_bytes, 'bytes')),
+    fact('Allocations', formatCount(totals.allocations), formatExact(totals.allocations, 'allocations')),
+    fact('Allocated in all', formatBytes(totals.allocated_bytes),
+      formatExact(totals.allocated_bytes, 'bytes')),
+  ];
+  const unexplained = unexplainedResident(capture);
+  if (unexplained) {
+    facts.push(fact('RSS outside tracked blocks',
+      `${formatBytes(unexplained.bytes)} (${formatShare(unexplained.bytes, unexplained.resident)})`,
+      `When the resident set was largest (${formatBytes(unexplained.resident)} at `
+      + `${formatSeconds(unexplained.seconds)}): program and library pages, the interpreter, `
+      + 'thread stacks, and what allocators keep beyond the blocks in use'));
+  }
+  facts.push(
+    fact('Processes', String(about.processes.length)),
+    fact('Threads', String(about.lanes.length)));
+  if (about.python) facts.push(fact('Python', about.python));
+  byId('facts').replaceChildren(...facts);
+
+  const notes = [...(about.notes ?? [])];
+  if (totals.lost_events > 0) notes.push(`${formatCount(totals.lost_events)} events were lost`);
+  byId('notes').replaceChildren(...notes.map((note) => element('li', {}, note)));
+  byId('notes').hidden = notes.length === 0;
+}

@@ -1,0 +1,409 @@
+// The flame graph: draws the window onto a tree, and turns pointer and keys into nodes.
+
+import { FrameKind } from './capture.js';
+import { element, fitCanvas, prefersReducedMotion } from './dom.js';
+import { OTHERS, barAt, depthOf, layOut, startOf } from './layout.js';
+import { formatMetric } from './units.js';
+
+const ROW = 21;
+const FONT_PIXELS = 12;
+const PADDING = 6;
+const MINIMUM_TEXT = 28;
+const ZOOM_MILLISECONDS = 180;
+const FONT_FAMILY =
+  'Inter, "Segoe UI", "SF Pro Text", Roboto, "Noto Sans", "Liberation Sans", sans-serif';
+
+export class FlameView {
+  // handlers: onHover(node, bar, event), onSelect(node), onZoom(node), onLeave()
+  constructor(container, capture, handlers, label) {
+    this.capture = capture;
+    this.handlers = handlers;
+    this.container = container;
+    this.canvas = element('canvas', {
+      class: 'flame-canvas',
+      tabindex: 0,
+      role: 'application',
+      'aria-roledescription': 'flame graph',
+      'aria-label': label,
+    });
+    this.spacer = element('div', { class: 'flame-spacer' }, this.canvas);
+    container.append(this.spacer);
+    this.focus = 0;
+    this.selected = -1;
+    this.hovered = -1;
+    this.matches = null;
+    this.upwards = false;
+    this.textWidths = new Map();
+    this.listen();
+  }
+
+  listen() {
+    const { canvas, container } = this;
+    canvas.addEventListener('mousemove', (event) => this.pointerMoved(event));
+    canvas.addEventListener('mouseleave', () => this.hover(-1, null));
+    canvas.addEventListener('click', (event) => this.clicked(event));
+    canvas.addEventListener('keydown', (event) => this.keyPressed(event));
+    canvas.addEventListener('focus', () => this.requestDraw());
+    canvas.addEventListener('blur', () => this.requestDraw());
+    container.addEventListener('scroll', () => this.requestDraw());
+    this.resizes = new ResizeObserver(() => this.resized());
+    this.resizes.observe(container);
+  }
+
+  setTree(tree, { metric, palette, upwards }) {
+    const turned = upwards !== this.upwards;
+    this.tree = tree;
+    this.metric = metric;
+    this.palette = palette;
+    this.upwards = upwards;
+    this.focus = tree.root();
+    this.selected = -1;
+    this.hovered = -1;
+    this.window = this.windowOf(this.focus);
+    this.stopAnimation();
+    this.layOutNow();
+    if (turned) this.container.scrollTop = upwards ? this.contentHeight() : 0;
+  }
+
+  setMatches(matches) {
+    this.matches = matches;
+    this.requestDraw();
+  }
+
+  setPalette(palette) {
+    this.palette = palette;
+    this.requestDraw();
+  }
+
+  // The window onto the tree that shows a node at full width.
+  windowOf(node) {
+    const from = startOf(this.tree, node);
+    return { from, to: from + this.tree.total(node) };
+  }
+
+  zoomTo(node, { animate = true } = {}) {
+    this.focus = node;
+    const target = this.windowOf(node);
+    this.scrollToFocus();
+    if (!animate || prefersReducedMotion()) {
+      this.stopAnimation();
+      this.window = target;
+      this.layOutNow();
+      this.scrollToFocus();
+      return;
+    }
+    this.animateTo(target);
+  }
+
+  animateTo(target) {
+    this.stopAnimation();
+    const origin = { ...this.window };
+    let started;
+    const step = (now) => {
+      started ??= now;
+      const t = Math.min(1, (now - started) / ZOOM_MILLISECONDS);
+      const eased = 1 - (1 - t) ** 3;
+      this.window = {
+        from: origin.from + (target.from - origin.from) * eased,
+        to: origin.to + (target.to - origin.to) * eased,
+      };
+      if (t === 1) this.window = target;
+      this.layOutNow({ keepHeight: t < 1 });
+      this.draw();
+      this.animation = t < 1 ? requestAnimationFrame(step) : 0;
+      if (t === 1) this.scrollToFocus();
+    };
+    this.animation = requestAnimationFrame(step);
+  }
+
+  stopAnimation() {
+    if (this.animation) cancelAnimationFrame(this.animation);
+    this.animation = 0;
+  }
+
+  resized() {
+    if (!this.tree) return;
+    this.layOutNow();
+    this.draw();
+  }
+
+  layOutNow({ keepHeight = false } = {}) {
+    this.width = Math.max(50, this.container.clientWidth);
+    this.bars = layOut(this.tree, { ...this.window, width: this.width });
+    if (!keepHeight) this.spacer.style.height = `${this.contentHeight()}px`;
+    this.requestDraw();
+  }
+
+  contentHeight() {
+    const rows = (this.bars.deepest + 1) * ROW + 2;
+    return Math.max(rows, this.container.clientHeight);
+  }
+
+  // Icicles hang from the top, flames stand on the bottom.
+  topOf(depth) {
+    return this.upwards ? this.contentHeight() - (depth + 1) * ROW : depth * ROW;
+  }
+
+  depthAt(y) {
+    return Math.floor((this.upwards ? this.contentHeight() - y : y) / ROW);
+  }
+
+  scrollToFocus() {
+    this.scrollIntoView(depthOf(this.tree, this.focus));
+  }
+
+  scrollIntoView(depth) {
+    const top = this.topOf(depth);
+    const { scrollTop, clientHeight } = this.container;
+    if (top < scrollTop + ROW || top + 2 * ROW > scrollTop + clientHeight) {
+      this.container.scrollTop = top - (this.upwards ? clientHeight - 4 * ROW : 3 * ROW);
+    }
+  }
+
+  requestDraw() {
+    if (this.drawRequest) return;
+    this.drawRequest = requestAnimationFrame(() => {
+      this.drawRequest = 0;
+      this.draw();
+    });
+  }
+
+  draw() {
+    if (!this.bars || !this.palette) return;
+    const height = this.container.clientHeight;
+    if (height === 0) return;
+    const context = fitCanvas(this.canvas, this.width, height);
+    const scrollTop = this.container.scrollTop;
+    context.clearRect(0, 0, this.width, height);
+    context.font = `${FONT_PIXELS}px ${FONT_FAMILY}`;
+    context.textBaseline = 'middle';
+    const { bars } = this;
+    for (let i = 0; i < bars.count; ++i) {
+      const top = this.topOf(bars.depth[i]) - scrollTop;
+      if (top + ROW > 0 && top < height) this.drawBar(context, i, top);
+    }
+    this.drawOutline(context, this.hovered, scrollTop, this.palette.strong, 1);
+    this.drawOutline(context, this.selected, scrollTop, this.palette.accent, 2);
+  }
+
+  drawBar(context, i, top) {
+    const { bars, tree, capture, palette, matches } = this;
+    const left = bars.left[i];
+    const width = Math.max(0.6, bars.right[i] - left - (bars.right[i] - left > 3 ? 1 : 0));
+    const node = bars.node[i];
+    const isOthers = node === OTHERS;
+    const frame = isOthers ? -1 : tree.frame(node);
+    const matched = !isOthers && matches !== null && matches[frame] === 1;
+    context.globalAlpha = matches === null || matched ? 1 : 0.32;
+    context.fillStyle = isOthers
+      ? palette.others()
+      : palette.bar(capture, frame, tree.isKernelMap(node));
+    context.fillRect(left, top, width, ROW - 1);
+    if (isOthers || capture.frameKind[frame] === FrameKind.OTHERS) {
+      this.drawHatching(context, left, top, width);
+    } else {
+      this.drawOwnShare(context, node, left, top, width);
+    }
+    if (matched) {
+      context.fillStyle = palette.mark;
+      context.fillRect(left, top, width, 2);
+    }
+    if (width >= MINIMUM_TEXT) this.drawLabel(context, i, left, top, width);
+    context.globalAlpha = 1;
+  }
+
+  // A bar that stands for several: thin strokes, quiet enough to read over.
+  drawHatching(context, left, top, width) {
+    if (width < 4) return;
+    context.save();
+    context.beginPath();
+    context.rect(left, top, width, ROW - 1);
+    context.clip();
+    context.strokeStyle = this.palette.line;
+    context.lineWidth = 1;
+    context.beginPath();
+    for (let x = left - ROW; x < left + width; x += 7) {
+      context.moveTo(x, top + ROW);
+      context.lineTo(x + ROW, top);
+    }
+    context.stroke();
+    context.restore();
+  }
+
+  // A thin line below a bar, as long as what the frame allocated itself.
+  drawOwnShare(context, node, left, top, width) {
+    const own = this.tree.ownOf(node);
+    if (!(own > 0) || width < 3) return;
+    const visible = this.bars.count > 0 ? (own / this.tree.total(node)) * width : 0;
+    context.fillStyle = this.palette.dark ? 'rgb(255 255 255 / 45%)' : 'rgb(0 0 0 / 38%)';
+    context.fillRect(left + width - visible, top + ROW - 3, visible, 2);
+  }
+
+  drawLabel(context, i, left, top, width) {
+    const { bars, tree, capture, palette } = this;
+    const node = bars.node[i];
+    const room = width - 2 * PADDING;
+    const middle = top + ROW / 2 - 0.5;
+    let name;
+    let detail = '';
+    if (node === OTHERS) {
+      const { count, total } = bars.others.get(i);
+      name = `${capture.othersLabel(count)}, ${formatMetric(total, this.metric)}`;
+    } else {
+      const frame = tree.frame(node);
+      if (capture.frameKind[frame] === FrameKind.OTHERS) {
+        name = `${capture.othersLabel(tree.mergedCount(node))}, ${formatMetric(tree.total(node), this.metric)}`;
+      } else {
+        name = capture.functionName(frame);
+        detail = capture.sourceText(frame) || shortPlace(capture, frame);
+      }
+    }
+    context.fillStyle = palette.text;
+    const used = this.fillText(context, name, left + PADDING, middle, room);
+    if (detail && room - used > 40) {
+      context.fillStyle = palette.quietText;
+      this.fillText(context, detail, left + PADDING + used + 10, middle, room - used - 10);
+    }
+  }
+
+  // Writes as much as fits; returns the width written.
+  fillText(context, text, x, y, room) {
+    const width = this.textWidth(context, text);
+    if (width <= room) {
+      context.fillText(text, x, y);
+      return width;
+    }
+    let fitting = Math.floor((text.length * room) / width);
+    let cut = `${text.slice(0, fitting)}\u2026`;
+    while (fitting > 0 && context.measureText(cut).width > room) {
+      cut = `${text.slice(0, --fitting)}\u2026`;
+    }
+    if (fitting > 1) context.fillText(cut, x, y);
+    return room;
+  }
+
+  textWidth(context, text) {
+    let width = this.textWidths.get(text);
+    if (width === undefined) {
+      if (this.textWidths.size > 20000) this.textWidths.clear();
+      this.textWidths.set(text, (width = context.measureText(text).width));
+    }
+    return width;
+  }
+
+  drawOutline(context, node, scrollTop, color, lineWidth) {
+    if (node < 0) return;
+    const { bars } = this;
+    for (let i = 0; i < bars.count; ++i) {
+      if (bars.node[i] !== node) continue;
+      const top = this.topOf(bars.depth[i]) - scrollTop;
+      const width = Math.max(2, bars.right[i] - bars.left[i] - 1);
+      context.strokeStyle = color;
+      context.lineWidth = lineWidth;
+      const inset = lineWidth / 2;
+      context.strokeRect(
+        bars.left[i] + inset, top + inset, width - lineWidth, ROW - 1 - lineWidth);
+      return;
+    }
+  }
+
+  barUnder(event) {
+    const box = this.canvas.getBoundingClientRect();
+    const y = event.clientY - box.top + this.container.scrollTop;
+    return barAt(this.bars, event.clientX - box.left, this.depthAt(y));
+  }
+
+  pointerMoved(event) {
+    const bar = this.barUnder(event);
+    this.hover(bar, event);
+  }
+
+  hover(bar, event) {
+    const node = bar < 0 ? -1 : this.bars.node[bar];
+    const changed = node !== this.hovered;
+    this.hovered = node;
+    this.canvas.style.cursor = bar >= 0 ? 'pointer' : 'default';
+    if (changed) this.requestDraw();
+    if (bar < 0) this.handlers.onLeave();
+    else this.handlers.onHover(node, this.bars.others.get(bar), event);
+  }
+
+  clicked(event) {
+    const bar = this.barUnder(event);
+    if (bar < 0) return;
+    const node = this.bars.node[bar];
+    if (node === OTHERS) {
+      this.zoomToOthers(bar);
+      return;
+    }
+    this.select(node);
+    this.handlers.onZoom(node);
+  }
+
+  // Merged bars hold no one node: widen the window until what they hold can be seen.
+  zoomToOthers(bar) {
+    const { from, to } = this.window;
+    const scale = (to - from) / this.width;
+    const target = {
+      from: from + this.bars.left[bar] * scale,
+      to: from + this.bars.right[bar] * scale,
+    };
+    if (prefersReducedMotion()) {
+      this.window = target;
+      this.layOutNow();
+    } else {
+      this.animateTo(target);
+    }
+    this.handlers.onWindow?.();
+  }
+
+  select(node) {
+    this.selected = node;
+    this.requestDraw();
+    this.handlers.onSelect(node);
+  }
+
+  keyPressed(event) {
+    if (event.ctrlKey || event.metaKey || event.altKey || !this.tree) return;
+    const at = this.selected >= 0 ? this.selected : this.focus;
+    const move = {
+      ArrowDown: () => (this.upwards ? this.tree.parent(at) : this.firstChild(at)),
+      ArrowUp: () => (this.upwards ? this.firstChild(at) : this.tree.parent(at)),
+      ArrowLeft: () => this.sibling(at, -1),
+      ArrowRight: () => this.sibling(at, 1),
+      Home: () => this.focus,
+    }[event.key];
+    if (move) {
+      event.preventDefault();
+      const node = this.selected < 0 ? this.focus : move();
+      if (node >= 0) this.moveTo(node);
+    } else if (event.key === 'Enter' || event.key === ' ') {
+      event.preventDefault();
+      this.handlers.onZoom(at);
+    }
+  }
+
+  firstChild(node) {
+    return this.tree.children(node)[0] ?? -1;
+  }
+
+  sibling(node, step) {
+    const parent = this.tree.parent(node);
+    if (parent < 0) return -1;
+    const siblings = this.tree.children(parent);
+    return siblings[siblings.indexOf(node) + step] ?? -1;
+  }
+
+  moveTo(node) {
+    const { from, to } = this.windowOf(node);
+    const outside = to <= this.window.from || from >= this.window.to;
+    if (outside) this.handlers.onZoom(this.tree.parent(node) >= 0 ? this.tree.parent(node) : node);
+    this.scrollIntoView(depthOf(this.tree, node));
+    this.select(node);
+  }
+}
+
+export function shortPlace(capture, frame) {
+  const place = capture.place(frame);
+  return place.slice(place.lastIndexOf('/') + 1);
+}

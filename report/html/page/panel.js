@@ -1,0 +1,219 @@
+// The side panel: everything known about one bar.
+
+import { FrameKind, KIND_NAMES, allocationKindName } from './capture.js';
+import { announce, byId, element } from './dom.js';
+import { editorUrl } from './editor.js';
+import { formatBytes, formatCount, formatExact, formatShare, formatSizeClass } from './units.js';
+
+const CONTEXT_LINES = 6;
+const LARGEST_STACK_SHOWN = 80;
+const LARGEST_LIST = 8;
+
+// Adds up a node's sites: bytes and blocks, own and total, by allocator, thread and size.
+function measure(tree, node, capture, values) {
+  const sums = {
+    total: { bytes: 0, blocks: 0 },
+    own: { bytes: 0, blocks: 0 },
+    allocators: new Map(),
+    lanes: new Map(),
+    sizes: new Map(),
+  };
+  const addTo = (map, key, amount) => map.set(key, (map.get(key) ?? 0) + amount);
+  tree.forEachSite(node, (site, isOwn) => {
+    for (const metric of ['bytes', 'blocks']) {
+      sums.total[metric] += values[metric][site];
+      if (isOwn) sums.own[metric] += values[metric][site];
+    }
+    const bytes = values.bytes[site];
+    if (values.blocks[site] > 0) {
+      addTo(sums.allocators, capture.siteKind[site], bytes);
+      addTo(sums.lanes, capture.siteLane[site], bytes);
+      for (let i = capture.siteSizes[site]; i < capture.siteSizes[site + 1]; ++i) {
+        addTo(sums.sizes, capture.sizeClass[i], capture.sizeBlocks[i]);
+      }
+    }
+  });
+  return sums;
+}
+
+// Frames from the bar to the root of its stack; inverted trees hold them the other way round.
+export function stackOf(tree, node, inverted) {
+  const frames = [];
+  for (let at = node; tree.parent(at) >= 0; at = tree.parent(at)) frames.push([tree.frame(at), at]);
+  return inverted ? frames.reverse() : frames;
+}
+
+export function stackText(capture, frames) {
+  return frames
+    .map(([frame]) => {
+      const place = capture.place(frame);
+      const source = capture.sourceText(frame);
+      return `${capture.functionName(frame)}${place ? ` (${place})` : ''}${source ? `\n    ${source}` : ''}`;
+    })
+    .join('\n');
+}
+
+async function copyText(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+  } catch {
+    const area = element('textarea', {}, text);
+    document.body.append(area);
+    area.select();
+    document.execCommand('copy');
+    area.remove();
+  }
+  announce('Stack copied');
+}
+
+export class Panel {
+  // handlers: onSandwich(frame), onShow(node)
+  constructor(capture, handlers) {
+    this.capture = capture;
+    this.handlers = handlers;
+    this.container = byId('panel-content');
+  }
+
+  // context: {values: {bytes, blocks}, metric, viewTitle, inverted}
+  show(tree, node, context) {
+    const { capture } = this;
+    const frame = tree.frame(node);
+    const sums = measure(tree, node, capture, context.values);
+    const sections = [
+      this.title(tree, node, frame),
+      this.actions(tree, node, frame, context),
+      this.source(frame),
+      this.numbers(tree, node, sums, context),
+      this.bars('Allocated with', sums.allocators, (kind) => allocationKindName(kind)),
+      capture.lanes.length > 1
+        ? this.bars('By thread', sums.lanes, (lane) => capture.lanes[lane].label)
+        : null,
+      this.histogram(sums.sizes),
+      this.stack(tree, node, context.inverted),
+    ];
+    this.container.replaceChildren(...sections.filter(Boolean));
+  }
+
+  title(tree, node, frame) {
+    const { capture } = this;
+    const merged = tree.mergedCount(node);
+    const isOthers = capture.frameKind[frame] === FrameKind.OTHERS;
+    const name = isOthers ? capture.othersLabel(merged) : capture.functionName(frame);
+    const kind = tree.isKernelMap(node) ? 'kernel map' : KIND_NAMES[capture.frameKind[frame]];
+    const file = capture.fileName(frame);
+    const module = capture.moduleName(frame);
+    return element('div', { class: 'panel-title' },
+      element('h2', { title: name }, name),
+      element('span', { class: 'kind' }, frame === capture.rootFrame ? 'everything' : kind),
+      file ? element('div', { class: 'path' }, capture.place(frame)) : null,
+      module && module !== file ? element('div', { class: 'path quiet' }, module) : null,
+      isOthers ? element('p', { class: 'quiet' },
+        'Small bars of this place, merged to keep the page small. Raise --budget to see them.') : null);
+  }
+
+  actions(tree, node, frame, context) {
+    const { capture } = this;
+    if (frame === capture.rootFrame) return null;
+    const url = editorUrl(capture.fileName(frame), capture.frameLine[frame]);
+    const stack = () => stackOf(tree, node, context.inverted);
+    return element('div', { class: 'actions' },
+      element('button', { id: 'copy-stack', onclick: () => copyText(stackText(capture, stack())) },
+        'Copy stack'),
+      url ? element('a', { id: 'open-editor', class: 'button', href: url }, 'Open in editor') : null,
+      element('button', { id: 'show-callers', onclick: () => this.handlers.onSandwich(frame) },
+        'Callers and callees'));
+  }
+
+  // The recorded lines of the same file around this one; lines nobody allocated at are not stored.
+  source(frame) {
+    const { capture } = this;
+    if (!capture.sourceText(frame)) return null;
+    const line = capture.frameLine[frame];
+    const nearby = new Map();
+    for (let other = 0; other < capture.recordedFrameCount; ++other) {
+      if (capture.frameFile[other] !== capture.frameFile[frame] || !capture.frameSource[other]) continue;
+      const distance = Math.abs(capture.frameLine[other] - line);
+      if (distance <= CONTEXT_LINES) nearby.set(capture.frameLine[other], capture.sourceText(other));
+    }
+    const rows = [...nearby].sort((a, b) => a[0] - b[0]).map(([number, text], i, all) =>
+      element('div', {
+        class: (number === line ? 'line is-current' : 'line')
+          + (i > 0 && all[i - 1][0] !== number - 1 ? ' has-gap' : ''),
+      }, element('span', { class: 'line-number' }, String(number)), element('code', {}, text)));
+    return element('section', { class: 'source', 'aria-label': 'Source' }, ...rows);
+  }
+
+  numbers(tree, node, sums, context) {
+    const whole = tree.total(tree.root());
+    const parent = tree.parent(node);
+    const row = (title, bytes, blocks) => element('tr', {},
+      element('th', { scope: 'row' }, title),
+      element('td', { title: formatExact(bytes, 'bytes') }, formatBytes(bytes)),
+      element('td', { title: formatExact(blocks, 'blocks') }, formatCount(blocks)));
+    const share = (title, part, of, id) => element('tr', {},
+      element('th', { scope: 'row' }, title),
+      element('td', { id, colspan: 2 }, formatShare(part, of)));
+    return element('section', {},
+      element('h3', {}, context.viewTitle),
+      element('table', { class: 'numbers' },
+        element('thead', {}, element('tr', {}, element('td'),
+          element('th', { scope: 'col' }, 'bytes'), element('th', { scope: 'col' }, 'blocks'))),
+        element('tbody', {},
+          row('Total', sums.total.bytes, sums.total.blocks),
+          row('Own', sums.own.bytes, sums.own.blocks),
+          share('Of the view', tree.total(node), whole, 'share-of-view'),
+          parent >= 0
+            ? share('Of the parent', tree.total(node), tree.total(parent), 'share-of-parent')
+            : null)));
+  }
+
+  bars(title, amounts, nameOf) {
+    if (amounts.size === 0) return null;
+    const sorted = [...amounts].sort((a, b) => b[1] - a[1]);
+    const sum = sorted.reduce((total, [, amount]) => total + amount, 0);
+    const shown = sorted.slice(0, LARGEST_LIST).map(([key, amount]) => [nameOf(key), amount]);
+    const rest = sorted.slice(LARGEST_LIST).reduce((total, [, amount]) => total + amount, 0);
+    if (sorted.length > LARGEST_LIST) shown.push([`${sorted.length - LARGEST_LIST} others`, rest]);
+    return element('section', {}, element('h3', {}, title),
+      ...shown.map(([name, amount]) => amountBar(name, formatBytes(amount), sum > 0 ? amount / sum : 0)));
+  }
+
+  histogram(sizes) {
+    if (sizes.size === 0) return null;
+    const classes = [...sizes.keys()].sort((a, b) => a - b);
+    const most = Math.max(...sizes.values());
+    return element('section', { id: 'size-histogram' },
+      element('h3', { title: 'Every block allocated at these places, in this view or not' },
+        'Sizes of blocks allocated here'),
+      ...classes.map((sizeClass) => {
+        const blocks = sizes.get(sizeClass);
+        return amountBar(formatSizeClass(sizeClass), formatCount(blocks), blocks / most);
+      }));
+  }
+
+  stack(tree, node, inverted) {
+    const { capture } = this;
+    const frames = stackOf(tree, node, inverted);
+    if (frames.length === 0) return null;
+    const items = frames.slice(0, LARGEST_STACK_SHOWN).map(([frame, at]) => element('li', {},
+      element('button', {
+        class: at === node ? 'is-current' : '',
+        title: capture.place(frame),
+        onclick: () => this.handlers.onShow(at),
+      }, capture.functionName(frame))));
+    if (frames.length > LARGEST_STACK_SHOWN) {
+      items.push(element('li', { class: 'quiet' }, `\u2026 ${frames.length - LARGEST_STACK_SHOWN} more`));
+    }
+    return element('section', { class: 'stack' },
+      element('h3', {}, 'Stack, innermost first'), element('ol', {}, ...items));
+  }
+}
+
+function amountBar(name, amount, share) {
+  const bar = element('i', { class: 'amount-bar' });
+  bar.style.width = `${100 * share}%`;
+  return element('div', { class: 'amount' },
+    element('span', { class: 'amount-name', title: name }, name),
+    element('span', { class: 'amount-track' }, bar),
+    element('span', { class: 'amount-value' }, amount));
+}

@@ -1,0 +1,47 @@
+// Callers above, callees below, of one row of the table.
+
+import { byId } from './dom.js';
+import { FlameView } from './flame_view.js';
+import { CalleesTree, CallersTree, outermostOccurrences } from './grouped_tree.js';
+import { formatMetricLong } from './units.js';
+
+export class Sandwich {
+  // handlers: those of a FlameView, with the tree in front of the node
+  constructor(capture, handlers) {
+    this.capture = capture;
+    const view = (id, label) => {
+      const flame = new FlameView(byId(id), capture, {
+        onHover: (node, others, event) => handlers.onHover(flame.tree, node, others, event),
+        onLeave: handlers.onLeave,
+        onSelect: (node) => handlers.onSelect(flame.tree, node, flame === this.callers),
+        onZoom: (node) => flame.zoomTo(node),
+      }, label);
+      return flame;
+    };
+    this.callers = view('callers', 'Callers');
+    this.callees = view('callees', 'Callees');
+  }
+
+  // Shows what `isOccurrence(frame)` selects.
+  show(callTree, name, isOccurrence, { metric, palette }) {
+    const occurrences = outermostOccurrences(callTree, isOccurrence);
+    this.callers.setTree(new CallersTree(callTree, occurrences), { metric, palette, upwards: true });
+    this.callees.setTree(new CalleesTree(callTree, occurrences), { metric, palette, upwards: false });
+    const total = this.callees.tree.total(0);
+    byId('sandwich-title').textContent = `${name} \u2013 ${formatMetricLong(total, metric)}`;
+    byId('sandwich').hidden = false;
+    byId('sandwich-hint').hidden = true;
+    this.callers.resized();
+    this.callees.resized();
+    this.callers.container.scrollTop = this.callers.contentHeight();
+  }
+
+  hide() {
+    byId('sandwich').hidden = true;
+    byId('sandwich-hint').hidden = false;
+  }
+
+  setPalette(palette) {
+    for (const view of [this.callers, this.callees]) if (view.tree) view.setPalette(palette);
+  }
+}

@@ -1,0 +1,352 @@
+// Memory over time, always in view: tracked heap, resident set, births and marks; and the range.
+
+import { byId, element, fitCanvas } from './dom.js';
+import { formatBytes, formatSeconds } from './units.js';
+
+const HEIGHT = 132;
+const MARGIN = { left: 64, right: 12, top: 12, bottom: 22 };
+
+function niceStep(span, wanted) {
+  const raw = span / wanted;
+  const power = 10 ** Math.floor(Math.log10(raw));
+  return [1, 2, 5, 10].map((factor) => factor * power).find((step) => step >= raw);
+}
+
+export class Timeline {
+  // onRange([first bucket, end bucket] or null)
+  constructor(container, capture, onRange) {
+    this.capture = capture;
+    this.onRange = onRange;
+    this.container = container;
+    this.range = null;
+    this.hoverX = null;
+    this.canvas = element('canvas', { class: 'timeline-canvas', 'aria-hidden': 'true' });
+    this.startHandle = this.makeHandle('Start of the range', 0);
+    this.endHandle = this.makeHandle('End of the range', 1);
+    this.readout = element('div', { class: 'timeline-readout', hidden: true });
+    container.append(this.canvas, this.startHandle, this.endHandle, this.readout);
+    this.processCurves = capture.curves.filter(
+      (curve) => curve.name === 'heap' && curve.process !== 0);
+    this.listen();
+    new ResizeObserver(() => this.draw()).observe(container);
+  }
+
+  makeHandle(label, end) {
+    return element('div', {
+      class: 'range-handle',
+      role: 'slider',
+      tabindex: 0,
+      'aria-label': label,
+      'aria-valuemin': 0,
+      'aria-valuemax': this.capture.bucketCount,
+      onkeydown: (event) => this.handleKey(event, end),
+      onpointerdown: (event) => this.startDrag(event, end === 0 ? 'start' : 'end'),
+    });
+  }
+
+  listen() {
+    this.canvas.addEventListener('pointerdown', (event) => this.startDrag(event, 'new'));
+    this.canvas.addEventListener('pointermove', (event) => this.hover(event));
+    this.canvas.addEventListener('pointerleave', () => this.hover(null));
+    this.canvas.addEventListener('dblclick', () => this.choose(null));
+  }
+
+  setPalette(palette) {
+    this.palette = palette;
+    this.draw();
+  }
+
+  setRange(range) {
+    this.range = range;
+    const { bucketCount } = this.capture;
+    const bounds = range ?? [0, bucketCount];
+    [this.startHandle, this.endHandle].forEach((handle, end) => {
+      handle.setAttribute('aria-valuenow', bounds[end]);
+      handle.setAttribute('aria-valuetext', this.printTime(this.capture.bucketStartSeconds(bounds[end])));
+      handle.classList.toggle('is-idle', range === null);
+    });
+    this.draw();
+  }
+
+  printTime(seconds) {
+    return formatSeconds(seconds, (this.capture.toSeconds - this.capture.fromSeconds) / 500);
+  }
+
+  describeRange() {
+    if (!this.range) return '';
+    const [from, to] = this.range.map((bucket) => this.capture.bucketStartSeconds(bucket));
+    return `${this.printTime(from)} \u2013 ${this.printTime(Math.min(to, this.capture.toSeconds))}`;
+  }
+
+  choose(range) {
+    this.setRange(range);
+    this.onRange(range);
+  }
+
+  get plotWidth() {
+    return Math.max(10, this.container.clientWidth - MARGIN.left - MARGIN.right);
+  }
+
+  xOf(seconds) {
+    const { fromSeconds, toSeconds } = this.capture;
+    return MARGIN.left + ((seconds - fromSeconds) / (toSeconds - fromSeconds)) * this.plotWidth;
+  }
+
+  fractionAt(event) {
+    const x = event.clientX - this.container.getBoundingClientRect().left - MARGIN.left;
+    return Math.min(1, Math.max(0, x / this.plotWidth));
+  }
+
+  startDrag(event, what) {
+    if (event.button !== 0) return;
+    event.preventDefault();
+    const { bucketCount } = this.capture;
+    const anchor = what === 'new'
+      ? this.fractionAt(event) * bucketCount
+      : (this.range ?? [0, bucketCount])[what === 'start' ? 1 : 0];
+    const pressedAt = event.clientX;
+    const target = event.currentTarget;
+    target.setPointerCapture(event.pointerId);
+    target.focus?.();
+    const move = (moved) => {
+      if (what === 'new' && Math.abs(moved.clientX - pressedAt) < 4) return;
+      const at = this.fractionAt(moved) * bucketCount;
+      const low = Math.min(anchor, at);
+      const high = Math.max(anchor, at);
+      const first = Math.min(bucketCount - 1, what === 'new' ? Math.floor(low) : Math.round(low));
+      const end = Math.max(first + 1, what === 'new' ? Math.ceil(high) : Math.round(high));
+      if (this.range?.[0] !== first || this.range?.[1] !== end) this.choose([first, end]);
+    };
+    const release = () => {
+      target.removeEventListener('pointermove', move);
+      target.removeEventListener('pointerup', release);
+      target.removeEventListener('pointercancel', release);
+    };
+    target.addEventListener('pointermove', move);
+    target.addEventListener('pointerup', release);
+    target.addEventListener('pointercancel', release);
+  }
+
+  handleKey(event, end) {
+    const { bucketCount } = this.capture;
+    const step = event.shiftKey ? 10 : 1;
+    const range = [...(this.range ?? [0, bucketCount])];
+    const delta = { ArrowLeft: -step, ArrowDown: -step, ArrowRight: step, ArrowUp: step }[event.key];
+    if (delta !== undefined) range[end] += delta;
+    else if (event.key === 'Home') range[end] = end === 0 ? 0 : range[0] + 1;
+    else if (event.key === 'End') range[end] = end === 1 ? bucketCount : range[1] - 1;
+    else if (event.key === 'Delete' || event.key === 'Backspace') return void this.choose(null);
+    else return;
+    event.preventDefault();
+    range[end] = end === 0
+      ? Math.min(range[1] - 1, Math.max(0, range[0]))
+      : Math.max(range[0] + 1, Math.min(bucketCount, range[1]));
+    const isWhole = range[0] === 0 && range[1] === bucketCount;
+    this.choose(isWhole ? null : range);
+  }
+
+  hover(event) {
+    this.hoverX = event ? this.fractionAt(event) : null;
+    this.draw();
+    this.readout.hidden = this.hoverX === null;
+    if (this.hoverX === null) return;
+    const seconds = this.capture.fromSeconds
+      + this.hoverX * (this.capture.toSeconds - this.capture.fromSeconds);
+    const heap = this.valueAt('heap_high');
+    const resident = this.valueAt('resident');
+    const lines = [this.printTime(seconds), `heap ${formatBytes(heap)}`];
+    if (resident > 0) {
+      lines.push(`RSS ${formatBytes(resident)}`);
+      lines.push(`untracked ${formatBytes(Math.max(0, resident - heap))}`);
+    }
+    const mark = this.markNear(seconds);
+    if (mark) lines.push(mark);
+    this.readout.textContent = lines.join('   ');
+    const x = MARGIN.left + this.hoverX * this.plotWidth;
+    const onRight = this.hoverX > 0.6;
+    this.readout.style.left = onRight ? '' : `${x + 10}px`;
+    this.readout.style.right = onRight ? `${this.container.clientWidth - x + 10}px` : '';
+  }
+
+  valueAt(name) {
+    const values = this.capture.curve(name);
+    if (!values) return 0;
+    return values[Math.min(values.length - 1, Math.floor(this.hoverX * values.length))];
+  }
+
+  markNear(seconds) {
+    const reach = ((this.capture.toSeconds - this.capture.fromSeconds) / this.plotWidth) * 5;
+    return this.moments().find((moment) => Math.abs(moment.seconds - seconds) <= reach)?.text;
+  }
+
+  // What the axis marks: [{seconds, text, kind}].
+  moments() {
+    if (!this.momentList) {
+      const { processes, lanes, marks = [] } = this.capture.about;
+      const manyProcesses = processes.length > 1;
+      this.momentList = [
+        ...marks.map((mark) => ({ seconds: mark.seconds, text: `mark: ${mark.name}`, kind: 'mark' })),
+        ...processes.slice(1).map((process) => ({
+          seconds: process.start_seconds,
+          text: `process ${process.pid} ${process.origin}: ${process.name}`,
+          kind: 'process',
+        })),
+        ...lanes.filter((lane) => lane.thread > 1).map((lane) => ({
+          seconds: lane.start_seconds,
+          text: `thread ${lane.tid} started${lane.name ? `: ${lane.name}` : ''}`
+            + (manyProcesses ? ` (process ${lane.pid})` : ''),
+          kind: 'thread',
+        })),
+      ];
+    }
+    return this.momentList;
+  }
+
+  draw() {
+    if (!this.palette) return;
+    const width = this.container.clientWidth;
+    if (width === 0) return;
+    const context = fitCanvas(this.canvas, width, HEIGHT);
+    context.clearRect(0, 0, width, HEIGHT);
+    const plotHeight = HEIGHT - MARGIN.top - MARGIN.bottom;
+    const highest = this.capture.curves.reduce(
+      (most, curve) => curve.values.reduce((a, b) => Math.max(a, b), most), 1);
+    const yOf = (value) => MARGIN.top + plotHeight * (1 - value / (highest * 1.04));
+    this.drawAxes(context, width, highest, yOf);
+    this.drawCurves(context, yOf);
+    this.drawMoments(context);
+    this.drawRange(context, plotHeight);
+    this.placeHandles();
+  }
+
+  drawAxes(context, width, highest, yOf) {
+    const { palette, capture } = this;
+    context.font = '11px "Segoe UI", Roboto, "Noto Sans", "Liberation Sans", sans-serif';
+    context.textBaseline = 'middle';
+    context.textAlign = 'right';
+    context.fillStyle = palette.axis;
+    context.strokeStyle = palette.line;
+    context.lineWidth = 1;
+    const step = niceStep(highest, 3);
+    context.beginPath();
+    for (let value = 0; value <= highest; value += step) {
+      const y = Math.round(yOf(value)) + 0.5;
+      context.moveTo(MARGIN.left, y);
+      context.lineTo(width - MARGIN.right, y);
+      context.fillText(formatBytes(value), MARGIN.left - 8, y);
+    }
+    context.stroke();
+    const span = capture.toSeconds - capture.fromSeconds;
+    const timeStep = niceStep(span, Math.max(2, this.plotWidth / 130));
+    context.textBaseline = 'top';
+    for (let n = Math.ceil(capture.fromSeconds / timeStep); n * timeStep <= capture.toSeconds; ++n) {
+      const x = this.xOf(n * timeStep);
+      if (x > width - 24) break;
+      context.textAlign = n * timeStep === capture.fromSeconds ? 'left' : 'center';
+      context.fillText(formatSeconds(n * timeStep, timeStep), x, HEIGHT - MARGIN.bottom + 7);
+    }
+  }
+
+  drawCurves(context, yOf) {
+    const { palette, capture } = this;
+    const resident = capture.curve('resident');
+    if (resident) {
+      this.trace(context, resident, yOf, { fill: palette.residentFill, stroke: palette.resident });
+    }
+    const heap = capture.curve('heap_high') ?? capture.curve('heap');
+    if (heap) this.trace(context, heap, yOf, { fill: palette.heapFill, stroke: palette.heap });
+    if (this.processCurves.length > 1) {
+      this.processCurves.forEach((curve, i) => {
+        const stroke = palette.processes[i % palette.processes.length];
+        this.trace(context, curve.values, yOf, { stroke, width: 1.25 });
+      });
+    }
+  }
+
+  trace(context, values, yOf, { fill, stroke, width = 1.5 }) {
+    const slot = this.plotWidth / values.length;
+    context.beginPath();
+    for (let i = 0; i < values.length; ++i) {
+      const y = yOf(values[i]);
+      context.lineTo(MARGIN.left + i * slot, y);
+      context.lineTo(MARGIN.left + (i + 1) * slot, y);
+    }
+    context.strokeStyle = stroke;
+    context.lineWidth = width;
+    context.lineJoin = 'round';
+    context.stroke();
+    if (fill) {
+      context.lineTo(MARGIN.left + this.plotWidth, yOf(0));
+      context.lineTo(MARGIN.left, yOf(0));
+      context.fillStyle = fill;
+      context.fill();
+    }
+  }
+
+  // Flags for marks, ticks for births: a thread's short, a process's long.
+  drawMoments(context) {
+    const { palette } = this;
+    const bottom = HEIGHT - MARGIN.bottom;
+    const lastX = new Map();
+    for (const { seconds, kind } of this.moments()) {
+      const x = Math.round(this.xOf(seconds)) + 0.5;
+      if (x < MARGIN.left || x > MARGIN.left + this.plotWidth || lastX.get(kind) === x) continue;
+      lastX.set(kind, x);
+      const top = { mark: MARGIN.top, process: bottom - 14, thread: bottom - 6 }[kind];
+      context.strokeStyle = kind === 'mark' ? palette.mark : palette.strong;
+      context.lineWidth = kind === 'thread' ? 1 : 1.5;
+      context.beginPath();
+      context.moveTo(x, bottom);
+      context.lineTo(x, top);
+      context.stroke();
+      if (kind === 'thread') continue;
+      context.fillStyle = context.strokeStyle;
+      context.beginPath();
+      context.moveTo(x, top);
+      context.lineTo(x + 6, top + 3);
+      context.lineTo(x, top + 6);
+      context.fill();
+    }
+  }
+
+  drawRange(context, plotHeight) {
+    const { palette } = this;
+    if (this.range) {
+      const [from, to] = this.range.map((bucket) => this.xOf(this.capture.bucketStartSeconds(bucket)));
+      context.fillStyle = palette.rangeFill;
+      context.fillRect(MARGIN.left, MARGIN.top, from - MARGIN.left, plotHeight);
+      context.fillRect(to, MARGIN.top, MARGIN.left + this.plotWidth - to, plotHeight);
+    }
+    if (this.hoverX !== null) {
+      const x = Math.round(MARGIN.left + this.hoverX * this.plotWidth) + 0.5;
+      context.strokeStyle = palette.axis;
+      context.lineWidth = 1;
+      context.beginPath();
+      context.moveTo(x, MARGIN.top);
+      context.lineTo(x, MARGIN.top + plotHeight);
+      context.stroke();
+    }
+  }
+
+  placeHandles() {
+    const bounds = this.range ?? [0, this.capture.bucketCount];
+    [this.startHandle, this.endHandle].forEach((handle, end) => {
+      const x = this.xOf(this.capture.bucketStartSeconds(bounds[end]));
+      handle.style.left = `${Math.min(x, MARGIN.left + this.plotWidth)}px`;
+    });
+  }
+}
+
+export function fillTimelineLegend(capture) {
+  const several = capture.curves.filter((curve) => curve.name === 'heap' && curve.process !== 0);
+  const entries = [['heap', 'tracked heap']];
+  if (capture.curve('resident')) entries.push(['resident', 'resident set (RSS)']);
+  if (several.length > 1) {
+    several.slice(0, 6).forEach((curve, i) => {
+      const process = capture.about.processes.find((each) => each.index === curve.process);
+      entries.push([`process-${i + 1}`, `heap of ${process ? process.pid : curve.process}`]);
+    });
+  }
+  byId('timeline-legend').append(...entries.map(([color, text]) =>
+    element('span', { class: 'legend-entry' }, element('i', { class: `swatch swatch-${color}` }), text)));
+}

@@ -1,0 +1,60 @@
+// What the pointer is on, in five lines.
+
+import { FrameKind } from './capture.js';
+import { byId, element } from './dom.js';
+import { formatMetricLong, formatShare } from './units.js';
+
+const DISTANCE = 14;
+
+export class Tooltip {
+  constructor(capture) {
+    this.capture = capture;
+    this.box = byId('tooltip');
+  }
+
+  hide() {
+    this.box.hidden = true;
+  }
+
+  // others: the merged bar under the pointer, if it is one
+  show(tree, node, others, metric, event) {
+    const { capture } = this;
+    const whole = tree.total(tree.root());
+    const lines = others
+      ? this.othersLines(others, whole, metric)
+      : this.nodeLines(tree, node, whole, metric);
+    this.box.replaceChildren(...lines);
+    this.box.hidden = false;
+    const { offsetWidth, offsetHeight } = this.box;
+    const left = Math.min(event.clientX + DISTANCE, window.innerWidth - offsetWidth - 8);
+    const below = event.clientY + DISTANCE;
+    const fitsBelow = below + offsetHeight < window.innerHeight - 8;
+    this.box.style.left = `${Math.max(8, left)}px`;
+    this.box.style.top = `${fitsBelow ? below : Math.max(8, event.clientY - offsetHeight - DISTANCE)}px`;
+  }
+
+  othersLines({ count, total }, whole, metric) {
+    return [
+      element('strong', {}, this.capture.othersLabel(count)),
+      element('div', {}, `${formatMetricLong(total, metric)}  \u00b7  ${formatShare(total, whole)} of the view`),
+      element('div', { class: 'quiet' }, 'too narrow to draw apart; click to widen'),
+    ];
+  }
+
+  nodeLines(tree, node, whole, metric) {
+    const { capture } = this;
+    const frame = tree.frame(node);
+    const isOthers = capture.frameKind[frame] === FrameKind.OTHERS;
+    const total = tree.total(node);
+    const own = tree.ownOf(node);
+    const source = capture.sourceText(frame);
+    const place = capture.place(frame);
+    return [
+      element('strong', {}, isOthers ? capture.othersLabel(tree.mergedCount(node)) : capture.functionName(frame)),
+      source ? element('code', {}, source) : null,
+      place ? element('div', { class: 'quiet place' }, place) : null,
+      element('div', {}, `${formatMetricLong(total, metric)}  \u00b7  ${formatShare(total, whole)} of the view`),
+      own > 0 && own !== total ? element('div', {}, `own ${formatMetricLong(own, metric)}`) : null,
+    ].filter(Boolean);
+  }
+}

@@ -1,0 +1,78 @@
+// Every number the page shows is printed here.
+
+const BYTE_UNITS = ['B', 'kB', 'MB', 'GB', 'TB', 'PB'];
+const COUNT_UNITS = ['', 'k', 'M', 'G', 'T', 'P'];
+
+function threeDigits(value) {
+  if (value >= 99.95) return value.toFixed(0);
+  return value >= 9.995 ? value.toFixed(1) : value.toFixed(2);
+}
+
+function scaled(value, units) {
+  let unit = 0;
+  // 999.5 and more would print as 1000 of the unit.
+  while (value >= 999.5 && unit + 1 < units.length) {
+    value /= 1000;
+    ++unit;
+  }
+  return [unit === 0 ? String(Math.round(value)) : threeDigits(value), units[unit]];
+}
+
+export function formatBytes(bytes) {
+  return scaled(bytes, BYTE_UNITS).join('\u00a0');
+}
+
+export function formatCount(count) {
+  return scaled(count, COUNT_UNITS).join('\u00a0').trimEnd();
+}
+
+export function formatExact(value, unit) {
+  return `${Math.round(value).toLocaleString('en-US')} ${unit}`;
+}
+
+export function formatMetric(value, metric) {
+  return metric === 'bytes' ? formatBytes(value) : formatCount(value);
+}
+
+export function formatMetricLong(value, metric) {
+  if (metric === 'bytes') return formatBytes(value);
+  return `${formatCount(value)} ${Math.round(value) === 1 ? 'block' : 'blocks'}`;
+}
+
+export function formatShare(part, whole) {
+  if (!(whole > 0)) return '\u2013';
+  const percent = (100 * part) / whole;
+  if (percent > 0 && percent < 0.01) return '<0.01\u00a0%';
+  if (percent >= 99.995) return '100\u00a0%';
+  return `${percent < 10 ? percent.toFixed(2) : percent.toFixed(1)}\u00a0%`;
+}
+
+// `resolution`: the smallest difference that should stay visible.
+export function formatSeconds(seconds, resolution = Math.max(Math.abs(seconds) / 1000, 1e-6)) {
+  if (Math.abs(seconds) >= 3600) {
+    const minutes = Math.round(seconds / 60);
+    return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+  }
+  if (Math.abs(seconds) >= 120) {
+    const whole = Math.round(seconds);
+    return `${Math.floor(whole / 60)} min ${whole % 60} s`;
+  }
+  const inMilliseconds = Math.abs(seconds) < 1 && seconds !== 0;
+  const step = inMilliseconds ? resolution * 1000 : resolution;
+  const digits = Math.min(3, Math.max(0, Math.ceil(-Math.log10(step))));
+  return inMilliseconds ? `${(seconds * 1000).toFixed(digits)} ms` : `${seconds.toFixed(digits)} s`;
+}
+
+// The bounds of a power-of-two size class: 0, 1, 2-3, 4-7, ...
+export function formatSizeClass(sizeClass) {
+  if (sizeClass === 0) return '0 B';
+  const low = 2 ** (sizeClass - 1);
+  const high = 2 ** sizeClass - 1;
+  if (low === high) return `${low} B`;
+  const binary = (value) => {
+    if (value < 1024) return `${value}`;
+    const power = Math.min(5, Math.floor(Math.log2(value) / 10));
+    return `${value / 1024 ** power} ${['', 'Ki', 'Mi', 'Gi', 'Ti', 'Pi'][power]}`;
+  };
+  return high < 1024 ? `${low}\u2013${high} B` : `${binary(low)}B \u2013 <${binary(high + 1)}B`;
+}

@@ -1,0 +1,23 @@
+// Keeps a page small enough to open, whatever the capture.
+#pragma once
+
+#include <cstddef>
+
+#include "report/html/page_model.h"
+
+namespace memlens::report::html {
+
+// Keeps the `budget` most important nodes; the others become, below each node that lost some, one
+// kOthers node whose sites are the sums of theirs. Sums over any subtree that survives are what
+// they were, in every view and range.
+//
+// A node's importance is its largest share of any view's bytes or blocks, so whatever is large in
+// one view stays even if it is nothing in the others. A parent is never less important than its
+// child, so what is kept is a tree.
+void fit_node_budget(PageModel& page, size_t budget);
+
+// Halves the number of time buckets, as often as it can be halved, until the sites hold at most
+// `budget` cells.
+void fit_cell_budget(PageModel& page, size_t budget);
+
+}  // namespace memlens::report::html

@@ -1,0 +1,238 @@
+#include "report/html/page_encoder.h"
+
+#include <zlib.h>
+
+#include <algorithm>
+#include <numeric>
+#include <stdexcept>
+
+namespace memlens::report::html {
+namespace {
+
+class Column {
+ public:
+  explicit Column(std::string name) : name_(std::move(name)) {}
+
+  void add(uint64_t value) {
+    ++count_;
+    while (value >= 0x80) {
+      bytes_.push_back(static_cast<char>(value | 0x80));
+      value >>= 7;
+    }
+    bytes_.push_back(static_cast<char>(value));
+  }
+  void add_text(std::string_view text) {
+    bytes_ += text;
+    count_ = bytes_.size();
+  }
+
+  nlohmann::json directory_entry() const { return {name_, count_, bytes_.size()}; }
+  const std::string& bytes() const { return bytes_; }
+
+ private:
+  std::string name_;
+  std::string bytes_;
+  uint64_t count_ = 0;
+};
+
+// Children in the order of their ids, the root first.
+std::vector<uint32_t> depth_first_order(const std::vector<PageNode>& nodes) {
+  const size_t count = nodes.size();
+  std::vector<uint32_t> last_child(count, 0), previous_sibling(count, 0);
+  for (uint32_t node = 1; node < count; ++node) {
+    previous_sibling[node] = last_child[nodes[node].parent];
+    last_child[nodes[node].parent] = node;
+  }
+  std::vector<uint32_t> order, pending{0};
+  order.reserve(count);
+  while (!pending.empty()) {
+    const uint32_t node = pending.back();
+    pending.pop_back();
+    order.push_back(node);
+    for (uint32_t child = last_child[node]; child != 0; child = previous_sibling[child]) {
+      pending.push_back(child);
+    }
+  }
+  return order;
+}
+
+class Encoder {
+ public:
+  explicit Encoder(const PageModel& page) : page_(page), order_(depth_first_order(page.nodes)) {
+    position_.resize(order_.size());
+    for (uint32_t i = 0; i < order_.size(); ++i) position_[order_[i]] = i;
+  }
+
+  std::string encode() {
+    add_nodes();
+    add_frames();
+    add_strings();
+    add_sites();
+    add_time();
+
+    nlohmann::json directory = page_.about;
+    directory["axis_from_seconds"] = page_.axis_from_seconds;
+    directory["axis_to_seconds"] = page_.axis_to_seconds;
+    for (const Column& column : columns_) directory["columns"].push_back(column.directory_entry());
+    const std::string json =
+        directory.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+
+    std::string data;
+    for (unsigned shift = 0; shift < 32; shift += 8) {
+      data.push_back(static_cast<char>(json.size() >> shift));
+    }
+    data += json;
+    for (const Column& column : columns_) data += column.bytes();
+    return data;
+  }
+
+ private:
+  // Frames are numbered as the walk first meets them: most nodes of a tree then cost one zero byte.
+  void add_nodes() {
+    Column up("node.up"), frame("node.frame"), merged("node.merged");
+    frame_number_.assign(page_.frames.size(), kUnnumbered);
+    std::vector<uint32_t> depth(order_.size(), 0);
+    for (uint32_t i = 1; i < order_.size(); ++i) {
+      const PageNode& node = page_.nodes[order_[i]];
+      depth[i] = depth[position_[node.parent]] + 1;
+      up.add(depth[i - 1] + 1 - depth[i]);
+      uint32_t& number = frame_number_[node.frame];
+      const auto next = static_cast<uint32_t>(frame_order_.size());
+      if (number == kUnnumbered) {
+        number = next;
+        frame_order_.push_back(node.frame);
+        frame.add(0);
+      } else {
+        frame.add(next - number);
+      }
+      if (page_.frames[node.frame].kind == FrameKind::kOthers) merged.add(node.merged);
+    }
+    columns_.push_back(std::move(up));
+    columns_.push_back(std::move(frame));
+    columns_.push_back(std::move(merged));
+  }
+
+  void add_frames() {
+    Column function("frame.function"), file("frame.file"), module("frame.module"),
+        source("frame.source"), line("frame.line"), kind("frame.kind");
+    string_number_.assign(page_.strings.strings().size(), kUnnumbered);
+    number_of_string(0);
+    for (const uint32_t id : frame_order_) {
+      const PageFrame& frame = page_.frames[id];
+      function.add(number_of_string(frame.function));
+      file.add(number_of_string(frame.file));
+      module.add(number_of_string(frame.module));
+      source.add(number_of_string(frame.source));
+      line.add(frame.line);
+      kind.add(static_cast<unsigned>(frame.kind) * 2 + (frame.import_system ? 1 : 0));
+    }
+    for (Column* column : {&function, &file, &module, &source, &line, &kind}) {
+      columns_.push_back(std::move(*column));
+    }
+  }
+
+  uint32_t number_of_string(uint32_t id) {
+    uint32_t& number = string_number_[id];
+    if (number == kUnnumbered) {
+      number = static_cast<uint32_t>(string_order_.size());
+      string_order_.push_back(id);
+    }
+    return number;
+  }
+
+  void add_strings() {
+    Column length("strings.length"), text("strings.text");
+    for (const uint32_t id : string_order_) {
+      const std::string& string = page_.strings.strings()[id];
+      length.add(string.size());
+      text.add_text(string);
+    }
+    columns_.push_back(std::move(length));
+    columns_.push_back(std::move(text));
+  }
+
+  void add_sites() {
+    std::vector<const PageSite*> sites;
+    for (const PageSite& site : page_.sites) sites.push_back(&site);
+    std::sort(sites.begin(), sites.end(), [&](const PageSite* a, const PageSite* b) {
+      return std::tuple(position_[a->node], a->lane, a->kind) <
+             std::tuple(position_[b->node], b->lane, b->kind);
+    });
+    Column node("site.node"), lane("site.lane"), kind("site.kind"),
+        temporary_bytes("site.temporary_bytes"), temporary_blocks("site.temporary_blocks"),
+        cell_count("site.cells"), size_count("site.sizes"), allocated("cell.allocated"),
+        removed("cell.removed"), bytes("cell.bytes"), blocks("cell.blocks"),
+        size_class("size.class"), size_blocks("size.blocks");
+    uint32_t previous = 0;
+    for (const PageSite* site : sites) {
+      node.add(position_[site->node] - previous);
+      previous = position_[site->node];
+      lane.add(site->lane);
+      kind.add(static_cast<unsigned>(site->kind));
+      temporary_bytes.add(site->temporary.bytes);
+      temporary_blocks.add(site->temporary.blocks);
+      cell_count.add(site->range.cells.size());
+      unsigned last_allocated = 0;
+      for (const reader::RangeCell& cell : site->range.cells) {
+        allocated.add(cell.allocated - last_allocated);
+        last_allocated = cell.allocated;
+        removed.add(cell.removed == reader::RangeCell::kNever
+                        ? 0
+                        : 1 + 2 * (cell.removed - cell.allocated) + (cell.unfreed ? 1 : 0));
+        bytes.add(cell.tally.bytes);
+        blocks.add(cell.tally.blocks);
+      }
+      // The last class's blocks are what the cells leave, so the usual single class costs nothing.
+      const std::vector<reader::SizeCount>& sizes = site->range.sizes;
+      size_count.add(sizes.size());
+      for (size_t i = 0; i < sizes.size(); ++i) {
+        size_class.add(sizes[i].size_class);
+        if (i + 1 < sizes.size()) size_blocks.add(sizes[i].blocks);
+      }
+    }
+    for (Column* column :
+         {&node, &lane, &kind, &temporary_bytes, &temporary_blocks, &cell_count, &size_count,
+          &allocated, &removed, &bytes, &blocks, &size_class, &size_blocks}) {
+      columns_.push_back(std::move(*column));
+    }
+  }
+
+  void add_time() {
+    Column highs("bucket.high"), moments("bucket.high_microseconds");
+    for (const reader::RangeBucket& bucket : page_.buckets) {
+      const double seconds = bucket.high_seconds - page_.axis_from_seconds;
+      highs.add(bucket.high_bytes);
+      moments.add(static_cast<uint64_t>(std::max(0.0, seconds) * 1e6));
+    }
+    columns_.push_back(std::move(highs));
+    columns_.push_back(std::move(moments));
+    for (const PageCurve& curve : page_.curves) {
+      Column values("curve." + curve.name + "." + std::to_string(curve.process_index));
+      for (const uint64_t value : curve.values) values.add(value);
+      columns_.push_back(std::move(values));
+    }
+  }
+
+  static constexpr uint32_t kUnnumbered = ~0u;
+  const PageModel& page_;
+  std::vector<uint32_t> order_;     // walk position -> node
+  std::vector<uint32_t> position_;  // node -> walk position
+  std::vector<uint32_t> frame_number_, frame_order_;
+  std::vector<uint32_t> string_number_, string_order_;
+  std::vector<Column> columns_;
+};
+
+}  // namespace
+
+std::string encode_page_data(const PageModel& page) {
+  const std::string data = Encoder(page).encode();
+  uLongf compressed_bytes = compressBound(data.size());
+  std::string compressed(compressed_bytes, '\0');
+  const int status = compress2(reinterpret_cast<Bytef*>(compressed.data()), &compressed_bytes,
+                               reinterpret_cast<const Bytef*>(data.data()), data.size(), 9);
+  if (status != Z_OK) throw std::runtime_error("cannot compress the page's data: out of memory");
+  compressed.resize(compressed_bytes);
+  return compressed;
+}
+
+}  // namespace memlens::report::html
