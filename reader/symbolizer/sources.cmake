@@ -1,14 +1,18 @@
 # Native addresses to functions, files and lines, when a recording ends.
 target_sources(memlens_reader PRIVATE
+  symbolizer/capture_symbols.cpp
   symbolizer/debug_files.cpp
   symbolizer/die_names.cpp
   symbolizer/function_name.cpp
   symbolizer/function_symbols.cpp
   symbolizer/inline_scopes.cpp
   symbolizer/line_table.cpp
+  symbolizer/mapped_files.cpp
   symbolizer/module_file.cpp
+  symbolizer/resolve_files.cpp
   symbolizer/rust_names.cpp
   symbolizer/shorten_name.cpp
+  symbolizer/source_lines.cpp
   symbolizer/symbolizer.cpp
   symbolizer/symbols_payload.cpp
   symbolizer/unit_index.cpp

@@ -20,6 +20,7 @@
 #include "interposer/format/version.h"
 #include "interposer/platform/clock.h"
 #include "interposer/segment/futex.h"
+#include "report/cli/finish_capture.h"
 
 namespace memlens::report::cli {
 namespace {
@@ -205,6 +206,15 @@ int run_command(int argc, char** argv) {
   }
   scan(true);
   write_clock();
+  fflush(out);
+  FinishOptions finish;
+  finish.progress = !quiet;
+  finish_capture(output, finish, [](format::FrameKind kind, uint32_t process, std::string_view data) {
+    ChunkHeader chunk{};
+    chunk.process = process;
+    write_frame(kind, 0, &chunk, data.data(), static_cast<uint32_t>(data.size()));
+    return ferror(out) == 0;
+  });
   write_json(format::FrameKind::kTrailer,
              {{"end_ticks", platform::read_ticks()},
               {"end_monotonic_ns", clock_ns(CLOCK_MONOTONIC)},

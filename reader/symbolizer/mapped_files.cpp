@@ -1,0 +1,96 @@
+#include "reader/symbolizer/mapped_files.h"
+
+#include <algorithm>
+#include <map>
+#include <utility>
+
+#include "reader/capture_impl.h"
+
+namespace memlens::reader {
+namespace {
+
+constexpr std::string_view kDeleted = " (deleted)";
+
+// Ticks are converted by way of seconds: exact to a microsecond, which file times are not.
+uint64_t unix_ns_at(const Capture::Impl& impl, uint64_t ticks) {
+  const double seconds = std::max(0.0, impl.clock.seconds_at(ticks));
+  return impl.info.start_unix_ns + static_cast<uint64_t>(seconds * 1e9);
+}
+
+class Collector {
+ public:
+  explicit Collector(const Capture::Impl& impl) : impl_(impl) {}
+
+  MappedFiles run() {
+    for (const auto& [process_index, metadata] : impl_.metadata) {
+      add_process(process_index, metadata);
+    }
+    for (MappedFile& file : result_.files) {
+      std::sort(file.addresses.begin(), file.addresses.end());
+      file.addresses.erase(std::unique(file.addresses.begin(), file.addresses.end()),
+                           file.addresses.end());
+    }
+    return std::move(result_);
+  }
+
+ private:
+  void add_process(uint32_t process_index, const ProcessMetadata& metadata) {
+    ProcessAddresses process;
+    process.process_index = process_index;
+    for (uint32_t id = 0; id < metadata.nodes.end_id(); ++id) {
+      const Node node = metadata.nodes.get(id);
+      if (node.kind == NodeKind::kNative) process.addresses.push_back({node.value});
+    }
+    if (process.addresses.empty()) return;
+    const auto by_address = [](const ProcessAddress& a, const ProcessAddress& b) {
+      return a.address < b.address;
+    };
+    const auto same_address = [](const ProcessAddress& a, const ProcessAddress& b) {
+      return a.address == b.address;
+    };
+    std::sort(process.addresses.begin(), process.addresses.end(), by_address);
+    process.addresses.erase(
+        std::unique(process.addresses.begin(), process.addresses.end(), same_address),
+        process.addresses.end());
+    for (ProcessAddress& entry : process.addresses) {
+      const Module* module = metadata.modules.find(entry.address);
+      if (module == nullptr || module->path.empty()) continue;
+      entry.file = file_of(*module);
+      entry.file_address = entry.address - module->load_bias;
+      result_.files[entry.file].addresses.push_back(entry.file_address);
+    }
+    result_.processes.push_back(std::move(process));
+  }
+
+  uint32_t file_of(const Module& module) {
+    std::string_view path = module.path;
+    if (path.ends_with(kDeleted)) path.remove_suffix(kDeleted.size());
+    const auto [entry, is_new] =
+        numbers_.try_emplace({path, module.build_id}, static_cast<uint32_t>(result_.files.size()));
+    const uint64_t mapped_unix_ns = unix_ns_at(impl_, module.ticks);
+    if (is_new) {
+      MappedFile file;
+      file.image.path = path;
+      file.image.load_bias = module.load_bias;
+      file.image.start = module.start;
+      file.image.end = module.end;
+      file.image.build_id = module.build_id;
+      file.image.mapped_unix_ns = mapped_unix_ns;
+      result_.files.push_back(std::move(file));
+    }
+    // Of several mappings the first decides whether the file has changed since.
+    ModuleImage& image = result_.files[entry->second].image;
+    image.mapped_unix_ns = std::min(image.mapped_unix_ns, mapped_unix_ns);
+    return entry->second;
+  }
+
+  const Capture::Impl& impl_;
+  MappedFiles result_;
+  std::map<std::pair<std::string_view, std::string_view>, uint32_t> numbers_;
+};
+
+}  // namespace
+
+MappedFiles collect_mapped_files(const Capture& capture) { return Collector(capture.impl()).run(); }
+
+}  // namespace memlens::reader

@@ -1,0 +1,31 @@
+// The last step of a recording, before the trailer: what the stacks need to be read elsewhere is
+// resolved on this machine and appended to the capture.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <string>
+#include <string_view>
+
+#include "interposer/format/file_layout.h"
+
+namespace memlens::report::cli {
+
+struct FinishOptions {
+  bool debuginfod = false;     // ask the servers in DEBUGINFOD_URLS for missing debug files
+  bool source_text = true;     // store the text of the lines that stacks refer to
+  bool progress = false;       // a line on stderr, when it takes long enough to wonder
+  double limit_seconds = 120;  // after that, functions without files and lines
+  const std::atomic<bool>* stop = nullptr;  // set when the user is tired of waiting
+};
+
+// Appends one frame to the capture. False: it could not be written.
+using AppendToCapture =
+    std::function<bool(format::FrameKind kind, uint32_t process, std::string_view payload)>;
+
+// `path` is the capture as written so far, every frame of it flushed, without a trailer. Never
+// throws: a failure is one warning on stderr and false, and the capture is good without the rest.
+bool finish_capture(const std::string& path, const FinishOptions& options,
+                    const AppendToCapture& append);
+
+}  // namespace memlens::report::cli
