@@ -28,16 +28,19 @@ enum class AllocationKind : uint8_t {
   kMmap = 18,
   kMremap = 19,
   kBrk = 20,
+  kOperatorNew = 21,  // of an allocator with operators of its own
 };
-inline constexpr uint8_t kAllocationKindCount = 21;
+inline constexpr uint8_t kAllocationKindCount = 22;
 
 // The layer whose accounts a block is in. Each block is in exactly one.
 enum class Allocator : uint8_t { kMalloc = 0, kPython = 1, kMmap = 2 };
 inline constexpr unsigned kAllocatorCount = 3;
 
 constexpr Allocator allocator_of(AllocationKind kind) {
-  if (kind >= AllocationKind::kMmap) return Allocator::kMmap;
-  if (kind >= AllocationKind::kPyMemMalloc) return Allocator::kPython;
+  if (kind >= AllocationKind::kPyMemMalloc && kind <= AllocationKind::kPyObjectRealloc) {
+    return Allocator::kPython;
+  }
+  if (kind >= AllocationKind::kMmap && kind <= AllocationKind::kBrk) return Allocator::kMmap;
   return Allocator::kMalloc;
 }
 
@@ -68,7 +71,8 @@ constexpr const char* allocation_kind_name(AllocationKind kind) {
                                                         "PyObject_Realloc",
                                                         "mmap",
                                                         "mremap",
-                                                        "brk"};
+                                                        "brk",
+                                                        "operator new"};
   const unsigned index = static_cast<unsigned>(kind);
   return index < kAllocationKindCount ? kNames[index] : "unknown";
 }

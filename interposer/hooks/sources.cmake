@@ -9,6 +9,7 @@ target_sources(memlens_interposer_objects PRIVATE
   hooks/fork_hooks.cpp
   hooks/jemalloc_hooks.cpp
   hooks/malloc_hooks.cpp
+  hooks/operator_new_hooks.cpp
   hooks/mapping_hooks.cpp
   hooks/program_start.cpp
   hooks/spawn_hooks.cpp

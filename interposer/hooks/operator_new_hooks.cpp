@@ -1,0 +1,202 @@
+// C++ operators new and delete, in every form.
+//
+// Ordinarily they are libstdc++'s, which call malloc and free: those are counted there, with the
+// addresses malloc gave, and this file only passes the call on. That matters for programs that
+// replace some forms and not others: they may return addresses inside the block, and the forms they
+// did not replace call the ones they did. Counting at the outermost operator would then see blocks
+// freed that were never allocated, and others leak.
+//
+// jemalloc, tcmalloc and mimalloc, however, bring operators of their own that go straight into the
+// allocator, past the hook of malloc. When the next definition lies in the library the program's
+// malloc comes from (libc excepted), these hooks count.
+#include <dlfcn.h>
+
+#include <cstddef>
+#include <cstdlib>
+#include <initializer_list>
+#include <new>
+
+#include "interposer/diagnostics.h"
+#include "interposer/hooks/allocator_module.h"
+#include "interposer/hooks/hook_export.h"
+#include "interposer/recorder.h"
+#include "interposer/reentrancy.h"
+
+namespace memlens::interposer {
+namespace {
+
+// The next definition of an operator. A C++ library that a C program has loaded with dlopen finds
+// our operators (the global scope comes first) while its libstdc++ is not in that scope.
+template <typename Function>
+class NextOperator {
+ public:
+  constexpr explicit NextOperator(const char* name) : name_(name) {}
+
+  __attribute__((always_inline)) Function get(bool& counts) {
+    Function function = __atomic_load_n(&function_, __ATOMIC_ACQUIRE);
+    if (__builtin_expect(function == nullptr, 0)) function = resolve();
+    counts = counts_;
+    return function;
+  }
+
+ private:
+  __attribute__((noinline, cold)) Function resolve() {
+    HookScope scope;  // what the look-up allocates is not the program's
+    void* found = dlsym(RTLD_NEXT, name_);
+    for (const char* library : {"libstdc++.so.6", "libc++.so.1"}) {
+      if (found != nullptr) break;
+      void* handle = dlopen(library, RTLD_LAZY | RTLD_NOLOAD);
+      if (handle == nullptr) continue;
+      found = dlsym(handle, name_);
+      dlclose(handle);  // the program's own reference keeps it loaded
+    }
+    counts_ = found == nullptr || called_by_allocator(found);
+    auto function = reinterpret_cast<Function>(found);
+    __atomic_store_n(&function_, function, __ATOMIC_RELEASE);
+    return function;
+  }
+
+  const char* name_;
+  Function function_ = nullptr;
+  bool counts_ = false;
+};
+
+// Without any definition to go on to (libstdc++ linked statically into a plugin): what it would do.
+void* allocate_plainly(size_t bytes, size_t alignment, bool may_fail) {
+  void* block = nullptr;
+  if (bytes == 0) bytes = 1;
+  if (alignment == 0) {
+    block = malloc(bytes);
+  } else if (posix_memalign(&block, alignment < sizeof(void*) ? sizeof(void*) : alignment, bytes) !=
+             0) {
+    block = nullptr;
+  }
+  if (block == nullptr && !may_fail) {
+    report_line(Line().text("out of memory in operator new, and nobody here can throw"));
+    abort();
+  }
+  return block;
+}
+
+template <typename Function, typename... Arguments>
+__attribute__((always_inline)) inline void* allocate(NextOperator<Function>& next, size_t bytes,
+                                                     size_t alignment, bool may_fail,
+                                                     Arguments... arguments) {
+  bool counts = false;
+  Function function = next.get(counts);
+  if (__builtin_expect(!counts, 1)) return function(bytes, arguments...);
+  if (function == nullptr) return allocate_plainly(bytes, alignment, may_fail);
+  HookScope scope;
+  void* block = function(bytes, arguments...);
+  if (scope.outermost() && block != nullptr) {
+    record_allocation(AllocationKind::kOperatorNew, block, bytes);
+  }
+  return block;
+}
+
+template <typename Function, typename... Arguments>
+__attribute__((always_inline)) inline void release(NextOperator<Function>& next, void* block,
+                                                   Arguments... arguments) {
+  bool counts = false;
+  Function function = next.get(counts);
+  if (__builtin_expect(!counts, 1)) return function(block, arguments...);
+  if (function == nullptr) return free(block);
+  HookScope scope;
+  if (scope.outermost() && block != nullptr) record_free(block);
+  function(block, arguments...);
+}
+
+using std::align_val_t;
+using std::nothrow_t;
+
+// Each operator by its mangled name, one resolver each.
+#define MEMLENS_NEXT(type, symbol) \
+  constinit NextOperator<type> next##symbol { #symbol }
+
+MEMLENS_NEXT(void* (*)(size_t), _Znwm);
+MEMLENS_NEXT(void* (*)(size_t), _Znam);
+MEMLENS_NEXT(void* (*)(size_t, const nothrow_t&), _ZnwmRKSt9nothrow_t);
+MEMLENS_NEXT(void* (*)(size_t, const nothrow_t&), _ZnamRKSt9nothrow_t);
+MEMLENS_NEXT(void* (*)(size_t, align_val_t), _ZnwmSt11align_val_t);
+MEMLENS_NEXT(void* (*)(size_t, align_val_t), _ZnamSt11align_val_t);
+MEMLENS_NEXT(void* (*)(size_t, align_val_t, const nothrow_t&), _ZnwmSt11align_val_tRKSt9nothrow_t);
+MEMLENS_NEXT(void* (*)(size_t, align_val_t, const nothrow_t&), _ZnamSt11align_val_tRKSt9nothrow_t);
+MEMLENS_NEXT(void (*)(void*), _ZdlPv);
+MEMLENS_NEXT(void (*)(void*), _ZdaPv);
+MEMLENS_NEXT(void (*)(void*, size_t), _ZdlPvm);
+MEMLENS_NEXT(void (*)(void*, size_t), _ZdaPvm);
+MEMLENS_NEXT(void (*)(void*, const nothrow_t&), _ZdlPvRKSt9nothrow_t);
+MEMLENS_NEXT(void (*)(void*, const nothrow_t&), _ZdaPvRKSt9nothrow_t);
+MEMLENS_NEXT(void (*)(void*, align_val_t), _ZdlPvSt11align_val_t);
+MEMLENS_NEXT(void (*)(void*, align_val_t), _ZdaPvSt11align_val_t);
+MEMLENS_NEXT(void (*)(void*, size_t, align_val_t), _ZdlPvmSt11align_val_t);
+MEMLENS_NEXT(void (*)(void*, size_t, align_val_t), _ZdaPvmSt11align_val_t);
+MEMLENS_NEXT(void (*)(void*, align_val_t, const nothrow_t&), _ZdlPvSt11align_val_tRKSt9nothrow_t);
+MEMLENS_NEXT(void (*)(void*, align_val_t, const nothrow_t&), _ZdaPvSt11align_val_tRKSt9nothrow_t);
+
+#undef MEMLENS_NEXT
+
+}  // namespace
+}  // namespace memlens::interposer
+
+using namespace memlens::interposer;
+using std::align_val_t;
+using std::nothrow_t;
+
+// Plain C functions under the operators' names: defining the operators themselves would make the
+// compiler call them for its own purposes.
+MEMLENS_HOOK void* _Znwm(size_t n) { return allocate(next_Znwm, n, 0, false); }
+MEMLENS_HOOK void* _Znam(size_t n) { return allocate(next_Znam, n, 0, false); }
+MEMLENS_HOOK void* _ZnwmRKSt9nothrow_t(size_t n, const nothrow_t& t) {
+  return allocate<void* (*)(size_t, const nothrow_t&), const nothrow_t&>(next_ZnwmRKSt9nothrow_t, n,
+                                                                         0, true, t);
+}
+MEMLENS_HOOK void* _ZnamRKSt9nothrow_t(size_t n, const nothrow_t& t) {
+  return allocate<void* (*)(size_t, const nothrow_t&), const nothrow_t&>(next_ZnamRKSt9nothrow_t, n,
+                                                                         0, true, t);
+}
+MEMLENS_HOOK void* _ZnwmSt11align_val_t(size_t n, align_val_t a) {
+  return allocate(next_ZnwmSt11align_val_t, n, static_cast<size_t>(a), false, a);
+}
+MEMLENS_HOOK void* _ZnamSt11align_val_t(size_t n, align_val_t a) {
+  return allocate(next_ZnamSt11align_val_t, n, static_cast<size_t>(a), false, a);
+}
+MEMLENS_HOOK void* _ZnwmSt11align_val_tRKSt9nothrow_t(size_t n, align_val_t a, const nothrow_t& t) {
+  return allocate<void* (*)(size_t, align_val_t, const nothrow_t&), align_val_t, const nothrow_t&>(
+      next_ZnwmSt11align_val_tRKSt9nothrow_t, n, static_cast<size_t>(a), true, a, t);
+}
+MEMLENS_HOOK void* _ZnamSt11align_val_tRKSt9nothrow_t(size_t n, align_val_t a, const nothrow_t& t) {
+  return allocate<void* (*)(size_t, align_val_t, const nothrow_t&), align_val_t, const nothrow_t&>(
+      next_ZnamSt11align_val_tRKSt9nothrow_t, n, static_cast<size_t>(a), true, a, t);
+}
+
+MEMLENS_HOOK void _ZdlPv(void* p) { release(next_ZdlPv, p); }
+MEMLENS_HOOK void _ZdaPv(void* p) { release(next_ZdaPv, p); }
+MEMLENS_HOOK void _ZdlPvm(void* p, size_t n) { release(next_ZdlPvm, p, n); }
+MEMLENS_HOOK void _ZdaPvm(void* p, size_t n) { release(next_ZdaPvm, p, n); }
+MEMLENS_HOOK void _ZdlPvRKSt9nothrow_t(void* p, const nothrow_t& t) {
+  release<void (*)(void*, const nothrow_t&), const nothrow_t&>(next_ZdlPvRKSt9nothrow_t, p, t);
+}
+MEMLENS_HOOK void _ZdaPvRKSt9nothrow_t(void* p, const nothrow_t& t) {
+  release<void (*)(void*, const nothrow_t&), const nothrow_t&>(next_ZdaPvRKSt9nothrow_t, p, t);
+}
+MEMLENS_HOOK void _ZdlPvSt11align_val_t(void* p, align_val_t a) {
+  release(next_ZdlPvSt11align_val_t, p, a);
+}
+MEMLENS_HOOK void _ZdaPvSt11align_val_t(void* p, align_val_t a) {
+  release(next_ZdaPvSt11align_val_t, p, a);
+}
+MEMLENS_HOOK void _ZdlPvmSt11align_val_t(void* p, size_t n, align_val_t a) {
+  release(next_ZdlPvmSt11align_val_t, p, n, a);
+}
+MEMLENS_HOOK void _ZdaPvmSt11align_val_t(void* p, size_t n, align_val_t a) {
+  release(next_ZdaPvmSt11align_val_t, p, n, a);
+}
+MEMLENS_HOOK void _ZdlPvSt11align_val_tRKSt9nothrow_t(void* p, align_val_t a, const nothrow_t& t) {
+  release<void (*)(void*, align_val_t, const nothrow_t&), align_val_t, const nothrow_t&>(
+      next_ZdlPvSt11align_val_tRKSt9nothrow_t, p, a, t);
+}
+MEMLENS_HOOK void _ZdaPvSt11align_val_tRKSt9nothrow_t(void* p, align_val_t a, const nothrow_t& t) {
+  release<void (*)(void*, align_val_t, const nothrow_t&), align_val_t, const nothrow_t&>(
+      next_ZdaPvSt11align_val_tRKSt9nothrow_t, p, a, t);
+}
