@@ -139,7 +139,9 @@ void python_poll() {
 void python::check_for_shutdown() {
   if (runtime.is_initialized() != 0) return;
   Phase expected = Phase::kInitialized;
-  if (phase.compare_exchange_strong(expected, Phase::kShutDown)) record_shutdown(true);
+  if (!phase.compare_exchange_strong(expected, Phase::kShutDown)) return;
+  hooks_settled.store(false, std::memory_order_relaxed);  // if it starts again, it may replace them
+  record_shutdown(true);
 }
 
 }  // namespace memlens::interposer

@@ -131,16 +131,15 @@ uint32_t describe(const char* code) {
   const auto object_at = [code](int16_t offset) {
     return read_field<const void*>(code, static_cast<size_t>(offset));
   };
-  Text filename = shortened(
+  const Text filename = shortened(
       read_text(layout, object_at(layout.code_filename), filename_buffer, sizeof filename_buffer));
   const int16_t name_offset =
       layout.code_qualified_name == kAbsent ? layout.code_name : layout.code_qualified_name;
-  Text name = shortened(read_text(layout, object_at(name_offset), name_buffer, sizeof name_buffer));
+  const Text name =
+      shortened(read_text(layout, object_at(name_offset), name_buffer, sizeof name_buffer));
   if (is_init_check(object_at(layout.code_filename), object_at(layout.code_name), name)) {
     return kHiddenCode;
   }
-  if (filename.bytes == 0) filename = {"<unknown>", 9};
-  if (name.bytes == 0) name = {"<unknown>", 9};
   // An empty table is one: all of the code is on its first line.
   const void* line_table_object = object_at(layout.code_line_table);
   const Text line_table = read_bytes(line_table_object);
