@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "report/cli/collect_command.h"
 #include "report/cli/command.h"
 #include "report/cli/run_command.h"
 
@@ -121,6 +122,9 @@ int main(int argc, char** argv) {
   std::setlocale(LC_CTYPE, "");
   if (argc > 1 && std::string_view(argv[1]) == "run") {
     return memlens::report::cli::run_command(argc - 1, argv + 1);
+  }
+  if (argc > 1 && std::string_view(argv[1]) == "collect") {
+    return memlens::report::cli::collect_command(argc - 1, argv + 1);
   }
   return memlens::report::cli::main_without_run(argc, argv);
 }

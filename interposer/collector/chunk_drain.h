@@ -1,0 +1,75 @@
+// Empties the segment's chunks into the capture and sizes the pool.
+//
+// The order in which frames reach the file is the point of this file. A process's definitions
+// (metadata) go to a chunk of their own that fills much more slowly than event chunks, so draining
+// full chunks as they come would put events into the file whose stacks are defined only in shared
+// memory: a collector that is killed, or a disk that fills up, would leave events without stacks.
+// Therefore the committed part of a process's metadata is written before its events of the same
+// scan. What a scan finds full was defined before it was full, so the file never holds an event
+// whose definitions are not in the file.
+#pragma once
+
+#include <cstdint>
+#include <unordered_map>
+#include <vector>
+
+#include "interposer/collector/capture_writer.h"
+#include "interposer/segment/layout.h"
+
+namespace memlens::collector {
+
+class ChunkDrain {
+ public:
+  ChunkDrain(segment::SegmentHeader* segment, CaptureWriter& writer);
+
+  // One scan: writes what is full and frees it. Returns the number of chunks freed. Once a write
+  // has failed chunks are freed unwritten.
+  unsigned drain();
+
+  // Everything of a process that is dead, its unfinished chunks too; frees them all.
+  void drain_dead(uint32_t slot);
+
+  // The end of the recording, whoever still runs: writes every committed byte, frees nothing that
+  // a program may still hold. Call once, after the last drain().
+  void drain_rest();
+
+  // Waits until a program asks for attention, at most `timeout_ns`.
+  void sleep(int64_t timeout_ns);
+
+  uint64_t event_bytes() const { return event_bytes_; }
+
+ private:
+  // A process's metadata: producers number their chunks, this side numbers the frames.
+  struct MetadataStream {
+    uint32_t next_chunk = 0;     // producer's sequence of the chunk not yet written whole
+    uint32_t written_bytes = 0;  // of that chunk
+    uint32_t next_frame = 0;
+  };
+  struct Found {
+    uint32_t index;
+    bool full;
+  };
+  enum class Take : uint8_t { kFull, kDeadSlot, kAll };
+
+  void find_chunks(Take take, uint32_t dead_slot);
+  bool metadata_has_gap() const;
+  void write_metadata(const Found& found);
+  void write_events(const Found& found);
+  void free_chunk(uint32_t index);
+  unsigned drain_found(Take take, uint32_t dead_slot);
+  void resize_pool();
+  void release_unused();
+  void wake_producers();
+
+  segment::SegmentHeader* segment_;
+  CaptureWriter& writer_;
+  std::unordered_map<uint32_t, MetadataStream> metadata_;  // by process index
+  std::vector<Found> events_found_;
+  std::vector<Found> metadata_found_;
+  uint32_t scan_limit_;       // no chunk at or beyond this index was ever claimable
+  uint32_t owned_ = 0;        // chunks that programs held during the last scan
+  uint32_t quiet_scans_ = 0;  // scans in a row that found most of the pool unused
+  uint64_t event_bytes_ = 0;
+};
+
+}  // namespace memlens::collector

@@ -1,0 +1,29 @@
+// What the collector reads of other processes in /proc.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace memlens::collector {
+
+// Inode of the pid namespace of `pid` ("self" for 0); 0 when it cannot be read.
+uint64_t pid_namespace_of(int32_t pid);
+
+// The pid by which we see the process that calls itself `pid` in the namespace; 0: there is none.
+int32_t find_host_pid(int32_t pid, uint64_t pid_namespace);
+
+// Whether `pid` exists and is no zombie.
+bool is_running(int32_t pid);
+
+// Resident set in bytes; nothing when the process has gone.
+std::optional<uint64_t> resident_bytes(int32_t pid);
+
+// The arguments `pid` was started with; empty when unreadable.
+std::vector<std::string> command_line_of(int32_t pid);
+
+// Whether a process whose initial environment holds `needle` exists, other than this one.
+bool any_process_with_environment(const std::string& needle);
+
+}  // namespace memlens::collector

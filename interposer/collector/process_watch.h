@@ -1,0 +1,73 @@
+// Knows which recorded processes live: a pidfd for each slot registered in the segment.
+//
+// Not kill(pid, 0): it finds a zombie alive and another process that got the number. A slot also
+// ends when its process image is replaced by exec: the new image registers a slot of its own under
+// the same pid.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "interposer/segment/layout.h"
+
+namespace memlens::collector {
+
+// How a process ended, where that is known.
+struct ExitStatus {
+  std::optional<int> exit_code;
+  std::optional<int> signal;
+};
+
+struct WatchedProcess {
+  uint32_t slot = 0;
+  uint32_t process = 0;  // session-wide index
+  int32_t pid = 0;       // as the process sees itself
+  int32_t host_pid = 0;  // as we see it; 0: not found yet
+  uint64_t pid_namespace = 0;
+  int pidfd = -1;
+  int failed_lookups = 0;
+  bool replaced = false;  // by exec
+  bool ended = false;
+  int64_t ended_ns = 0;  // CLOCK_MONOTONIC, when the end was seen
+  ExitStatus status;
+};
+
+class ProcessWatch {
+ public:
+  explicit ProcessWatch(segment::SegmentHeader* segment);
+  ~ProcessWatch();
+  ProcessWatch(const ProcessWatch&) = delete;
+  ProcessWatch& operator=(const ProcessWatch&) = delete;
+
+  // Looks for new slots and for deaths, and returns the processes that ended since the last call.
+  // The caller drains their chunks and then calls free_slot(). `now_ns`: CLOCK_MONOTONIC.
+  std::vector<WatchedProcess> update(int64_t now_ns);
+  void free_slot(const WatchedProcess& ended);
+
+  // The direct child's status comes from waiting for it, which only its parent can do.
+  void set_child(int32_t pid) { child_pid_ = pid; }
+  void child_ended(const ExitStatus& status);
+
+  const std::vector<WatchedProcess>& living() const { return living_; }
+  // Slots taken by a process that has not filled them in yet.
+  bool registration_pending() const { return pending_slots_ != 0; }
+  bool is_tracked(int32_t host_pid) const;
+
+ private:
+  void find_new_slots();
+  void open_pidfd(WatchedProcess& process);
+  bool has_ended(WatchedProcess& process, bool pidfd_readable, int64_t now_ns);
+  bool status_is_final(WatchedProcess& process, int64_t now_ns) const;
+
+  segment::SegmentHeader* segment_;
+  uint64_t own_namespace_;
+  uint32_t known_processes_ = 1;  // value of next_process at the last look
+  uint32_t pending_slots_ = 0;
+  int32_t child_pid_ = 0;
+  std::optional<ExitStatus> child_status_;
+  std::vector<WatchedProcess> living_;
+  std::vector<bool> slot_watched_;
+};
+
+}  // namespace memlens::collector

@@ -1,0 +1,256 @@
+#include "interposer/collector/recording.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cinttypes>
+#include <climits>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+#include "interposer/collector/clock.h"
+#include "interposer/collector/process_files.h"
+#include "interposer/format/metadata_records.h"
+#include "interposer/format/primitives.h"
+#include "interposer/segment/futex.h"
+
+namespace memlens::collector {
+
+using Json = nlohmann::ordered_json;
+
+namespace {
+
+constexpr int64_t kTickIntervalNs = 10'000'000;
+constexpr int64_t kFirstClockIntervalNs = 1'000'000'000;
+constexpr int64_t kLastClockIntervalNs = 60'000'000'000;
+// A child that carries our session but has not joined gets this long, from its parent's death: a
+// machine under load takes its time to start a program. After that it is one that never joins.
+constexpr int64_t kChildPatienceNs = 2'000'000'000;
+// The same where a birth was announced and no such child can be seen.
+constexpr int64_t kBirthPatienceNs = 300'000'000;
+constexpr int64_t kSearchIntervalNs = 20'000'000;
+
+uint32_t option_bits(const RecordingOptions& options) {
+  uint32_t bits = 0;
+  if (options.native) bits |= segment::kOptionNative;
+  if (options.python_allocators) bits |= segment::kOptionPythonAllocators;
+  if (options.follow) bits |= segment::kOptionFollow;
+  return bits;
+}
+
+// File names and arguments are any bytes; JSON is UTF-8.
+std::string to_text(const Json& json) {
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+template <typename Value>
+Json or_null(const std::optional<Value>& value) {
+  return value ? Json(*value) : Json(nullptr);
+}
+
+void add_status(Json& json, const ExitStatus& status) {
+  json["exit_code"] = or_null(status.exit_code);
+  json["signal"] = or_null(status.signal);
+}
+
+std::string host_name() {
+  char name[HOST_NAME_MAX + 1] = {};
+  return gethostname(name, sizeof name - 1) == 0 ? name : "";
+}
+
+// A metadata payload with one diagnostic.
+std::vector<uint8_t> diagnostic_record(format::DiagnosticCode code, const std::string& text) {
+  std::vector<uint8_t> body(2 * format::kMaxVarintBytes);
+  uint8_t* end = format::encode_varint(body.data(), static_cast<uint64_t>(code));
+  end = format::encode_varint(end, text.size());
+  body.resize(static_cast<size_t>(end - body.data()));
+  body.insert(body.end(), text.begin(), text.end());
+  std::vector<uint8_t> record(1 + format::kMaxVarintBytes);
+  record[0] = static_cast<uint8_t>(format::MetadataType::kDiagnostic);
+  end = format::encode_varint(record.data() + 1, body.size());
+  record.resize(static_cast<size_t>(end - record.data()));
+  record.insert(record.end(), body.begin(), body.end());
+  return record;
+}
+
+}  // namespace
+
+Recording::Recording(const RecordingOptions& options)
+    : options_(options),
+      segment_(option_bits(options)),
+      watch_(segment_.header()),
+      clock_interval_ns_(kFirstClockIntervalNs) {}
+
+Recording::~Recording() {
+  if (!ended_) stop();
+}
+
+bool Recording::open_capture(int fd, const SessionDescription& session) {
+  writer_ = std::make_unique<CaptureWriter>(fd);
+  drain_ = std::make_unique<ChunkDrain>(segment_.header(), *writer_);
+  sampler_ = std::make_unique<ResidentSampler>(*writer_);
+  writer_->write_header(segment_.header()->nonce, read_moment());
+  write_session(session);
+  append_clock_frame(*writer_);
+  next_clock_ns_ = monotonic_ns() + clock_interval_ns_;
+  return writer_->failure() == 0;
+}
+
+void Recording::write_session(const SessionDescription& session) {
+  Json json;
+  json["command"] = session.command;
+  json["cwd"] = session.working_directory;
+  json["hostname"] = host_name();
+  json["memlens"] = MEMLENS_VERSION;
+  json["options"] = {{"native", options_.native},
+                     {"python_allocators", options_.python_allocators},
+                     {"follow", options_.follow}};
+  json["page_bytes"] = static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
+  FrameDescription frame;
+  frame.kind = format::FrameKind::kSession;
+  writer_->append(frame, to_text(json));
+  uint32_t sequence = 0;
+  for (const std::string& note : session.notes) {
+    FrameDescription note_frame;
+    note_frame.kind = format::FrameKind::kMetadata;
+    note_frame.sequence = sequence++;
+    writer_->append(note_frame, diagnostic_record(format::DiagnosticCode::kUntrackedChild, note));
+  }
+}
+
+void Recording::write_process_end(const WatchedProcess& process) {
+  const Moment now = read_moment();
+  Json json;
+  json["process"] = process.process;
+  json["pid"] = process.pid;
+  json["ticks"] = now.ticks;
+  add_status(json, process.status);
+  FrameDescription frame;
+  frame.kind = format::FrameKind::kProcessEnd;
+  frame.process = process.process;
+  frame.ticks = now.ticks;
+  writer_->append(frame, to_text(json));
+}
+
+void Recording::settle_ended_processes() {
+  for (const WatchedProcess& process : watch_.update(monotonic_ns())) {
+    drain_->drain_dead(process.slot);
+    if (write_failure() == 0) write_process_end(process);
+    // Last: a process that takes the slot over must not find the old one's chunks under it.
+    watch_.free_slot(process);
+  }
+}
+
+void Recording::update() {
+  segment::SegmentHeader* segment = segment_.header();
+  const int64_t now = monotonic_ns();
+  if (now - last_tick_ns_ >= kTickIntervalNs) {
+    last_tick_ns_ = now;
+    segment->tick.fetch_add(1, std::memory_order_relaxed);
+    segment_.serve_socket();
+  }
+  drain_->drain();
+  settle_ended_processes();
+  if (write_failure() != 0) {
+    stop_after_write_failure();
+  } else {
+    sampler_->update(watch_.living(), now);
+    if (now >= next_clock_ns_) {
+      append_clock_frame(*writer_);
+      clock_interval_ns_ = std::min(clock_interval_ns_ * 2, kLastClockIntervalNs);
+      next_clock_ns_ = now + clock_interval_ns_;
+    }
+  }
+  const uint32_t announced = segment->births_announced.load();
+  if (announced != births_seen_) {
+    births_seen_ = announced;
+    last_birth_ns_ = now;
+  }
+}
+
+void Recording::sleep() {
+  const int64_t due = last_tick_ns_ + kTickIntervalNs - monotonic_ns();
+  if (due > 0) drain_->sleep(due);
+}
+
+void Recording::interrupt_sleep() { segment_.header()->collector_asleep.store(0); }
+
+bool Recording::is_over() {
+  const int64_t now = monotonic_ns();
+  if (!watch_.living().empty()) {
+    empty_since_ns_ = 0;
+    return false;
+  }
+  if (!options_.follow) return true;
+  if (empty_since_ns_ == 0) empty_since_ns_ = now;
+  const int64_t waited = now - std::max(empty_since_ns_, last_birth_ns_);
+  if (now >= next_search_ns_) {
+    next_search_ns_ = now + kSearchIntervalNs;
+    char nonce[32];
+    snprintf(nonce, sizeof nonce, ":%" PRIx64 ":", segment_.header()->nonce);
+    child_expected_ = any_process_with_environment(nonce);
+  }
+  if (child_expected_ || watch_.registration_pending()) return waited > kChildPatienceNs;
+  return births_missing() == 0 || waited > kBirthPatienceNs;
+}
+
+void Recording::wake_everybody() {
+  segment_.header()->freed_sequence.fetch_add(1);
+  segment_.header()->producers_wait.store(0);
+  segment::futex_wake(segment_.header()->freed_sequence, INT_MAX);
+}
+
+void Recording::stop() {
+  uint32_t running = segment::kRunning;
+  segment_.header()->stop.compare_exchange_strong(running, segment::kStopRequested);
+  wake_everybody();
+}
+
+void Recording::stop_after_write_failure() {
+  uint32_t running = segment::kRunning;
+  if (segment_.header()->stop.compare_exchange_strong(running, segment::kStopWriteFailed)) {
+    wake_everybody();
+  }
+}
+
+void Recording::end_events() {
+  if (ended_) return;
+  ended_ = true;
+  settle_ended_processes();
+  drain_->drain();
+  stop();
+  drain_->drain_rest();
+  if (write_failure() == 0) {
+    sampler_->flush();
+    append_clock_frame(*writer_);
+  }
+}
+
+void Recording::write_trailer(EndReason reason, const ExitStatus& status) {
+  const Moment now = read_moment();
+  Json json;
+  json["end_ticks"] = now.ticks;
+  json["end_monotonic_ns"] = now.monotonic_ns;
+  json["reason"] = write_failure() != 0             ? "write_failed"
+                   : reason == EndReason::kFinished ? "finished"
+                                                    : "interrupted";
+  add_status(json, status);
+  json["lost_processes"] = processes_lost();
+  FrameDescription frame;
+  frame.kind = format::FrameKind::kTrailer;
+  frame.ticks = now.ticks;
+  writer_->append(frame, to_text(json));
+}
+
+uint32_t Recording::processes_seen() const { return segment_.header()->next_process.load() - 1; }
+
+uint32_t Recording::processes_lost() const { return segment_.header()->lost_processes.load(); }
+
+uint32_t Recording::births_missing() const {
+  const segment::SegmentHeader* segment = segment_.header();
+  const uint32_t arrived = segment->births_arrived.load();
+  const uint32_t announced = segment->births_announced.load();
+  return announced > arrived ? announced - arrived : 0;
+}
+
+}  // namespace memlens::collector

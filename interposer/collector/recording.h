@@ -1,0 +1,104 @@
+// One recording session, from the empty segment to the trailer: what `memlens run` and
+// `memlens collect` drive.
+//
+//   Recording recording(options);            the segment exists, programs may be started
+//   recording.open_capture(fd, session);     frames may be written
+//   while (!recording.is_over()) { recording.update(); recording.sleep(); }
+//   recording.end_events();                  every event there is, is in the file
+//   (symbols and source lines are appended to recording.writer())
+//   recording.write_trailer(...);
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "interposer/collector/capture_writer.h"
+#include "interposer/collector/chunk_drain.h"
+#include "interposer/collector/process_watch.h"
+#include "interposer/collector/resident_sampler.h"
+#include "interposer/collector/shared_segment.h"
+
+namespace memlens::collector {
+
+struct RecordingOptions {
+  bool native = false;
+  bool python_allocators = true;
+  bool follow = true;
+};
+
+// What the session frame says beside the options.
+struct SessionDescription {
+  std::vector<std::string> command;
+  std::string working_directory;
+  // Things the reader of a report should be told, known before the start.
+  std::vector<std::string> notes;
+};
+
+class Recording {
+ public:
+  // Makes the segment. Throws std::system_error.
+  explicit Recording(const RecordingOptions& options);
+  ~Recording();
+
+  SharedSegment& segment() { return segment_; }
+  CaptureWriter& writer() { return *writer_; }
+  const CaptureWriter& writer() const { return *writer_; }
+  ProcessWatch& processes() { return watch_; }
+
+  // Starts the capture in `fd`, which it owns. False when not even the first frames can be written.
+  bool open_capture(int fd, const SessionDescription& session);
+
+  // One round: drains, notices births and deaths, samples, keeps the clock. Never blocks.
+  void update();
+  // Until a program asks for attention or the next round is due (about 10 ms).
+  void sleep();
+  // Ends the next sleep, or the present one, at once. Callable from a signal handler.
+  void interrupt_sleep();
+
+  // No recorded process lives and none is being born.
+  bool is_over();
+
+  // From now on programs record nothing more. What they committed is still drained.
+  void stop();
+  // The last drain; no process is watched afterwards.
+  void end_events();
+
+  enum class EndReason : uint8_t { kFinished, kInterrupted };
+  // Also after a failed write, where a trailer may still fit; the reason is then write_failed.
+  void write_trailer(EndReason reason, const ExitStatus& status);
+
+  // errno of the write that failed; 0: none.
+  int write_failure() const { return writer_ ? writer_->failure() : 0; }
+  uint32_t processes_seen() const;
+  uint32_t processes_lost() const;
+  // Children that were started and never joined the recording.
+  uint32_t births_missing() const;
+  uint64_t event_bytes() const { return drain_->event_bytes(); }
+
+ private:
+  void write_session(const SessionDescription& session);
+  void write_process_end(const WatchedProcess& process);
+  void settle_ended_processes();
+  void stop_after_write_failure();
+  void wake_everybody();
+
+  RecordingOptions options_;
+  SharedSegment segment_;
+  ProcessWatch watch_;
+  std::unique_ptr<CaptureWriter> writer_;
+  std::unique_ptr<ChunkDrain> drain_;
+  std::unique_ptr<ResidentSampler> sampler_;
+  int64_t next_clock_ns_ = 0;
+  int64_t clock_interval_ns_;
+  int64_t last_tick_ns_ = 0;
+  uint32_t births_seen_ = 0;
+  int64_t last_birth_ns_ = 0;    // when births_announced last changed
+  int64_t next_search_ns_ = 0;   // for unborn children, in /proc
+  int64_t empty_since_ns_ = 0;   // no recorded process since; 0: there is one
+  bool child_expected_ = false;  // somebody with our session in its environment lives
+  bool ended_ = false;
+};
+
+}  // namespace memlens::collector

@@ -1,0 +1,162 @@
+#include "interposer/collector/shared_segment.h"
+
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cinttypes>
+#include <cstdio>
+#include <cstring>
+#include <system_error>
+
+namespace memlens::collector {
+namespace {
+
+[[noreturn]] void fail(const char* what) {
+  throw std::system_error(errno, std::generic_category(), what);
+}
+
+void lock_for_life(pthread_mutex_t* mutex) {
+  pthread_mutexattr_t attributes;
+  pthread_mutexattr_init(&attributes);
+  pthread_mutexattr_setrobust(&attributes, PTHREAD_MUTEX_ROBUST);
+  pthread_mutexattr_setpshared(&attributes, PTHREAD_PROCESS_SHARED);
+  pthread_mutex_init(mutex, &attributes);
+  pthread_mutexattr_destroy(&attributes);
+  pthread_mutex_lock(mutex);
+}
+
+uint64_t random_number() {
+  uint64_t value = 0;
+  if (getrandom(&value, sizeof value, 0) != sizeof value) fail("cannot get a random number");
+  return value;
+}
+
+// The parent of `pid`, 0 when it cannot be told.
+int32_t parent_of(int32_t pid) {
+  char path[32];
+  snprintf(path, sizeof path, "/proc/%d/stat", pid);
+  FILE* file = fopen(path, "re");
+  if (file == nullptr) return 0;
+  char line[512] = {};
+  const bool read = fgets(line, sizeof line, file) != nullptr;
+  fclose(file);
+  // "pid (name) state parent": the name may hold anything, parentheses too.
+  const char* after_name = read ? std::strrchr(line, ')') : nullptr;
+  int32_t parent = 0;
+  if (after_name == nullptr || sscanf(after_name + 1, " %*c %d", &parent) != 1) return 0;
+  return parent;
+}
+
+// An abstract socket has no permissions and its name is in /proc/net/unix, so the peer is asked
+// who it is: our own user, root, or (a setuid program) somebody this collector started.
+bool may_have_segment(int connection) {
+  ucred peer{};
+  socklen_t bytes = sizeof peer;
+  if (getsockopt(connection, SOL_SOCKET, SO_PEERCRED, &peer, &bytes) != 0) return false;
+  if (peer.uid == geteuid() || peer.uid == 0) return true;
+  constexpr int kMaxGenerations = 64;
+  int32_t pid = peer.pid;
+  for (int i = 0; i < kMaxGenerations && pid > 1; ++i, pid = parent_of(pid)) {
+    if (pid == getpid()) return true;
+  }
+  return false;
+}
+
+void send_descriptor(int connection, int fd) {
+  char byte = 'm';
+  iovec data{&byte, 1};
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof fd)] = {};
+  msghdr message{};
+  message.msg_iov = &data;
+  message.msg_iovlen = 1;
+  message.msg_control = control;
+  message.msg_controllen = sizeof control;
+  cmsghdr* rights = CMSG_FIRSTHDR(&message);
+  rights->cmsg_level = SOL_SOCKET;
+  rights->cmsg_type = SCM_RIGHTS;
+  rights->cmsg_len = CMSG_LEN(sizeof fd);
+  std::memcpy(CMSG_DATA(rights), &fd, sizeof fd);
+  // A program that has gone meanwhile misses nothing.
+  (void)sendmsg(connection, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+}  // namespace
+
+SharedSegment::SharedSegment(uint32_t options) {
+  fd_ = memfd_create("memlens", MFD_CLOEXEC);
+  if (fd_ < 0) fail("cannot create shared memory");
+  if (ftruncate(fd_, static_cast<off_t>(segment::total_bytes())) != 0) {
+    fail("cannot size the shared memory");
+  }
+  fchmod(fd_, 0600);  // a new memfd is open to everybody who can see /proc/<pid>/fd
+  struct stat status {};
+  if (fstat(fd_, &status) != 0) fail("cannot read the shared memory's status");
+  inode_ = status.st_ino;
+  void* mapped = mmap(nullptr, segment::total_bytes(), PROT_READ | PROT_WRITE,
+                      MAP_SHARED | MAP_NORESERVE, fd_, 0);
+  if (mapped == MAP_FAILED) fail("cannot map the shared memory");
+  header_ = static_cast<segment::SegmentHeader*>(mapped);
+  header_->layout_version = segment::kLayoutVersion;
+  header_->options = options;
+  header_->nonce = random_number();
+  header_->total_bytes = segment::total_bytes();
+  header_->collector_pid = getpid();
+  header_->active_chunks = segment::kInitialChunks;
+  header_->next_process = 1;
+  header_->tick = 1;
+  lock_for_life(&header_->collector_alive);
+  open_socket();
+  // Last: a segment with the magic is a whole one.
+  std::atomic_thread_fence(std::memory_order_release);
+  header_->magic = segment::kMagic;
+}
+
+SharedSegment::~SharedSegment() {
+  // The mutex stays locked: unlocking would tell programs that still run that the collector lives.
+  if (header_ != nullptr) munmap(header_, segment::total_bytes());
+  if (fd_ >= 0) close(fd_);
+  if (socket_fd_ >= 0) close(socket_fd_);
+}
+
+void SharedSegment::open_socket() {
+  char name[64];
+  snprintf(name, sizeof name, "memlens-%d-%016" PRIx64, getpid(), header_->nonce);
+  socket_fd_ = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  if (socket_fd_ < 0) return;  // one way of three to reach the segment; the others remain
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  // Abstract: no file to clean up, and a chroot does not hide it.
+  std::memcpy(address.sun_path + 1, name, std::strlen(name));
+  const auto bytes =
+      static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + std::strlen(name));
+  if (bind(socket_fd_, reinterpret_cast<sockaddr*>(&address), bytes) != 0 ||
+      listen(socket_fd_, 128) != 0) {
+    close(socket_fd_);
+    socket_fd_ = -1;
+  }
+  socket_name_ = name;
+}
+
+std::string SharedSegment::description(int inherited_fd) const {
+  char text[256];
+  snprintf(text, sizeof text, "%d:%d:%d:%" PRIu64 ":%" PRIx64 ":%s", getpid(), fd_, inherited_fd,
+           inode_, header_->nonce, socket_name_.empty() ? "-" : socket_name_.c_str());
+  return text;
+}
+
+void SharedSegment::serve_socket() {
+  if (socket_fd_ < 0) return;
+  for (;;) {
+    const int connection = accept4(socket_fd_, nullptr, nullptr, SOCK_CLOEXEC);
+    if (connection < 0) return;
+    if (may_have_segment(connection)) send_descriptor(connection, fd_);
+    close(connection);
+  }
+}
+
+}  // namespace memlens::collector

@@ -1,0 +1,41 @@
+// The collector's side of the segment's life: makes it, holds the mutex that says the collector
+// lives, hands it to programs that can reach it in no other way.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "interposer/segment/layout.h"
+
+namespace memlens::collector {
+
+class SharedSegment {
+ public:
+  // `options` are segment::Option bits. Locks the mutex in the calling thread, which must live as
+  // long as the recording: a robust mutex tells of its thread's death. Throws std::system_error.
+  explicit SharedSegment(uint32_t options);
+  ~SharedSegment();
+  SharedSegment(const SharedSegment&) = delete;
+  SharedSegment& operator=(const SharedSegment&) = delete;
+
+  segment::SegmentHeader* header() const { return header_; }
+  int fd() const { return fd_; }
+
+  // The value of segment::kSessionVariable for a program that inherits the segment at descriptor
+  // `inherited_fd` (or, where it inherits none, any number: inode and nonce are verified).
+  std::string description(int inherited_fd) const;
+
+  // Answers everybody who waits at the socket, without blocking.
+  void serve_socket();
+
+ private:
+  void open_socket();
+
+  int fd_ = -1;
+  int socket_fd_ = -1;
+  uint64_t inode_ = 0;
+  std::string socket_name_;
+  segment::SegmentHeader* header_ = nullptr;
+};
+
+}  // namespace memlens::collector

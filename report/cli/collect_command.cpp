@@ -1,0 +1,109 @@
+#include "report/cli/collect_command.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <cerrno>
+#include <csignal>
+#include <cstdlib>
+#include <cstring>
+#include <exception>
+#include <filesystem>
+
+#include "interposer/collector/clock.h"
+#include "interposer/collector/process_files.h"
+#include "report/cli/run/own_descriptors.h"
+#include "report/cli/run/record_program.h"
+#include "report/cli/run/run_error.h"
+#include "report/cli/run/target.h"
+
+namespace memlens::report::cli {
+namespace {
+
+// The program attaches at once or never: it died, or could not.
+constexpr int64_t kAttachPatienceNs = 10'000'000'000;
+
+bool is_python(const std::string& executable) {
+  return std::filesystem::path(executable).filename().string().compare(0, 6, "python") == 0;
+}
+
+// `python3 app.py` is app's run.
+std::string name_of(const std::vector<std::string>& command) {
+  if (command.empty()) return "program";
+  if (is_python(command[0]) && command.size() > 1 && !command[1].empty() && command[1][0] != '-') {
+    return capture_name(ProgramForm::kPythonScript, command[1]);
+  }
+  return capture_name(ProgramForm::kProgram, command[0]);
+}
+
+void announce(int ready_fd, const std::string& session) {
+  if (write(ready_fd, session.data(), session.size()) != static_cast<ssize_t>(session.size())) {
+    throw RunError(kOwnFailure, std::string("cannot reach the program: ") + strerror(errno));
+  }
+  close(ready_fd);
+}
+
+int collect(int ready_fd, int pid) {
+  const OwnDescriptors inherited;
+  catch_signals([] { wake_recording(); });
+  collector::SessionDescription session;
+  session.command = collector::command_line_of(pid);
+  std::error_code error;
+  session.working_directory = std::filesystem::current_path(error).string();
+
+  collector::RecordingOptions options;
+  options.native = session.command.empty() || !is_python(session.command[0]);
+  collector::Recording recording(options);
+  const char* pattern = getenv("MEMLENS_OUTPUT");
+  RecordedRun run;
+  run.output = create_output(pattern == nullptr ? "" : pattern, name_of(session.command), pid,
+                             /*force=*/false);
+  run.name = session.command.empty() ? "the program" : session.command[0];
+  if (!recording.open_capture(run.output.fd, session)) {
+    throw RunError(kOwnFailure,
+                   "cannot write " + run.output.path + ": " + strerror(recording.write_failure()));
+  }
+  const int own_ready_fd = fcntl(ready_fd, F_DUPFD_CLOEXEC, 3);
+  inherited.close_in_this_process();
+  set_recording_to_wake(&recording);
+  announce(own_ready_fd, recording.segment().description(recording.segment().fd()));
+
+  const int64_t give_up_ns = collector::monotonic_ns() + kAttachPatienceNs;
+  bool failure_reported = false;
+  bool interrupted = false;
+  while (!interrupted) {
+    for (const ReceivedSignal& signal : received_signals()) {
+      interrupted |= signal.number == SIGTERM || signal.number == SIGINT;
+    }
+    recording.update();
+    report_write_failure(recording, run, failure_reported);
+    const bool attached = recording.processes_seen() != 0;
+    if (attached ? recording.is_over() : collector::monotonic_ns() > give_up_ns) break;
+    recording.sleep();
+  }
+  close_recording(recording, run, interrupted, {});
+  set_recording_to_wake(nullptr);
+  return 0;
+}
+
+}  // namespace
+
+int collect_command(int argc, char** argv) {
+  CLI::App app("Serves a program that was preloaded by hand.", "memlens collect");
+  int ready_fd = -1;
+  int pid = 0;
+  app.add_option("--ready-fd", ready_fd)->required();
+  app.add_option("--pid", pid)->required();
+  try {
+    app.parse(argc, argv);
+    return collect(ready_fd, pid);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error);
+  } catch (const std::exception& error) {
+    print_line(error.what());
+    return kOwnFailure;
+  }
+}
+
+}  // namespace memlens::report::cli

@@ -1,0 +1,50 @@
+#include "report/cli/run/closing_words.h"
+
+#include <unistd.h>
+
+#include <cstring>
+
+namespace memlens::report::cli {
+namespace {
+
+std::string plural(unsigned count, const char* singular, const char* several) {
+  return std::to_string(count) + " " + (count == 1 ? singular : several);
+}
+
+// Why an empty recording is empty, said whatever --quiet says: zero must never pass for a result.
+std::string nothing_recorded(const Ending& ending) {
+  if (!ending.obstacle.empty()) {
+    return "nothing was recorded: " + ending.command_name + " " + ending.obstacle;
+  }
+  return "nothing was recorded: " + ending.command_name +
+         " did not load libmemlens.so (a statically linked or otherwise protected program, or one "
+         "that clears LD_PRELOAD)";
+}
+
+}  // namespace
+
+void print_line(const std::string& text) {
+  const std::string line = "memlens: " + text + "\n";
+  // One write: the program's children may still write to the same terminal.
+  if (write(STDERR_FILENO, line.data(), line.size()) < 0) return;
+}
+
+void print_ending(const Ending& ending) {
+  if (ending.processes_lost != 0) {
+    print_line(plural(ending.processes_lost, "process was", "processes were") +
+               " not recorded: too many at once");
+  }
+  if (ending.children_missing != 0 && !ending.quiet) {
+    print_line(plural(ending.children_missing, "child process", "child processes") +
+               " could not be recorded (or ended before they began)");
+  }
+  if (ending.processes == 0) print_line(nothing_recorded(ending));
+  // The failure itself was told when it happened.
+  if (ending.quiet || !ending.readable) return;
+  print_line("capture " + std::string(ending.interrupted ? "(ended early) " : "") + "written to " +
+             ending.path);
+  if (ending.processes == 0) return;
+  print_line("next: memlens summary " + ending.path);
+}
+
+}  // namespace memlens::report::cli

@@ -1,0 +1,26 @@
+// What memlens says on stderr when a recording has ended.
+#pragma once
+
+#include <string>
+
+namespace memlens::report::cli {
+
+struct Ending {
+  std::string path;
+  bool readable = true;      // false: a device; there is nothing to look at
+  bool quiet = false;        // problems only
+  bool interrupted = false;  // ended before the program did
+  int write_failure = 0;     // errno; 0: none
+  unsigned processes = 0;
+  unsigned processes_lost = 0;
+  unsigned children_missing = 0;  // started, never joined
+  std::string command_name;       // what was run, for messages
+  std::string obstacle;           // why it could not be recorded
+};
+
+void print_ending(const Ending& ending);
+
+// "memlens: <text>" on stderr, in one write.
+void print_line(const std::string& text);
+
+}  // namespace memlens::report::cli

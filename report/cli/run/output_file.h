@@ -1,0 +1,22 @@
+// The capture's name and its creation.
+#pragma once
+
+#include <string>
+
+namespace memlens::report::cli {
+
+// %p pid, %h host, %t time (seconds since 1970), %% a percent sign; anything else stays.
+std::string expand_output_pattern(const std::string& pattern, int pid);
+
+struct OutputFile {
+  int fd = -1;
+  std::string path;
+  bool regular = false;  // can be read again and cut
+};
+
+// Creates the file the pattern names, for the program `pid`; an empty pattern is
+// "memlens-<name>-<pid>.mlens". An existing regular file is overwritten only with `force`, and then
+// replaced: who has the old one open keeps it. Throws RunError.
+OutputFile create_output(const std::string& pattern, const std::string& name, int pid, bool force);
+
+}  // namespace memlens::report::cli

@@ -1,0 +1,30 @@
+#include "report/cli/run/own_descriptors.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cstdlib>
+
+namespace memlens::report::cli {
+
+OwnDescriptors::OwnDescriptors() {
+  DIR* directory = opendir("/proc/self/fd");
+  if (directory == nullptr) return;
+  while (const dirent* entry = readdir(directory)) {
+    const int fd = atoi(entry->d_name);
+    if (fd > STDERR_FILENO && fd != dirfd(directory)) open_.push_back(fd);
+  }
+  closedir(directory);
+}
+
+void OwnDescriptors::close_in_this_process() const {
+  for (const int fd : open_) close(fd);
+  const int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+  if (null < 0) return;
+  dup2(null, STDIN_FILENO);
+  dup2(null, STDOUT_FILENO);
+  if (null > STDERR_FILENO) close(null);
+}
+
+}  // namespace memlens::report::cli

@@ -1,0 +1,78 @@
+#include "report/cli/run/preload.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstring>
+#include <filesystem>
+
+#include "interposer/segment/layout.h"
+#include "report/cli/run/run_error.h"
+
+extern char** environ;
+
+namespace memlens::report::cli {
+namespace {
+
+constexpr const char* kLibraryName = "libmemlens.so";
+constexpr char kPreloadVariable[] = "LD_PRELOAD";
+
+// The entries of an LD_PRELOAD but those of this library, each with a colon in front: a run within
+// a run brings its own.
+std::string other_libraries(const std::string& preload) {
+  std::string others;
+  for (size_t start = 0; start < preload.size();) {
+    const size_t end = std::min(preload.find_first_of(" :", start), preload.size());
+    const std::string entry = preload.substr(start, end - start);
+    if (!entry.empty() && std::filesystem::path(entry).filename() != kLibraryName) {
+      others += ":" + entry;
+    }
+    start = end + 1;
+  }
+  return others;
+}
+
+}  // namespace
+
+std::string find_preload_library() {
+  namespace fs = std::filesystem;
+  std::error_code error;
+  const fs::path directory = fs::read_symlink("/proc/self/exe", error).parent_path();
+  // MEMLENS_LIBRARY_DIRECTORY is where `cmake --install` puts it ("lib/x86_64-linux-gnu").
+  for (const char* relative : {"../lib", "../" MEMLENS_LIBRARY_DIRECTORY, "../lib64", "."}) {
+    const fs::path candidate = (directory / relative / kLibraryName).lexically_normal();
+    if (access(candidate.c_str(), R_OK) != 0) continue;
+    if (candidate.string().find_first_of(" :\t\n") != std::string::npos) {
+      throw RunError(kOwnFailure, candidate.string() +
+                                      ": the dynamic loader takes no path with spaces or colons; "
+                                      "install memlens elsewhere");
+    }
+    return candidate;
+  }
+  throw RunError(kOwnFailure, std::string("cannot find ") + kLibraryName + " beside " +
+                                  directory.string() + "/memlens (looked in ../lib); reinstall");
+}
+
+std::vector<std::string> recorded_environment(const std::string& library,
+                                              const std::string& session) {
+  const auto value_of = [](const char* entry, const char* name) -> const char* {
+    const size_t length = std::strlen(name);
+    return std::strncmp(entry, name, length) == 0 && entry[length] == '=' ? entry + length + 1
+                                                                          : nullptr;
+  };
+  std::vector<std::string> environment;
+  std::string preload = library;
+  for (char** entry = environ; *entry != nullptr; ++entry) {
+    if (value_of(*entry, segment::kSessionVariable) != nullptr) continue;
+    if (const char* others = value_of(*entry, kPreloadVariable)) {
+      preload += other_libraries(others);
+      continue;
+    }
+    environment.emplace_back(*entry);
+  }
+  environment.push_back(std::string(kPreloadVariable) + "=" + preload);
+  environment.push_back(std::string(segment::kSessionVariable) + "=" + session);
+  return environment;
+}
+
+}  // namespace memlens::report::cli

@@ -1,0 +1,17 @@
+// The environment that makes a program load the library and find the session.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace memlens::report::cli {
+
+// libmemlens.so as it lies relative to this executable: in a build tree, and as installed. Throws
+// RunError when there is none, or when LD_PRELOAD cannot name it.
+std::string find_preload_library();
+
+// This process's environment with the library first in LD_PRELOAD and the session named.
+std::vector<std::string> recorded_environment(const std::string& library,
+                                              const std::string& session);
+
+}  // namespace memlens::report::cli

@@ -1,0 +1,42 @@
+#include "report/cli/run/progress.h"
+
+#include <termios.h>
+#include <unistd.h>
+
+#include <cstdio>
+
+#include "interposer/collector/clock.h"
+
+namespace memlens::report::cli {
+namespace {
+
+constexpr int64_t kFirstNs = 5'000'000'000;
+constexpr int64_t kIntervalNs = 1'000'000'000;
+
+}  // namespace
+
+Progress::Progress(bool quiet)
+    : allowed_(!quiet && isatty(STDERR_FILENO) != 0 && isatty(STDOUT_FILENO) == 0),
+      start_ns_(collector::monotonic_ns()),
+      next_ns_(start_ns_ + kFirstNs) {}
+
+Progress::~Progress() { clear(); }
+
+void Progress::update(int64_t now_ns, uint64_t file_bytes, unsigned processes) {
+  if (!allowed_ || now_ns < next_ns_) return;
+  next_ns_ = now_ns + kIntervalNs;
+  termios terminal{};
+  if (tcgetattr(STDERR_FILENO, &terminal) != 0 || (terminal.c_lflag & ICANON) == 0) return;
+  fprintf(stderr, "\r\033[Kmemlens: recording for %.0f s, %u process%s, %.1f MB written",
+          static_cast<double>(now_ns - start_ns_) / 1e9, processes, processes == 1 ? "" : "es",
+          static_cast<double>(file_bytes) / 1e6);
+  fflush(stderr);
+  shown_ = true;
+}
+
+void Progress::clear() {
+  if (shown_) fputs("\r\033[K", stderr);
+  shown_ = false;
+}
+
+}  // namespace memlens::report::cli

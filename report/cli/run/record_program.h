@@ -1,0 +1,39 @@
+// The main loop of `memlens run`: serves the recording while the program runs, passes signals on,
+// and closes the capture.
+#pragma once
+
+#include <string>
+
+#include "interposer/collector/recording.h"
+#include "report/cli/run/child_program.h"
+#include "report/cli/run/closing_words.h"
+#include "report/cli/run/output_file.h"
+#include "report/cli/run/run_signals.h"
+
+namespace memlens::report::cli {
+
+struct RecordedRun {
+  OutputFile output;
+  std::string name;      // what was run, for messages
+  std::string obstacle;  // why it cannot be recorded, where that is known
+  bool quiet = false;
+  bool source = true;
+};
+
+// Returns memlens's exit code. `program` has been released.
+int record_program(collector::Recording& recording, ChildProgram& program, const RecordedRun& run);
+
+// Symbols, trailer and closing words, after the last event; for `memlens collect` as well.
+void close_recording(collector::Recording& recording, const RecordedRun& run, bool interrupted,
+                     const collector::ExitStatus& status);
+
+// One line on stderr when the disk is full or the like; call after each update.
+void report_write_failure(const collector::Recording& recording, const RecordedRun& run,
+                          bool& reported);
+
+// Ends the main loop's sleep; callable in a signal handler.
+void wake_recording();
+// What wake_recording() wakes; null: nothing.
+void set_recording_to_wake(collector::Recording* recording);
+
+}  // namespace memlens::report::cli

@@ -1,0 +1,142 @@
+#include "report/cli/run/target.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <climits>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+
+#include "interposer/hooks/exec_target.h"
+#include "report/cli/run/command_output.h"
+#include "report/cli/run/run_error.h"
+
+namespace memlens::report::cli {
+namespace {
+
+std::string file_name(const std::string& path) { return std::filesystem::path(path).filename(); }
+
+bool is_python_name(const std::string& name) {
+  return name.compare(0, 6, "python") == 0 &&
+         name.find_first_not_of("0123456789.t", 6) == std::string::npos;
+}
+
+// As a shell finds it. Throws RunError.
+std::string find_executable(const std::string& name) {
+  char buffer[PATH_MAX];
+  const char* found = interposer::find_program(name.c_str(), buffer, sizeof buffer);
+  if (found == nullptr) throw RunError(kNotFound, name + ": command not found");
+  struct stat status {};
+  if (stat(found, &status) != 0) throw RunError(kNotFound, name + ": " + strerror(errno));
+  if (S_ISDIR(status.st_mode)) throw RunError(kCannotRun, name + ": is a directory");
+  if (access(found, X_OK) != 0) throw RunError(kCannotRun, name + ": " + strerror(errno));
+  return found;
+}
+
+// The first line when it starts with "#!", without that.
+std::string interpreter_line(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::string line;
+  if (!file || !std::getline(file, line) || line.compare(0, 2, "#!") != 0) return "";
+  return line.substr(2);
+}
+
+// Whether a script's "#!" names Python, by path or through env.
+bool is_script_for_python(const std::string& path) {
+  std::string line = interpreter_line(path);
+  for (size_t start = 0; start < line.size();) {
+    const size_t begin = line.find_first_not_of(" \t", start);
+    if (begin == std::string::npos) break;
+    const size_t end = std::min(line.find_first_of(" \t", begin), line.size());
+    if (is_python_name(file_name(line.substr(begin, end - begin)))) return true;
+    start = end;
+  }
+  return false;
+}
+
+// pyenv and its like put shell scripts in front of the interpreter. Recording the shell would add
+// its allocations to the program's, so the script is asked what it stands for.
+std::string follow_python_shim(const std::string& path) {
+  if (interpreter_line(path).empty()) return path;
+  std::string real = output_of({path, "-I", "-S", "-c", "import sys; print(sys.executable)"});
+  return access(real.c_str(), X_OK) == 0 && !real.empty() ? real : path;
+}
+
+// The same for what pip installed (pytest, gunicorn): pyenv knows the file behind its shim.
+std::string follow_pyenv_shim(const std::string& path) {
+  if (interpreter_line(path).empty()) return path;
+  std::ifstream file(path, std::ios::binary);
+  std::string text(4096, '\0');
+  file.read(text.data(), static_cast<std::streamsize>(text.size()));
+  text.resize(static_cast<size_t>(file.gcount()));
+  if (text.find("pyenv\" exec \"$program\"") == std::string::npos) return path;
+  std::string real = output_of({"pyenv", "which", file_name(path)});
+  return !real.empty() && access(real.c_str(), X_OK) == 0 ? real : path;
+}
+
+std::string find_python(const std::string& wanted) {
+  return follow_python_shim(find_executable(wanted.empty() ? "python3" : wanted));
+}
+
+void look_for_obstacle(Target& target) {
+  const interposer::Obstacle obstacle =
+      interposer::inspect_program(AT_FDCWD, target.executable.c_str());
+  if (obstacle != interposer::Obstacle::kNone) target.obstacle = interposer::explain(obstacle);
+}
+
+Target find_python_target(const RunOptions& options) {
+  Target target;
+  target.python = true;
+  target.executable = find_python(options.python);
+  target.arguments = {target.executable};
+  if (options.form == ProgramForm::kPythonModule) target.arguments.push_back("-m");
+  if (options.form == ProgramForm::kPythonCode) target.arguments.push_back("-c");
+  if (options.form == ProgramForm::kPythonScript && access(options.program[0].c_str(), F_OK) != 0) {
+    throw RunError(kNotFound, options.program[0] + ": " + strerror(errno));
+  }
+  target.arguments.insert(target.arguments.end(), options.program.begin(), options.program.end());
+  return target;
+}
+
+Target find_program_target(const RunOptions& options) {
+  Target target;
+  target.arguments = options.program;
+  target.executable = find_executable(options.program[0]);
+  if (is_python_name(file_name(target.executable))) {
+    target.python = true;
+    const std::string real = follow_python_shim(target.executable);
+    // The interpreter finds its own files by the name it was started under.
+    if (real != target.executable) target.executable = target.arguments[0] = real;
+  } else {
+    const std::string real = follow_pyenv_shim(target.executable);
+    if (real != target.executable) target.executable = target.arguments[0] = real;
+    target.python = is_script_for_python(target.executable);
+  }
+  return target;
+}
+
+}  // namespace
+
+std::string capture_name(ProgramForm form, const std::string& program) {
+  if (form == ProgramForm::kPythonCode) return "python";
+  std::string name = form == ProgramForm::kPythonModule ? program : file_name(program);
+  if (name.size() > 3 && name.compare(name.size() - 3, 3, ".py") == 0) name.resize(name.size() - 3);
+  return name.empty() ? "program" : name;
+}
+
+Target find_target(const RunOptions& options) {
+  Target target = options.form == ProgramForm::kProgram ? find_program_target(options)
+                                                        : find_python_target(options);
+  target.name = capture_name(options.form, options.program[0]);
+  // `python3 app.py` is app's run, not python3's.
+  if (options.form == ProgramForm::kProgram && target.python && options.program.size() > 1 &&
+      is_python_name(target.name) && options.program[1][0] != '-') {
+    target.name = capture_name(ProgramForm::kPythonScript, options.program[1]);
+  }
+  look_for_obstacle(target);
+  return target;
+}
+
+}  // namespace memlens::report::cli

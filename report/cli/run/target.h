@@ -1,0 +1,27 @@
+// What is really started for a command line: the executable, its arguments, and whether it can be
+// recorded.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "report/cli/run/run_line.h"
+
+namespace memlens::report::cli {
+
+struct Target {
+  std::string executable;  // what exec is given
+  std::vector<std::string> arguments;
+  std::string name;     // for the capture's name
+  bool python = false;  // runs in a Python interpreter, as far as can be told beforehand
+  // Why it cannot be recorded ("is linked statically"); empty: it can, as far as can be told.
+  std::string obstacle;
+};
+
+// Throws RunError: not found (127) or not executable (126).
+Target find_target(const RunOptions& options);
+
+// The name of a script, module or program as the capture's name says it.
+std::string capture_name(ProgramForm form, const std::string& program);
+
+}  // namespace memlens::report::cli
