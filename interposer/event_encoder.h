@@ -26,6 +26,9 @@ class EventEncoder {
   }
   void start_epoch() { codec_.start_epoch(); }
 
+  // Of this chunk's last allocation; 0 before the first.
+  uint64_t last_allocated_address() const { return codec_.last_allocated << format::kPointerShift; }
+
   __attribute__((always_inline)) uint8_t* encode_allocation(uint8_t* out,
                                                             format::AllocationKind kind,
                                                             uint64_t address, uint64_t size_bytes,

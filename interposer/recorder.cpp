@@ -226,6 +226,19 @@ void record_undo() {
   commit(*state, EventEncoder::encode_undo(state->cursor));
 }
 
+StreamPosition stream_position() {
+  const ThreadState* state = thread_state;
+  return state == nullptr ? StreamPosition{nullptr, 0}
+                          : StreamPosition{state->cursor, state->sequence};
+}
+
+bool recorded_since(const StreamPosition& position, const void* block) {
+  const ThreadState* state = thread_state;
+  if (state == nullptr) return false;
+  const bool moved = state->cursor != position.cursor || state->sequence != position.sequence;
+  return moved && state->encoder.last_allocated_address() == reinterpret_cast<uint64_t>(block);
+}
+
 void record_map(AllocationKind kind, const void* address, size_t bytes) {
   ThreadState* state = prepare();
   if (__builtin_expect(state == nullptr, 0)) return;

@@ -30,6 +30,15 @@ void record_free(const void* block);
 // thread may stand between the two.
 void record_undo();
 
+// A point in the calling thread's records, for a hook that cannot tell whether what it calls goes
+// through another hook: whether that has recorded `block` as its last allocation since.
+struct StreamPosition {
+  const void* cursor;
+  uint32_t sequence;
+};
+StreamPosition stream_position();
+bool recorded_since(const StreamPosition& position, const void* block);
+
 // Page ranges: anonymous private memory the program maps itself.
 void record_map(AllocationKind kind, const void* address, size_t bytes);
 void record_unmap(const void* address, size_t bytes);

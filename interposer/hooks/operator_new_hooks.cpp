@@ -86,9 +86,15 @@ __attribute__((always_inline)) inline void* allocate(NextOperator<Function>& nex
   Function function = next.get(counts);
   if (__builtin_expect(!counts, 1)) return function(bytes, arguments...);
   if (function == nullptr) return allocate_plainly(bytes, alignment, may_fail);
-  HookScope scope;
+  // No scope around the real call: it may call the program's new-handler, whose frees are the
+  // program's, and leave by an exception, which no destructor of ours would notice. So a form that
+  // goes through a hook of the malloc family after all (jemalloc's aligned ones) is seen by its
+  // trace.
+  const bool outermost = HookScope().outermost();
+  const StreamPosition before = stream_position();
   void* block = function(bytes, arguments...);
-  if (scope.outermost() && block != nullptr) {
+  if (outermost && block != nullptr && !recorded_since(before, block)) {
+    HookScope scope;
     record_allocation(AllocationKind::kOperatorNew, block, bytes);
   }
   return block;
