@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <cstring>
 #include <memory>
 #include <string_view>
 #include <vector>
@@ -15,16 +16,20 @@ struct ZSTD_DCtx_s;
 
 namespace memlens::reader {
 
-// Bytes without the cost of zeroing them first.
+// Bytes without the cost of zeroing them first. Beyond the end stand kPaddingBytes of zeros, so
+// that the event decoder may read a whole record before it looks at where the payload ended.
 class PayloadBuffer {
  public:
+  static constexpr size_t kPaddingBytes = 64;
+
   // The old content is lost.
   uint8_t* resize(size_t size_bytes) {
-    if (size_bytes > capacity_bytes_) {
-      data_ = std::make_unique_for_overwrite<uint8_t[]>(size_bytes);
-      capacity_bytes_ = size_bytes;
+    if (size_bytes + kPaddingBytes > capacity_bytes_) {
+      capacity_bytes_ = size_bytes + kPaddingBytes;
+      data_ = std::make_unique_for_overwrite<uint8_t[]>(capacity_bytes_);
     }
     size_bytes_ = size_bytes;
+    std::memset(data_.get() + size_bytes, 0, kPaddingBytes);
     return data_.get();
   }
   void release() {

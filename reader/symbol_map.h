@@ -29,6 +29,14 @@ class SymbolMap {
   // Innermost first; empty: the address was not resolved.
   std::span<const SymbolFrame> find(uint64_t address) const;
 
+  // Every address, in the order they came.
+  template <typename Visitor>
+  void visit(Visitor&& visitor) const {
+    for (const Entry& entry : entries_) {
+      visitor(entry.address, std::span(frames_).subspan(entry.first_frame, entry.frame_count));
+    }
+  }
+
   // Why a module's addresses have no names or no lines: module, text.
   const std::vector<std::pair<std::string_view, std::string_view>>& notes() const { return notes_; }
 

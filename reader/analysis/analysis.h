@@ -21,10 +21,10 @@ struct Tally {
 };
 
 struct Query {
-  std::optional<int32_t> pid;
-  std::optional<int32_t> tid;  // kernel thread id of the allocating thread
-  std::optional<double> from_seconds;  // since the session's start
-  std::optional<double> to_seconds;
+  std::optional<int32_t> pid = {};
+  std::optional<int32_t> tid = {};          // kernel thread id of the allocating thread
+  std::optional<double> from_seconds = {};  // since the session's start
+  std::optional<double> to_seconds = {};
   uint32_t temporary_threshold = 1;  // freed before this many further allocations of its thread
   // Python frees nearly everything when it shuts down. Unless this is set, a block that was alive
   // when the shutdown began counts as still allocated, and its later free is not counted.
@@ -38,7 +38,7 @@ struct Site {
   uint32_t thread_index = 0;
   uint32_t node = 0;
   format::AllocationKind kind = format::AllocationKind::kMalloc;
-  Tally peak;       // alive at the peak of the whole query
+  Tally peak;       // alive at the peak of the whole query, blocks from before the range included
   Tally leaked;     // allocated in the range and not freed at its end
   Tally temporary;  // freed before `temporary_threshold` further allocations of the thread
   Tally allocated;  // ever allocated in the range
@@ -53,7 +53,7 @@ struct AllocatorTotals {
 
 struct Totals {
   uint64_t allocations = 0;
-  uint64_t frees = 0;
+  uint64_t frees = 0;  // of blocks allocated in the range: allocations - frees == leaked_blocks
   uint64_t allocated_bytes = 0;
   uint64_t peak_bytes = 0;
   uint64_t peak_blocks = 0;
@@ -63,15 +63,18 @@ struct Totals {
   uint64_t temporary_bytes = 0;
   uint64_t temporary_blocks = 0;
   uint64_t unmatched_frees = 0;  // of blocks never seen: older than the recording, or inherited
+  // Blocks whose free was not recorded (events were lost), known by their address being given out
+  // again. They count as freed.
+  uint64_t replaced_blocks = 0;
   uint64_t lost_events = 0;
-  uint64_t events = 0;  // records read
+  uint64_t events = 0;        // records read
   bool peak_is_exact = true;  // false: threads interleaved around it; within a quarter of a percent
   std::array<AllocatorTotals, format::kAllocatorCount> by_allocator{};
 };
 
 struct TimelinePoint {
   double seconds = 0;
-  uint64_t bytes = 0;      // live at this moment
+  uint64_t bytes = 0;       // live at this moment
   uint64_t high_bytes = 0;  // the highest since the previous point
 };
 

@@ -1,0 +1,65 @@
+#include "reader/analysis/accounts.h"
+
+#include <algorithm>
+
+namespace memlens::reader {
+
+Accounts::Accounts(const Range& range, uint32_t timeline_points)
+    : range_(range),
+      timeline_(range.timeline_from_ticks, range.timeline_to_ticks, timeline_points),
+      peak_bytes_(UINT64_MAX) {  // nothing is a peak before the range
+  if (range.from_ticks == 0) pass_moment();
+  next_moment_ticks_ = 0;
+}
+
+void Accounts::pass_moment() {
+  if (now_ticks_ > range_.to_ticks) {
+    finished_ = true;
+    return;
+  }
+  if (!in_range_ && now_ticks_ >= range_.from_ticks) {
+    in_range_ = true;
+    high_bytes_ = live_bytes_;
+    start_peak_epoch();  // what is alive now is the highest of the range so far
+    peak_is_exact_ = true;
+  }
+  if (in_range_ && now_ticks_ >= timeline_.point_ends()) {
+    timeline_.advance(now_ticks_, live_bytes_, high_bytes_);
+    high_bytes_ = live_bytes_;
+  }
+  next_moment_ticks_ = !in_range_ ? range_.from_ticks : timeline_.point_ends();
+  if (range_.to_ticks != UINT64_MAX)
+    next_moment_ticks_ = std::min(next_moment_ticks_, range_.to_ticks + 1);
+}
+
+void Accounts::finish(const TickClock& clock, Analysis& analysis) {
+  Totals& totals = analysis.totals;
+  if (!in_range_) {  // the range is later than the last event
+    high_bytes_ = live_bytes_;
+    start_peak_epoch();
+  }
+  totals.peak_bytes = peak_bytes_;
+  totals.peak_seconds = std::max(0.0, clock.seconds_at(peak_ticks_));
+  totals.peak_is_exact = peak_is_exact_;
+  for (uint32_t i = 0; i < sites_.size(); ++i) {
+    SiteAccount& site = sites_[i];
+    keep_peak(site);
+    AllocatorTotals& allocator =
+        totals.by_allocator[static_cast<unsigned>(format::allocator_of(site.kind))];
+    allocator.allocations += site.allocated_blocks;
+    allocator.allocated_bytes += site.allocated_bytes;
+    allocator.peak_bytes += site.peak_bytes;
+    allocator.leaked_bytes += site.allocated_bytes - site.freed_bytes;
+    totals.allocations += site.allocated_blocks;
+    totals.allocated_bytes += site.allocated_bytes;
+    totals.frees += site.freed_blocks;
+    totals.peak_blocks += site.peak_blocks;
+    totals.leaked_bytes += site.allocated_bytes - site.freed_bytes;
+    totals.leaked_blocks += site.allocated_blocks - site.freed_blocks;
+    totals.temporary_bytes += site.temporary_bytes;
+    totals.temporary_blocks += site.temporary_blocks;
+  }
+  analysis.timeline = timeline_.finish(clock, live_bytes_, high_bytes_);
+}
+
+}  // namespace memlens::reader

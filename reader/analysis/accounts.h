@@ -1,0 +1,112 @@
+// What the whole query sums up: sites, live bytes, the peak, the timeline, and the time itself.
+//
+// The peak. A site's share of the peak is what was alive of it at the moment live bytes were
+// highest, and that moment is only known in the end. Copying all sites at each new maximum would
+// cost their number for almost every event of a growing program. Instead each new maximum begins a
+// new *peak epoch*, and a site's values are copied when they first change after it: until then they
+// are what they were at the maximum. O(1) an event, exact.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "reader/analysis/analysis.h"
+#include "reader/analysis/site_table.h"
+#include "reader/analysis/timeline.h"
+
+namespace memlens::reader {
+
+class Accounts {
+ public:
+  // The range of the query and of the timeline, in ticks.
+  struct Range {
+    uint64_t from_ticks = 0;
+    uint64_t to_ticks = UINT64_MAX;
+    uint64_t timeline_from_ticks = 0;
+    uint64_t timeline_to_ticks = 0;
+  };
+
+  Accounts(const Range& range, uint32_t timeline_points);
+
+  // ---- time, which never goes back: events that come late happened "now"
+  void set_time(uint64_t ticks) {
+    if (ticks <= now_ticks_) return;
+    now_ticks_ = ticks;
+    if (__builtin_expect(ticks >= next_moment_ticks_, 0)) pass_moment();
+  }
+  // Blocks allocated now are in the range.
+  bool in_range() const { return in_range_; }
+  // The range is over: nothing that follows counts.
+  bool finished() const { return finished_; }
+
+  void set_order_exact(bool exact) { order_is_exact_ = exact; }
+
+  // ---- live bytes
+  void add_live(SiteAccount& site, uint64_t bytes, uint64_t blocks) {
+    keep_peak(site);
+    site.live_bytes += bytes;
+    site.live_blocks += blocks;
+    live_bytes_ += bytes;
+    if (live_bytes_ > high_bytes_) {
+      high_bytes_ = live_bytes_;
+      if (live_bytes_ > peak_bytes_) start_peak_epoch();
+    }
+  }
+  void remove_live(SiteAccount& site, uint64_t bytes, uint64_t blocks) {
+    keep_peak(site);
+    site.live_bytes -= bytes;
+    site.live_blocks -= blocks;
+    live_bytes_ -= bytes;
+  }
+
+  // Another peak epoch began since this was that number: the peak was in between.
+  uint64_t peak_epoch() const { return peak_epoch_; }
+  // The clock has not moved on since.
+  bool peak_is_now() const { return peak_ticks_ == now_ticks_; }
+  void mark_peak_inexact() { peak_is_exact_ = false; }
+
+  // ---- sites and streams
+  SiteTable& sites() { return sites_; }
+  uint32_t add_stream() {
+    allocation_counts_.push_back(0);
+    return static_cast<uint32_t>(allocation_counts_.size() - 1);
+  }
+  // How many allocations a thread has made; wraps.
+  uint32_t& allocation_count(uint32_t stream) { return allocation_counts_[stream]; }
+
+  // Fills in what is known here: totals and timeline. The sites' own peaks are settled.
+  void finish(const TickClock& clock, Analysis& analysis);
+
+ private:
+  void keep_peak(SiteAccount& site) const {
+    if (site.peak_epoch == peak_epoch_) return;
+    site.peak_epoch = peak_epoch_;
+    site.peak_bytes = site.live_bytes;
+    site.peak_blocks = site.live_blocks;
+  }
+  void start_peak_epoch() {
+    ++peak_epoch_;
+    peak_bytes_ = live_bytes_;
+    peak_ticks_ = now_ticks_;
+    peak_is_exact_ = order_is_exact_;
+  }
+  void pass_moment();
+
+  Range range_;
+  Timeline timeline_;
+  SiteTable sites_;
+  std::vector<uint32_t> allocation_counts_;  // by stream
+  uint64_t now_ticks_ = 0;
+  uint64_t next_moment_ticks_ = 0;  // something is to be done when time comes to it
+  uint64_t live_bytes_ = 0;
+  uint64_t high_bytes_ = 0;  // since the timeline's current point began
+  uint64_t peak_bytes_ = 0;
+  uint64_t peak_epoch_ = 1;
+  uint64_t peak_ticks_ = 0;
+  bool peak_is_exact_ = true;
+  bool order_is_exact_ = true;
+  bool in_range_ = false;
+  bool finished_ = false;
+};
+
+}  // namespace memlens::reader

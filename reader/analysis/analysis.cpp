@@ -1,0 +1,169 @@
+// The pass over the events: processes side by side by time, each in its own exact order.
+
+#include "reader/analysis/analysis.h"
+
+#include <algorithm>
+#include <memory>
+
+#include "reader/analysis/accounts.h"
+#include "reader/analysis/process_accounts.h"
+#include "reader/capture_impl.h"
+#include "reader/process_merge.h"
+
+namespace memlens::reader {
+
+namespace {
+
+struct Process {
+  Process(Accounts& accounts, const Query& query)
+      : accounts(accounts, query.temporary_threshold, query.until_exit), merge(this->accounts) {}
+
+  ProcessAccounts accounts;
+  ProcessMerge<ProcessAccounts> merge;
+  uint64_t end_ticks = UINT64_MAX;  // when its memory went with it; not known: it lives on
+  uint64_t next_ticks = 0;          // of its next event, or its end
+  bool has_events = true;
+  bool begun = false;
+};
+
+class Pass {
+ public:
+  Pass(const Capture::Impl& impl, const Query& query)
+      : impl_(impl),
+        query_(query),
+        queue_(impl.source),
+        accounts_(range_of(impl, query), query.timeline_points) {}
+
+  Analysis run() {
+    add_streams();
+    run_processes();
+    Analysis analysis;
+    accounts_.finish(impl_.clock, analysis);
+    for (const auto& process : processes_) {
+      analysis.totals.events += process->accounts.events();
+      analysis.totals.unmatched_frees += process->accounts.unmatched_frees();
+      analysis.totals.replaced_blocks += process->accounts.replaced_blocks();
+    }
+    analysis.totals.lost_events = lost_events_;
+    list_sites(analysis);
+    return analysis;
+  }
+
+ private:
+  static Accounts::Range range_of(const Capture::Impl& impl, const Query& query) {
+    Accounts::Range range;
+    range.timeline_from_ticks = impl.index.first_ticks;
+    range.timeline_to_ticks = impl.index.last_ticks;
+    if (query.from_seconds && *query.from_seconds > 0) {
+      range.from_ticks = impl.clock.ticks_at(*query.from_seconds);
+      range.timeline_from_ticks = std::max(range.timeline_from_ticks, range.from_ticks);
+    }
+    if (query.to_seconds) {
+      range.to_ticks = impl.clock.ticks_at(std::max(0.0, *query.to_seconds));
+      range.timeline_to_ticks = std::min(range.timeline_to_ticks, range.to_ticks);
+    }
+    return range;
+  }
+
+  void add_streams() {
+    Process* process = nullptr;
+    uint32_t process_index = 0;
+    for (const EventStream& stream : impl_.index.streams) {
+      const auto metadata = impl_.metadata.find(stream.process);
+      const ProcessMetadata* known = metadata != impl_.metadata.end() ? &metadata->second : nullptr;
+      if (query_.pid && (known == nullptr || known->pid != *query_.pid)) continue;
+      if (process == nullptr || stream.process != process_index) {
+        processes_.push_back(std::make_unique<Process>(accounts_, query_));
+        process = processes_.back().get();
+        process_index = stream.process;
+        process->end_ticks = impl_.process_end_ticks(process_index);
+      }
+      const ThreadRecord* thread = known != nullptr ? known->thread(stream.thread) : nullptr;
+      const bool selected = !query_.tid || (thread != nullptr && thread->tid == *query_.tid);
+      const uint32_t number = process->accounts.add_stream(selected);
+      process->merge.add_stream(
+          std::make_unique<StreamCursor>(impl_.source, stream, queue_, number));
+      streams_.push_back({stream.process, stream.thread});
+      if (selected) lost_events_ += stream.lost_events;
+    }
+    for (auto& added : processes_) added->next_ticks = added->merge.next_ticks();
+  }
+
+  static bool runs_later(const Process* a, const Process* b) {
+    return a->next_ticks > b->next_ticks;
+  }
+
+  // Always the process whose next event is the earliest, until it has caught up with the next one.
+  void run_processes() {
+    std::vector<Process*> heap;
+    for (auto& process : processes_) heap.push_back(process.get());
+    std::make_heap(heap.begin(), heap.end(), runs_later);
+    while (!heap.empty() && !accounts_.finished()) {
+      std::pop_heap(heap.begin(), heap.end(), runs_later);
+      Process& process = *heap.back();
+      heap.pop_back();
+      const uint64_t others_ticks = heap.empty() ? UINT64_MAX : heap.front()->next_ticks;
+      if (!process.has_events) {
+        accounts_.set_time(process.next_ticks);
+        if (!accounts_.finished()) process.accounts.end_process();
+        continue;
+      }
+      const uint64_t peak_epoch_before = accounts_.peak_epoch();
+      if (!process.begun) ++running_;
+      process.begun = true;
+      process.has_events = process.merge.run_until(others_ticks);
+      if (!process.has_events) --running_;
+      if (accounts_.finished()) break;
+      // Events of two processes within one step of their clocks can have been in either order.
+      const bool others_run = running_ > (process.has_events ? 1u : 0u);
+      const bool next_begins = !heap.empty() && heap.front()->has_events && accounts_.peak_is_now();
+      if (accounts_.peak_epoch() != peak_epoch_before && (others_run || next_begins))
+        accounts_.mark_peak_inexact();
+      process.next_ticks = process.has_events ? process.merge.next_ticks() : process.end_ticks;
+      if (!process.has_events && process.end_ticks == UINT64_MAX) continue;
+      heap.push_back(&process);
+      std::push_heap(heap.begin(), heap.end(), runs_later);
+    }
+  }
+
+  void list_sites(Analysis& analysis) {
+    SiteTable& sites = accounts_.sites();
+    analysis.sites.reserve(sites.size());
+    for (uint32_t i = 0; i < sites.size(); ++i) {
+      const SiteAccount& account = sites[i];
+      Site site;
+      site.process_index = streams_[account.stream].process;
+      site.thread_index = streams_[account.stream].thread;
+      site.node = account.node;
+      site.kind = account.kind;
+      site.peak = {account.peak_bytes, account.peak_blocks};
+      site.leaked = {account.allocated_bytes - account.freed_bytes,
+                     account.allocated_blocks - account.freed_blocks};
+      site.temporary = {account.temporary_bytes, account.temporary_blocks};
+      site.allocated = {account.allocated_bytes, account.allocated_blocks};
+      analysis.sites.push_back(site);
+    }
+  }
+
+  struct StreamName {
+    uint32_t process;
+    uint32_t thread;
+  };
+
+  const Capture::Impl& impl_;
+  const Query& query_;
+  PayloadQueue queue_;
+  Accounts accounts_;
+  std::vector<std::unique_ptr<Process>> processes_;
+  std::vector<StreamName> streams_;  // by the accounts' number of the stream
+  unsigned running_ = 0;             // processes that have begun and have more events
+  uint64_t lost_events_ = 0;
+};
+
+}  // namespace
+
+Analysis analyze(const Capture& capture, const Query& query) {
+  return Pass(capture.impl(), query).run();
+}
+
+}  // namespace memlens::reader

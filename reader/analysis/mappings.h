@@ -1,0 +1,53 @@
+// The page ranges one process has mapped and not yet unmapped.
+//
+// A mapping can be unmapped in parts and from the middle, so it may live on as several pieces. It
+// stays one block: its bytes shrink with each part, and it counts as freed when the last byte goes.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <vector>
+
+namespace memlens::reader {
+
+struct Mapping {
+  uint64_t mapped_bytes = 0;  // when it was made
+  uint64_t live_bytes = 0;
+  uint32_t site = 0;
+  uint32_t birth = 0;  // as in LiveBlock
+  uint8_t generation = 0;
+  bool counted = false;
+};
+
+// A range of one mapping that was unmapped.
+struct UnmappedPiece {
+  uint64_t begin = 0;
+  uint64_t end = 0;
+  std::shared_ptr<Mapping> mapping;
+};
+
+class Mappings {
+ public:
+  // What the range held before must have been removed.
+  void add(uint64_t address, uint64_t size_bytes, std::shared_ptr<Mapping> mapping);
+
+  // Whether every byte of the range is mapped.
+  bool covers(uint64_t address, uint64_t size_bytes) const;
+
+  // Takes the range away, wherever it is mapped, and returns what it took. `live_bytes` of the
+  // mappings is the caller's to change.
+  std::vector<UnmappedPiece> remove(uint64_t address, uint64_t size_bytes);
+
+  void clear() { pieces_.clear(); }
+
+ private:
+  struct Piece {
+    uint64_t end;
+    std::shared_ptr<Mapping> mapping;
+  };
+
+  std::map<uint64_t, Piece> pieces_;  // by begin; they do not overlap
+};
+
+}  // namespace memlens::reader

@@ -1,0 +1,280 @@
+#include "reader/analysis/process_accounts.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace memlens::reader {
+
+uint32_t ProcessAccounts::add_stream(bool selected) {
+  Stream stream;
+  stream.global_number = accounts_.add_stream();
+  stream.selected = selected;
+  streams_.push_back(std::move(stream));
+  return static_cast<uint32_t>(streams_.size() - 1);
+}
+
+inline ProcessAccounts::StreamState& ProcessAccounts::state_of(uint32_t stream) {
+  std::unique_ptr<StreamState>& state = streams_[stream].state;
+  if (__builtin_expect(state == nullptr, 0)) state = std::make_unique<StreamState>();
+  return *state;
+}
+
+inline uint32_t ProcessAccounts::site_of(const Stream& stream, const Event& event) {
+  if (!stream.selected) return kNoSite;
+  const size_t sites_before = accounts_.sites().size();
+  const uint32_t site = accounts_.sites().find_or_add(stream.global_number, event.node, event.kind);
+  if (site == sites_before) sites_.push_back(site);
+  return site;
+}
+
+inline void ProcessAccounts::allocate(Stream& stream, StreamState& state, const Event& event) {
+  uint32_t site_number;
+  if (event.type == EventType::kAllocateKnown) {
+    site_number = state.slot_sites[event.slot];
+  } else {
+    site_number = site_of(stream, event);
+    if (event.type == EventType::kAllocate) state.slot_sites[event.slot] = site_number;
+  }
+  LiveBlock& block = live_.insert(event.address);
+  if (__builtin_expect(block.address != 0, 0)) {
+    Retired ignored;
+    release(block, ignored);
+    ++replaced_blocks_;
+  }
+  const bool counted = accounts_.in_range();
+  block.address = event.address;
+  block.size_bytes = event.size_bytes;
+  block.generation = generation_ & 0x7f;
+  block.counted = counted;
+  block.site = site_number;
+  block.birth = ++accounts_.allocation_count(stream.global_number);
+  if (site_number == kNoSite) return;
+  SiteAccount& site = accounts_.sites()[site_number];
+  accounts_.add_live(site, event.size_bytes, 1);
+  if (counted) {
+    site.allocated_bytes += event.size_bytes;
+    ++site.allocated_blocks;
+  }
+}
+
+inline void ProcessAccounts::release(const LiveBlock& block, Retired& retired) {
+  retired.freed = retired.temporary = false;
+  if (block.site == kNoSite) return;
+  SiteAccount& site = accounts_.sites()[block.site];
+  accounts_.remove_live(site, block.size_bytes, 1);
+  if (!block.counted || outlives_program(block.generation)) return;
+  retired.freed = true;
+  site.freed_bytes += block.size_bytes;
+  ++site.freed_blocks;
+  if (is_temporary(site, block.birth)) {
+    retired.temporary = true;
+    site.temporary_bytes += block.size_bytes;
+    ++site.temporary_blocks;
+  }
+}
+
+inline bool ProcessAccounts::free(StreamState& state, const Event& event) {
+  LiveBlock* block = live_.find(event.address);
+  if (block == nullptr) return false;
+  state.retired.what = Retired::kBlock;
+  state.retired.block = *block;
+  live_.erase(block);
+  release(state.retired.block, state.retired);
+  return true;
+}
+
+void ProcessAccounts::free_unmatched(const Stream& stream, StreamState& state) {
+  state.retired.what = Retired::kNothing;
+  if (!stream.selected || !accounts_.in_range()) return;
+  state.retired.what = Retired::kUnmatched;
+  ++unmatched_frees_;
+}
+
+const Event* ProcessAccounts::apply_run(uint32_t stream_number, const Event* begin,
+                                        const Event* end) {
+  Stream& stream = streams_[stream_number];
+  StreamState& state = state_of(stream_number);
+  const Event* event = begin;
+  for (; event != end && !is_control(event->type); ++event) {
+    if (event + kPrefetchAhead < end) live_.prefetch(event[kPrefetchAhead].address);
+    switch (event->type) {
+      case EventType::kAllocate:
+      case EventType::kAllocateKnown:
+      case EventType::kAllocateWide:
+        allocate(stream, state, *event);
+        break;
+      case EventType::kFree:
+        if (!free(state, *event)) free_unmatched(stream, state);
+        break;
+      default:
+        --events_;  // apply() counts it
+        apply(stream_number, *event);
+        break;
+    }
+  }
+  events_ += static_cast<uint64_t>(event - begin);
+  return event;
+}
+
+bool ProcessAccounts::try_apply(uint32_t stream, const Event& event) {
+  if (event.type == EventType::kUnmap) {
+    if (!mappings_.covers(event.address, event.size_bytes)) return false;
+    apply(stream, event);
+    return true;
+  }
+  if (!free(state_of(stream), event)) return false;
+  ++events_;
+  return true;
+}
+
+void ProcessAccounts::apply(uint32_t stream_number, const Event& event) {
+  ++events_;
+  Stream& stream = streams_[stream_number];
+  StreamState& state = state_of(stream_number);
+  switch (event.type) {
+    case EventType::kAllocate:
+    case EventType::kAllocateKnown:
+    case EventType::kAllocateWide:
+      allocate(stream, state, event);
+      break;
+    case EventType::kFree:
+      if (!free(state, event)) free_unmatched(stream, state);
+      break;
+    case EventType::kUndo:
+      undo(state);
+      break;
+    case EventType::kMap:
+      map(stream, state, event);
+      break;
+    case EventType::kUnmap:
+      unmap(state, event.address, event.size_bytes);
+      break;
+    case EventType::kShutdown:
+      shut_down(event.size_bytes != 0);
+      break;
+    case EventType::kMark:
+    case EventType::kEpoch:
+    case EventType::kTime:
+      break;
+  }
+}
+
+void ProcessAccounts::map(Stream& stream, StreamState& state, const Event& event) {
+  // What is still there was unmapped in a way that was not recorded.
+  unmap(state, event.address, event.size_bytes);
+  state.retired.what = Retired::kNothing;
+  auto mapping = std::make_shared<Mapping>();
+  mapping->mapped_bytes = mapping->live_bytes = event.size_bytes;
+  mapping->site = site_of(stream, event);
+  mapping->birth = ++accounts_.allocation_count(stream.global_number);
+  mapping->generation = static_cast<uint8_t>(generation_);
+  mapping->counted = accounts_.in_range();
+  if (mapping->site != kNoSite) {
+    SiteAccount& site = accounts_.sites()[mapping->site];
+    accounts_.add_live(site, event.size_bytes, 1);
+    if (mapping->counted) {
+      site.allocated_bytes += event.size_bytes;
+      ++site.allocated_blocks;
+    }
+  }
+  mappings_.add(event.address, event.size_bytes, std::move(mapping));
+}
+
+void ProcessAccounts::unmap(StreamState& state, uint64_t address, uint64_t size_bytes) {
+  state.retired.what = Retired::kMappings;
+  state.retired.pieces.clear();
+  for (UnmappedPiece& range : mappings_.remove(address, size_bytes)) {
+    Mapping& mapping = *range.mapping;
+    const uint64_t bytes = range.end - range.begin;
+    mapping.live_bytes -= bytes;
+    Retired::Piece piece{std::move(range), false, mapping.live_bytes == 0, false};
+    if (mapping.site != kNoSite) {
+      SiteAccount& site = accounts_.sites()[mapping.site];
+      accounts_.remove_live(site, bytes, piece.last ? 1 : 0);
+      if (mapping.counted && !outlives_program(mapping.generation)) {
+        piece.counted_bytes = true;
+        site.freed_bytes += bytes;
+        if (piece.last) {
+          ++site.freed_blocks;
+          if (is_temporary(site, mapping.birth)) {
+            piece.temporary = true;
+            site.temporary_bytes += mapping.mapped_bytes;
+            ++site.temporary_blocks;
+          }
+        }
+      }
+    }
+    state.retired.pieces.push_back(std::move(piece));
+  }
+}
+
+void ProcessAccounts::undo(StreamState& state) {
+  Retired& retired = state.retired;
+  switch (std::exchange(retired.what, Retired::kNothing)) {
+    case Retired::kNothing:
+      break;
+    case Retired::kUnmatched:
+      --unmatched_frees_;
+      break;
+    case Retired::kBlock: {
+      LiveBlock& block = live_.insert(retired.block.address);
+      if (block.address != 0) {  // against the format: somebody else has the address
+        Retired ignored;
+        release(block, ignored);
+        ++replaced_blocks_;
+      }
+      block = retired.block;
+      if (block.site == kNoSite) break;
+      SiteAccount& site = accounts_.sites()[block.site];
+      accounts_.add_live(site, block.size_bytes, 1);
+      if (retired.freed) {
+        site.freed_bytes -= block.size_bytes;
+        --site.freed_blocks;
+      }
+      if (retired.temporary) {
+        site.temporary_bytes -= block.size_bytes;
+        --site.temporary_blocks;
+      }
+      break;
+    }
+    case Retired::kMappings:
+      for (auto piece = retired.pieces.rbegin(); piece != retired.pieces.rend(); ++piece)
+        undo_unmap(*piece);
+      retired.pieces.clear();
+      break;
+  }
+}
+
+void ProcessAccounts::undo_unmap(const Retired::Piece& piece) {
+  Mapping& mapping = *piece.range.mapping;
+  const uint64_t bytes = piece.range.end - piece.range.begin;
+  mappings_.remove(piece.range.begin, bytes);
+  mapping.live_bytes += bytes;
+  mappings_.add(piece.range.begin, bytes, piece.range.mapping);
+  if (mapping.site == kNoSite) return;
+  SiteAccount& site = accounts_.sites()[mapping.site];
+  accounts_.add_live(site, bytes, piece.last ? 1 : 0);
+  if (!piece.counted_bytes) return;
+  site.freed_bytes -= bytes;
+  if (piece.last) --site.freed_blocks;
+  if (piece.temporary) {
+    site.temporary_bytes -= mapping.mapped_bytes;
+    --site.temporary_blocks;
+  }
+}
+
+void ProcessAccounts::shut_down(bool began) {
+  in_shutdown_ = began;
+  if (began) generation_ = std::min(generation_ + 1, 127u);
+}
+
+void ProcessAccounts::end_process() {
+  for (const uint32_t site_number : sites_) {
+    SiteAccount& site = accounts_.sites()[site_number];
+    accounts_.remove_live(site, site.live_bytes, site.live_blocks);
+  }
+  live_.clear();
+  mappings_.clear();
+}
+
+}  // namespace memlens::reader

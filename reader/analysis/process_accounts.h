@@ -1,0 +1,108 @@
+// One process's events, applied to the accounts: what is alive at which address, and what a free, a
+// partial unmap, an undo or the interpreter's shutdown means for the sums.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "reader/analysis/accounts.h"
+#include "reader/analysis/live_blocks.h"
+#include "reader/analysis/mappings.h"
+#include "reader/event.h"
+
+namespace memlens::reader {
+
+// The Sink of a ProcessMerge.
+class ProcessAccounts {
+ public:
+  ProcessAccounts(Accounts& accounts, uint32_t temporary_threshold, bool until_exit)
+      : accounts_(accounts), temporary_threshold_(temporary_threshold), until_exit_(until_exit) {}
+
+  // A thread; returns the number it has here. Blocks of a thread that is not selected are followed,
+  // since other threads may free them, but not counted.
+  uint32_t add_stream(bool selected);
+  // As the accounts know it.
+  uint32_t global_stream(uint32_t stream) const { return streams_[stream].global_number; }
+
+  void set_time(uint64_t ticks) { accounts_.set_time(ticks); }
+  bool finished() const { return accounts_.finished(); }
+  void set_order_exact(bool exact) { accounts_.set_order_exact(exact); }
+  const Event* apply_run(uint32_t stream, const Event* begin, const Event* end);
+  bool try_apply(uint32_t stream, const Event& event);
+  void apply(uint32_t stream, const Event& event);
+  void end_stream(uint32_t stream) { streams_[stream].state.reset(); }
+
+  // The process is gone, and its memory with it: what it had not freed stays unfreed, but is alive
+  // no more.
+  void end_process();
+
+  uint64_t events() const { return events_; }
+  uint64_t unmatched_frees() const { return unmatched_frees_; }
+  uint64_t replaced_blocks() const { return replaced_blocks_; }
+
+ private:
+  static constexpr uint32_t kNoSite = UINT32_MAX;  // of a thread that is not selected
+  static constexpr unsigned kPrefetchAhead = 8;
+
+  // What a free or unmap did, for an undo.
+  struct Retired {
+    enum What : uint8_t { kNothing, kUnmatched, kBlock, kMappings } what = kNothing;
+    bool freed = false;      // it counts as freed
+    bool temporary = false;  // and as temporary
+    LiveBlock block{};
+    struct Piece {
+      UnmappedPiece range;
+      bool counted_bytes;  // its bytes were counted as freed
+      bool last;           // nothing was left of the mapping
+      bool temporary;
+    };
+    std::vector<Piece> pieces;
+  };
+
+  struct StreamState {
+    uint32_t slot_sites[256];  // of the chunk's dictionary entries
+    Retired retired;
+  };
+
+  struct Stream {
+    uint32_t global_number = 0;
+    bool selected = true;
+    std::unique_ptr<StreamState> state;
+  };
+
+  StreamState& state_of(uint32_t stream);
+  uint32_t site_of(const Stream& stream, const Event& event);
+  void allocate(Stream& stream, StreamState& state, const Event& event);
+  bool free(StreamState& state, const Event& event);
+  void free_unmatched(const Stream& stream, StreamState& state);
+  void release(const LiveBlock& block, Retired& retired);
+  void map(Stream& stream, StreamState& state, const Event& event);
+  void unmap(StreamState& state, uint64_t address, uint64_t size_bytes);
+  void undo(StreamState& state);
+  void undo_unmap(const Retired::Piece& piece);
+  void shut_down(bool began);
+
+  // A free of it is one the interpreter's shutdown does, and not counted.
+  bool outlives_program(unsigned generation) const {
+    return in_shutdown_ && generation < generation_ && !until_exit_;
+  }
+  bool is_temporary(const SiteAccount& site, uint32_t birth) {
+    return accounts_.allocation_count(site.stream) - birth < temporary_threshold_;
+  }
+
+  Accounts& accounts_;
+  const uint32_t temporary_threshold_;
+  const bool until_exit_;
+  LiveBlocks live_;
+  Mappings mappings_;
+  std::vector<Stream> streams_;
+  std::vector<uint32_t> sites_;  // of this process
+  unsigned generation_ = 0;      // how many shutdowns have begun
+  bool in_shutdown_ = false;
+  uint64_t events_ = 0;
+  uint64_t unmatched_frees_ = 0;
+  uint64_t replaced_blocks_ = 0;
+};
+
+}  // namespace memlens::reader

@@ -1,0 +1,38 @@
+// One decoded event of a thread.
+#pragma once
+
+#include <cstdint>
+
+#include "interposer/format/allocation_kind.h"
+
+namespace memlens::reader {
+
+enum class EventType : uint8_t {
+  kAllocate,       // a new (node, size, kind): from now on in the chunk's dictionary at `slot`
+  kAllocateKnown,  // the one in the dictionary at `slot`
+  kAllocateWide,   // not of the dictionary: unaligned, or 4 GiB and more
+  kFree,
+  kUndo,  // the thread's last free or unmap did not happen
+  kMap,
+  kUnmap,
+  kShutdown,  // `size_bytes`: 1 began, 0 undone
+  kMark,      // `node`: string id
+  // What follows is about the stream itself, not about memory.
+  kEpoch,  // `address`: epoch; `size_bytes`: 1 shared
+  kTime,   // `address`: ticks
+};
+
+constexpr bool is_control(EventType type) { return type >= EventType::kEpoch; }
+
+struct Event {
+  uint64_t address;
+  uint64_t size_bytes;
+  uint32_t node;
+  uint32_t stamp;  // in shared epochs, of what has an address
+  EventType type;
+  format::AllocationKind kind;
+  uint8_t slot;
+};
+static_assert(sizeof(Event) == 32);
+
+}  // namespace memlens::reader

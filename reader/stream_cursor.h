@@ -1,0 +1,96 @@
+// One thread's events, in order, across its frames wherever they are in the file.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+
+#include "reader/event.h"
+#include "reader/event_decoder.h"
+#include "reader/frame_index.h"
+#include "reader/payload_queue.h"
+
+namespace memlens::reader {
+
+class StreamCursor {
+ public:
+  // `number` is the owner's own name for the stream.
+  StreamCursor(const Source& source, const EventStream& stream, PayloadQueue& queue,
+               uint32_t number);
+  ~StreamCursor();
+  StreamCursor(const StreamCursor&) = delete;
+  StreamCursor& operator=(const StreamCursor&) = delete;
+
+  // Passes epoch and time records until the next event about memory. False: the stream is over.
+  // Throws CaptureError.
+  bool position();
+
+  // The order epoch and the time of what comes next: exact after position(), before it not too
+  // late.
+  uint64_t epoch() const { return epoch_; }
+  bool shared() const { return shared_; }
+  uint64_t ticks() const { return ticks_; }
+  uint32_t number() const { return number_; }
+
+  // Decoded and not yet consumed, never empty after position(). May hold control events.
+  const Event* begin() const { return batch_.get() + next_; }
+  const Event* end() const { return batch_.get() + count_; }
+  void consume_until(const Event* event) { next_ = static_cast<size_t>(event - batch_.get()); }
+
+  enum class Search : uint8_t { kGoOn, kStop, kFound };
+
+  // Shows `visit(const Event&)` what comes, control events included, from the next event on, until
+  // it answers other than kGoOn. Only so far that it ends soon; kFound if it was found by then.
+  template <typename Visit>
+  bool search_ahead(Visit&& visit) {
+    look_ahead();
+    for (const Event* event = begin(); event != end(); ++event) {
+      const Search answer = visit(*event);
+      if (answer != Search::kGoOn) return answer == Search::kFound;
+    }
+    return search_undecoded(visit);
+  }
+
+  // position() has returned false.
+  bool over() const { return over_; }
+
+  // A time by which the next event had happened; UINT64_MAX: not known.
+  uint64_t latest_ticks();
+
+ private:
+  static constexpr size_t kBatchEvents = 256;
+  // When looked ahead for the next time record, which comes at least every kilobyte.
+  static constexpr size_t kLongBatchEvents = 1024;
+  static constexpr size_t kFramesAhead = 3;
+  static constexpr size_t kFramesSearched = 4;
+
+  void look_ahead();
+  // What is behind the batch, in this chunk and a few more.
+  bool search_undecoded(const std::function<Search(const Event&)>& visit);
+  bool refill();
+  bool open_next_frame();
+  void release();
+  void fail(const PayloadError& error) const;
+
+  const Source& source_;
+  const EventStream& stream_;
+  PayloadQueue& queue_;
+  uint32_t number_;
+  uint64_t epoch_ = 0;
+  uint64_t ticks_ = 0;
+  bool shared_ = false;
+  bool over_ = false;
+  size_t next_frame_ = 0;
+  size_t requested_frames_ = 0;
+  std::unique_ptr<PayloadQueue::Job> current_;
+  std::deque<std::unique_ptr<PayloadQueue::Job>> ahead_;
+  std::unique_ptr<EventDecoder> decoder_;
+  std::unique_ptr<Event[]> batch_;
+  size_t next_ = 0;
+  size_t count_ = 0;
+  size_t capacity_ = 0;
+};
+
+}  // namespace memlens::reader
