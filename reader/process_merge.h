@@ -70,6 +70,8 @@ class ProcessMerge {
   uint64_t forced_events() const { return forced_events_; }
 
  private:
+  using Search = StreamCursor::Search;
+
   enum class Wait : uint8_t { kNone, kForShard, kForBlock };
 
   struct Active {
@@ -78,6 +80,7 @@ class ProcessMerge {
     unsigned shard = 0;         // kForShard
     uint32_t stamp = 0;         // kForShard
     uint64_t latest_ticks = 0;  // kForBlock: the free had happened by then
+    bool searched = false;      // kForBlock
   };
 
   // For std heap functions: the smallest (epoch, time) is on top.
@@ -217,8 +220,9 @@ class ProcessMerge {
                                                     : active_[earliest].stream->latest_ticks();
       if (has_unopened() && unopened_ticks() <= open_until) {
         activate_front();
-      } else if (oldest_block != SIZE_MAX && (ready == SIZE_MAX || others_are_past(oldest_block))) {
-        give_up_on_block(ready == SIZE_MAX ? hopeless_block(oldest_block) : oldest_block);
+      } else if (const size_t given_up = block_to_give_up(oldest_block, ready);
+                 given_up != SIZE_MAX) {
+        give_up_on_block(given_up);
         if (active_.empty()) return SIZE_MAX;
       } else if (ready != SIZE_MAX) {
         return ready;
@@ -240,36 +244,63 @@ class ProcessMerge {
     return true;
   }
 
-  // Of those that wait for a block while no stream can go on, one whose allocation is not in sight;
-  // `fallback` when each seems to be there.
-  size_t hopeless_block(size_t fallback) {
+  // A stream whose free has no allocation to wait for; SIZE_MAX: none, or not certain yet.
+  size_t block_to_give_up(size_t oldest_block, size_t ready) {
+    if (oldest_block == SIZE_MAX) return SIZE_MAX;
+    if (others_are_past(oldest_block)) return oldest_block;
+    const bool none_ready = ready == SIZE_MAX;
+    if (none_ready && block_waiters_ == 1) return oldest_block;
+    // Streams that can go on, and are past the free, cannot bring the allocation; of all that wait
+    // for each other, then, one waits in vain. And where a wait holds up another stream, we look
+    // once whether there is anything to wait for, lest that one falls behind the others.
+    const uint64_t ready_ticks = none_ready ? UINT64_MAX : active_[ready].stream->ticks();
     size_t best = SIZE_MAX;
     for (size_t i = 0; i < active_.size(); ++i) {
-      if (active_[i].wait != Wait::kForBlock || allocation_is_in_sight(i)) continue;
-      if (best == SIZE_MAX || active_[i].stream->ticks() < active_[best].stream->ticks()) best = i;
+      Active& active = active_[i];
+      if (active.wait != Wait::kForBlock) continue;
+      if (best != SIZE_MAX && active.stream->ticks() >= active_[best].stream->ticks()) continue;
+      const bool stuck = none_ready || active.latest_ticks < ready_ticks;
+      if (!stuck && (active.searched || !holds_up(i, ready_ticks))) continue;
+      active.searched = true;
+      const Search found = search_allocation(i);
+      if (found == Search::kStop || (stuck && found == Search::kGoOn)) best = i;
     }
-    return best != SIZE_MAX ? best : fallback;
+    return best == SIZE_MAX && none_ready ? oldest_block : best;
   }
 
-  bool allocation_is_in_sight(size_t waiting) {
-    using Search = StreamCursor::Search;
+  // Whether a stream that should run before `ticks` waits for the free that stream `waiting` has
+  // next.
+  bool holds_up(size_t waiting, uint64_t ticks) const {
+    const unsigned shard = shard_of(*active_[waiting].stream->begin());
+    if (shard_waiters_[shard] == 0) return false;
+    return std::any_of(active_.begin(), active_.end(), [&](const Active& active) {
+      return active.wait == Wait::kForShard && active.shard == shard &&
+             active.stream->ticks() <= ticks;
+    });
+  }
+
+  // Looks for the allocation a stream waits for in what the others have next. kStop: it is not
+  // there; kGoOn: not to be known yet.
+  Search search_allocation(size_t waiting) {
     const Event free = *active_[waiting].stream->begin();
     const uint64_t latest_ticks = active_[waiting].latest_ticks;
     const unsigned shard = shard_of(free);
-    if (unopened_ticks() <= latest_ticks) return true;
     const auto look_at = [&](const Event& event) {
       if (event.type == EventType::kEpoch) return Search::kStop;
       if (event.type == EventType::kTime)
         return event.address > latest_ticks ? Search::kStop : Search::kGoOn;
       if (!has_address(event.type) || shard_of(event) != shard) return Search::kGoOn;
-      if (!reached(free.stamp, event.stamp))
-        return Search::kStop;  // what follows came after the free
+      if (!reached(free.stamp, event.stamp)) return Search::kStop;  // it came after the free
       return gives(event, free) ? Search::kFound : Search::kGoOn;
     };
+    Search result = unopened_ticks() <= latest_ticks ? Search::kGoOn : Search::kStop;
     for (size_t i = 0; i < active_.size(); ++i) {
-      if (i != waiting && active_[i].stream->search_ahead(look_at)) return true;
+      if (i == waiting) continue;
+      const Search found = active_[i].stream->search_ahead(look_at);
+      if (found == Search::kFound) return found;
+      if (found == Search::kGoOn) result = found;
     }
-    return false;
+    return result;
   }
 
   void give_up_on_block(size_t index) {
@@ -378,6 +409,7 @@ class ProcessMerge {
 
   void wait_for_block(Active& active) {
     active.wait = Wait::kForBlock;
+    active.searched = false;
     active.latest_ticks = active.stream->latest_ticks();
     ++block_waiters_;
   }

@@ -106,46 +106,41 @@ void StreamCursor::look_ahead() {
   }
 }
 
-bool StreamCursor::search_undecoded(const std::function<Search(const Event&)>& visit) {
+StreamCursor::Search StreamCursor::search_undecoded(
+    const std::function<Search(const Event&)>& visit) {
   Event events[kBatchEvents];
-  EventDecoder decoder = *decoder_;
-  std::unique_ptr<PayloadQueue::Job> job;
-  PayloadBuffer* payload = nullptr;
-  for (size_t frame = next_frame_;; ++frame) {
-    try {
-      if (payload != nullptr) {
-        const FrameRef& ref = stream_.frames[frame - 1];
-        Event epoch{};
-        epoch.type = EventType::kEpoch;
-        epoch.address = ref.order_epoch;
-        epoch.size_bytes = ref.shared_order() ? 1 : 0;
-        if (ref.order_epoch != epoch_ && visit(epoch) != Search::kGoOn) break;
-        decoder.start(*payload, ref.ticks, ref.shared_order());
+  EventDecoder decoder = *decoder_;  // the stream itself goes on from where it is
+  const auto search_chunk = [&] {
+    while (const size_t count = decoder.decode(events, kBatchEvents)) {
+      for (size_t i = 0; i < count; ++i) {
+        const Search answer = visit(events[i]);
+        if (answer != Search::kGoOn) return answer;
       }
-      while (const size_t count = decoder.decode(events, kBatchEvents)) {
-        for (size_t i = 0; i < count; ++i) {
-          const Search answer = visit(events[i]);
-          if (answer == Search::kGoOn) continue;
-          queue_.finish(std::move(job));
-          return answer == Search::kFound;
-        }
+    }
+    return Search::kGoOn;
+  };
+  try {
+    Search answer = search_chunk();
+    for (size_t i = 0; answer == Search::kGoOn && i < kFramesSearched; ++i) {
+      if (next_frame_ + i == stream_.frames.size()) return Search::kStop;
+      const FrameRef& frame = stream_.frames[next_frame_ + i];
+      Event epoch{};
+      epoch.type = EventType::kEpoch;
+      epoch.address = frame.order_epoch;
+      epoch.size_bytes = frame.shared_order() ? 1 : 0;
+      if (frame.order_epoch != epoch_ && (answer = visit(epoch)) != Search::kGoOn) break;
+      while (ahead_.size() <= i) {
+        ahead_.push_back(queue_.request(stream_.frames[requested_frames_], /*always=*/true));
+        ++requested_frames_;
       }
-    } catch (const PayloadError&) {
-      break;  // told when the stream gets there
+      queue_.wait(*ahead_[i]);
+      decoder.start(ahead_[i]->payload, frame.ticks, frame.shared_order());
+      answer = search_chunk();
     }
-    if (frame == stream_.frames.size() || frame == next_frame_ + kFramesSearched) break;
-    queue_.finish(std::move(job));
-    if (frame - next_frame_ < ahead_.size()) {
-      queue_.wait(*ahead_[frame - next_frame_]);
-      payload = &ahead_[frame - next_frame_]->payload;
-    } else {
-      job = queue_.request(stream_.frames[frame], /*always=*/true);
-      queue_.wait(*job);
-      payload = &job->payload;
-    }
+    return answer;
+  } catch (const PayloadError&) {
+    return Search::kStop;  // told when the stream gets there
   }
-  queue_.finish(std::move(job));
-  return false;
 }
 
 uint64_t StreamCursor::latest_ticks() {

@@ -42,13 +42,14 @@ class StreamCursor {
   enum class Search : uint8_t { kGoOn, kStop, kFound };
 
   // Shows `visit(const Event&)` what comes, control events included, from the next event on, until
-  // it answers other than kGoOn. Only so far that it ends soon; kFound if it was found by then.
+  // it answers other than kGoOn, which is the result; kStop at the end of the stream. Looks only so
+  // far that it ends soon: kGoOn means that it did not get to know.
   template <typename Visit>
-  bool search_ahead(Visit&& visit) {
+  Search search_ahead(Visit&& visit) {
     look_ahead();
     for (const Event* event = begin(); event != end(); ++event) {
       const Search answer = visit(*event);
-      if (answer != Search::kGoOn) return answer == Search::kFound;
+      if (answer != Search::kGoOn) return answer;
     }
     return search_undecoded(visit);
   }
@@ -68,7 +69,7 @@ class StreamCursor {
 
   void look_ahead();
   // What is behind the batch, in this chunk and a few more.
-  bool search_undecoded(const std::function<Search(const Event&)>& visit);
+  Search search_undecoded(const std::function<Search(const Event&)>& visit);
   bool refill();
   bool open_next_frame();
   void release();

@@ -140,14 +140,19 @@ TEST_CASE("threads in shared epochs with fine times: every sum equals the oracle
     CAPTURE(seed);
     for (const size_t events_per_epoch : {20, 150, 100'000}) {
       CAPTURE(events_per_epoch);
-      const auto history = testing::random_history({.threads = 4, .thread_run = 3}, seed);
-      compare(history,
-              {.shared_epochs = true,
-               .events_per_epoch = events_per_epoch,
-               .events_per_chunk = 1 + seed * 13 % 90,
-               .compress = true,
-               .shuffle_seed = seed},
-              {});
+      const WritingOptions writing{.shared_epochs = true,
+                                   .events_per_epoch = events_per_epoch,
+                                   .events_per_chunk = 1 + seed * 13 % 90,
+                                   .compress = true,
+                                   .shuffle_seed = seed};
+      compare(
+          testing::random_history(
+              {.threads = 4, .mappings = false, .unmatched_frees = false, .thread_run = 3}, seed),
+          writing, {});
+      // A free of what was never recorded may be placed a little late, and with it what was meant
+      // to follow: the moment of the peak can move, but nothing gets lost.
+      compare(testing::random_history({.threads = 4, .thread_run = 3}, seed), writing, {},
+              /*exact_peak=*/false);
     }
   }
 }
@@ -177,7 +182,7 @@ TEST_CASE("a tree of processes: each its own addresses, the peak that of all tog
       const auto history = testing::random_history(
           {.processes = 4, .threads = 2, .process_ends = process_ends}, seed);
       compare(history, {.events_per_chunk = 40, .shuffle_seed = seed}, {});
-      compare(history, {.shared_epochs = true, .events_per_chunk = 40}, {});
+      compare(history, {.shared_epochs = true, .events_per_chunk = 40}, {}, /*exact_peak=*/false);
     }
   }
 }
@@ -185,8 +190,12 @@ TEST_CASE("a tree of processes: each its own addresses, the peak that of all tog
 TEST_CASE("ranges, processes, threads and thresholds are filtered like the oracle does") {
   for (uint64_t seed = 1; seed <= 10; ++seed) {
     CAPTURE(seed);
-    const auto history =
-        testing::random_history({.processes = 3, .threads = 3, .process_ends = true}, seed);
+    const auto history = testing::random_history({.processes = 3,
+                                                  .threads = 3,
+                                                  .mappings = seed % 2 != 0,
+                                                  .unmatched_frees = seed % 2 != 0,
+                                                  .process_ends = true},
+                                                 seed);
     const WritingOptions writing{.shared_epochs = seed % 2 == 0, .events_per_chunk = 50};
     const double quarter = moment_after(history, history.size() / 4);
     const double half = moment_after(history, history.size() / 2);
