@@ -108,10 +108,15 @@ class ProcessMerge {
   // Enters the epoch that comes next. False: nothing is left.
   bool start_epoch() {
     while (!heap_.empty()) {
+      // Streams of the last epoch may have been opened after all others had left it.
+      const bool is_new = !begun_ || heap_.front()->epoch() != epoch_;
+      if (is_new) has_counters_ = false;
+      begun_ = true;
       epoch_ = heap_.front()->epoch();
       if (!activate_front()) continue;
       shared_ = active_.front().stream->shared();
-      if (shared_) {
+      if (shared_ && !has_counters_) {
+        has_counters_ = true;
         std::memset(counters_, 0, sizeof counters_);
         std::memset(shard_waiters_, 0, sizeof shard_waiters_);
         block_waiters_ = 0;
@@ -212,12 +217,8 @@ class ProcessMerge {
                                                             : oldest_block;
         if (older(i, best)) best = i;
       }
-      // Streams that begin before anything that is waiting may be what it waits for.
-      const size_t earliest = ready != SIZE_MAX          ? ready
-                              : oldest_block != SIZE_MAX ? oldest_block
-                                                         : oldest_shard;
-      const uint64_t open_until = ready != SIZE_MAX ? active_[ready].stream->ticks()
-                                                    : active_[earliest].stream->latest_ticks();
+      const uint64_t open_until =
+          ready != SIZE_MAX ? active_[ready].stream->ticks() : latest_of_waiting(oldest_shard);
       if (has_unopened() && unopened_ticks() <= open_until) {
         activate_front();
       } else if (const size_t given_up = block_to_give_up(oldest_block, ready);
@@ -242,6 +243,15 @@ class ProcessMerge {
       if (i != waiting && active_[i].stream->ticks() <= latest_ticks) return false;
     }
     return true;
+  }
+
+  // Streams that begin before what is waiting happened may be what it waits for.
+  uint64_t latest_of_waiting(size_t oldest_shard) {
+    uint64_t ticks = oldest_shard != SIZE_MAX ? active_[oldest_shard].stream->latest_ticks() : 0;
+    for (const Active& active : active_) {
+      if (active.wait == Wait::kForBlock) ticks = std::max(ticks, active.latest_ticks);
+    }
+    return ticks;
   }
 
   // A stream whose free has no allocation to wait for; SIZE_MAX: none, or not certain yet.
@@ -442,7 +452,9 @@ class ProcessMerge {
   uint64_t epoch_ = 0;
   bool shared_ = false;
   uint64_t next_ticks_ = UINT64_MAX;
-  bool woken_ = false;  // another stream can go on since the turn began
+  bool begun_ = false;
+  bool has_counters_ = false;  // the counters are those of epoch_
+  bool woken_ = false;         // another stream can go on since the turn began
   uint64_t forced_events_ = 0;
   uint32_t block_waiters_ = 0;
   uint32_t counters_[format::kShardCount] = {};
