@@ -1,15 +1,27 @@
 #include "reader/analysis/accounts.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace memlens::reader {
 
 Accounts::Accounts(const Range& range, uint32_t timeline_points)
     : range_(range),
+      timeline_points_(timeline_points),
       timeline_(range.timeline_from_ticks, range.timeline_to_ticks, timeline_points),
       peak_bytes_(UINT64_MAX) {  // nothing is a peak before the range
   if (range.from_ticks == 0) pass_moment();
   next_moment_ticks_ = 0;
+}
+
+void Accounts::record_ranges(uint32_t buckets) {
+  RangeRecorder::Axis axis;
+  axis.from_ticks = range_.timeline_from_ticks;
+  axis.to_ticks = range_.timeline_to_ticks;
+  axis.buckets = buckets;
+  axis.curve_points = timeline_points_;
+  ranges_ = std::make_unique<RangeRecorder>(axis);
+  if (in_range_) ranges_->start();
 }
 
 void Accounts::pass_moment() {
@@ -22,12 +34,16 @@ void Accounts::pass_moment() {
     high_bytes_ = live_bytes_;
     start_peak_epoch();  // what is alive now is the highest of the range so far
     peak_is_exact_ = true;
+    if (ranges_) ranges_->start();
   }
+  if (ranges_) ranges_->set_time(now_ticks_);
   if (in_range_ && now_ticks_ >= timeline_.point_ends()) {
     timeline_.advance(now_ticks_, live_bytes_, high_bytes_);
     high_bytes_ = live_bytes_;
   }
   next_moment_ticks_ = !in_range_ ? range_.from_ticks : timeline_.point_ends();
+  if (ranges_ && in_range_)
+    next_moment_ticks_ = std::min(next_moment_ticks_, ranges_->next_moment_ticks());
   if (range_.to_ticks != UINT64_MAX)
     next_moment_ticks_ = std::min(next_moment_ticks_, range_.to_ticks + 1);
 }
@@ -60,6 +76,25 @@ void Accounts::finish(const TickClock& clock, Analysis& analysis) {
     totals.temporary_blocks += site.temporary_blocks;
   }
   analysis.timeline = timeline_.finish(clock, live_bytes_, high_bytes_);
+  if (ranges_) analysis.ranges = finish_ranges(clock);
+}
+
+RangeMatrix Accounts::finish_ranges(const TickClock& clock) {
+  RangeRecorder::Result result = ranges_->finish();
+  const auto seconds_at = [&](uint64_t ticks) { return std::max(0.0, clock.seconds_at(ticks)); };
+  RangeMatrix matrix;
+  matrix.from_seconds = seconds_at(range_.timeline_from_ticks);
+  matrix.to_seconds = seconds_at(range_.timeline_to_ticks);
+  matrix.buckets.reserve(result.bucket_highs.size());
+  for (size_t i = 0; i < result.bucket_highs.size(); ++i) {
+    matrix.buckets.push_back({result.bucket_highs[i], seconds_at(result.bucket_high_ticks[i])});
+  }
+  matrix.sites = std::move(result.sites);
+  matrix.sites.resize(sites_.size());
+  for (std::vector<uint64_t>& highs : result.process_highs) {
+    matrix.processes.push_back({0, std::move(highs)});
+  }
+  return matrix;
 }
 
 }  // namespace memlens::reader

@@ -8,9 +8,11 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "reader/analysis/analysis.h"
+#include "reader/analysis/range_recorder.h"
 #include "reader/analysis/site_table.h"
 #include "reader/analysis/timeline.h"
 
@@ -27,6 +29,11 @@ class Accounts {
   };
 
   Accounts(const Range& range, uint32_t timeline_points);
+
+  // Keeps sums by time as well. Call before the first event.
+  void record_ranges(uint32_t buckets);
+  // nullptr: not wanted.
+  RangeRecorder* ranges() { return ranges_.get(); }
 
   // ---- time, which never goes back: events that come late happened "now"
   void set_time(uint64_t ticks) {
@@ -91,10 +98,13 @@ class Accounts {
     peak_is_exact_ = order_is_exact_;
   }
   void pass_moment();
+  RangeMatrix finish_ranges(const TickClock& clock);
 
   Range range_;
+  uint32_t timeline_points_;
   Timeline timeline_;
   SiteTable sites_;
+  std::unique_ptr<RangeRecorder> ranges_;
   std::vector<uint32_t> allocation_counts_;  // by stream
   uint64_t now_ticks_ = 0;
   uint64_t next_moment_ticks_ = 0;  // something is to be done when time comes to it

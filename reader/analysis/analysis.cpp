@@ -15,8 +15,9 @@ namespace memlens::reader {
 namespace {
 
 struct Process {
-  Process(Accounts& accounts, const Query& query)
-      : accounts(accounts, query.temporary_threshold, query.until_exit), merge(this->accounts) {}
+  Process(Accounts& accounts, uint32_t number, const Query& query)
+      : accounts(accounts, number, query.temporary_threshold, query.until_exit),
+        merge(this->accounts) {}
 
   ProcessAccounts accounts;
   ProcessMerge<ProcessAccounts> merge;
@@ -35,10 +36,12 @@ class Pass {
         accounts_(range_of(impl, query), query.timeline_points) {}
 
   Analysis run() {
+    if (query_.range_buckets > 0) accounts_.record_ranges(query_.range_buckets);
     add_streams();
     run_processes();
     Analysis analysis;
     accounts_.finish(impl_.clock, analysis);
+    if (analysis.ranges) name_processes(*analysis.ranges);
     for (const auto& process : processes_) {
       analysis.totals.events += process->accounts.events();
       analysis.totals.unmatched_frees += process->accounts.unmatched_frees();
@@ -73,7 +76,9 @@ class Pass {
       const ProcessMetadata* known = metadata != impl_.metadata.end() ? &metadata->second : nullptr;
       if (query_.pid && (known == nullptr || known->pid != *query_.pid)) continue;
       if (process == nullptr || stream.process != process_index) {
-        processes_.push_back(std::make_unique<Process>(accounts_, query_));
+        const auto number = static_cast<uint32_t>(processes_.size());
+        processes_.push_back(std::make_unique<Process>(accounts_, number, query_));
+        process_indexes_.push_back(stream.process);
         process = processes_.back().get();
         process_index = stream.process;
         process->end_ticks = impl_.process_end_ticks(process_index);
@@ -126,6 +131,12 @@ class Pass {
     }
   }
 
+  void name_processes(RangeMatrix& ranges) const {
+    for (size_t i = 0; i < ranges.processes.size(); ++i) {
+      ranges.processes[i].process_index = process_indexes_[i];
+    }
+  }
+
   void list_sites(Analysis& analysis) {
     SiteTable& sites = accounts_.sites();
     analysis.sites.reserve(sites.size());
@@ -155,8 +166,9 @@ class Pass {
   PayloadQueue queue_;
   Accounts accounts_;
   std::vector<std::unique_ptr<Process>> processes_;
-  std::vector<StreamName> streams_;  // by the accounts' number of the stream
-  unsigned running_ = 0;             // processes that have begun and have more events
+  std::vector<uint32_t> process_indexes_;  // of processes_
+  std::vector<StreamName> streams_;        // by the accounts' number of the stream
+  unsigned running_ = 0;                   // processes that have begun and have more events
   uint64_t lost_events_ = 0;
 };
 

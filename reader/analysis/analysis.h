@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "interposer/format/allocation_kind.h"
+#include "reader/analysis/range_matrix.h"
 #include "reader/capture.h"
 
 namespace memlens::reader {
@@ -30,6 +31,8 @@ struct Query {
   // when the shutdown began counts as still allocated, and its later free is not counted.
   bool until_exit = false;
   uint32_t timeline_points = 512;
+  // Sums from which any range of time can be answered: in at most so many buckets, a power of two.
+  uint32_t range_buckets = 0;  // 0: none
 };
 
 // Where blocks come from: one stack, as allocated through one function by one thread.
@@ -82,6 +85,7 @@ struct Analysis {
   Totals totals;
   std::vector<Site> sites;  // unordered
   std::vector<TimelinePoint> timeline;
+  std::optional<RangeMatrix> ranges;  // with Query::range_buckets
 };
 
 // One pass. Memory is proportional to unique sites and live blocks. Throws CaptureError on damage.

@@ -30,6 +30,7 @@ void LiveBlocks::clear() {
   if (slots_ != nullptr) ::munmap(slots_, capacity_ * sizeof(LiveBlock));
   slots_ = nullptr;
   capacity_ = mask_ = count_ = 0;
+  births_ = {};
 }
 
 void LiveBlocks::grow() {
@@ -39,12 +40,15 @@ void LiveBlocks::grow() {
   slots_ = map_slots(new_capacity);
   capacity_ = new_capacity;
   mask_ = capacity_ - 1;
+  std::vector<uint32_t> old_births(keeps_births_ ? new_capacity : 0);
+  old_births.swap(births_);
   shift_ = 64 - static_cast<unsigned>(std::countr_zero(capacity_));
   for (size_t i = 0; i < old_capacity; ++i) {
     if (old_slots[i].address == 0) continue;
     size_t slot = slot_of(old_slots[i].address);
     while (slots_[slot].address != 0) slot = (slot + 1) & mask_;
     slots_[slot] = old_slots[i];
+    if (keeps_births_) births_[slot] = old_births[i];
   }
   if (old_slots != nullptr) ::munmap(old_slots, old_capacity * sizeof(LiveBlock));
 }

@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <vector>
 
 namespace memlens::reader {
 
@@ -61,6 +62,7 @@ class LiveBlocks {
       const size_t home = slot_of(slots_[slot].address);
       if (((slot - home) & mask_) >= ((slot - gap) & mask_)) {
         slots_[gap] = slots_[slot];
+        if (keeps_births_) births_[gap] = births_[slot];
         gap = slot;
       }
     }
@@ -71,6 +73,19 @@ class LiveBlocks {
   // Gives all memory back.
   void clear();
 
+  // ---- Range births, kept beside the blocks for those who want them. Call before the first
+  // insert.
+  void keep_range_births() { keeps_births_ = true; }
+  // Of a block that is in the table.
+  uint32_t& range_birth(const LiveBlock& block) { return births_[&block - slots_]; }
+
+  template <typename Visit>
+  void for_each(Visit&& visit) const {
+    for (size_t i = 0; i < capacity_; ++i) {
+      if (slots_[i].address != 0) visit(slots_[i]);
+    }
+  }
+
  private:
   size_t slot_of(uint64_t address) const {
     return static_cast<size_t>((address >> 4 ^ address << 60) * 0x9E3779B97F4A7C15ull >> shift_);
@@ -78,7 +93,9 @@ class LiveBlocks {
   void grow();
 
   LiveBlock* slots_ = nullptr;
-  size_t capacity_ = 0;  // a power of two, or 0
+  bool keeps_births_ = false;
+  std::vector<uint32_t> births_;  // as slots_
+  size_t capacity_ = 0;           // a power of two, or 0
   size_t mask_ = 0;
   size_t count_ = 0;
   unsigned shift_ = 63;

@@ -18,6 +18,7 @@ struct Mapping {
   uint32_t birth = 0;  // as in LiveBlock
   uint8_t generation = 0;
   bool counted = false;
+  uint32_t range_birth = 0;  // RangeRecorder::Birth
 };
 
 // A range of one mapping that was unmapped.
@@ -40,6 +41,12 @@ class Mappings {
   std::vector<UnmappedPiece> remove(uint64_t address, uint64_t size_bytes);
 
   void clear() { pieces_.clear(); }
+
+  // visit(bytes of a piece, its mapping)
+  template <typename Visit>
+  void for_each(Visit&& visit) const {
+    for (const auto& [begin, piece] : pieces_) visit(piece.end - begin, *piece.mapping);
+  }
 
  private:
   struct Piece {

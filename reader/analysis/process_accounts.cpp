@@ -38,7 +38,7 @@ inline void ProcessAccounts::allocate(Stream& stream, StreamState& state, const 
   LiveBlock& block = live_.insert(event.address);
   if (__builtin_expect(block.address != 0, 0)) {
     Retired ignored;
-    release(block, ignored);
+    release(block, range_birth_of(block), ignored);
     ++replaced_blocks_;
   }
   const bool counted = accounts_.in_range();
@@ -51,18 +51,30 @@ inline void ProcessAccounts::allocate(Stream& stream, StreamState& state, const 
   if (site_number == kNoSite) return;
   SiteAccount& site = accounts_.sites()[site_number];
   accounts_.add_live(site, event.size_bytes, 1);
+  if (ranges_ != nullptr) {
+    live_.range_birth(block) = ranges_->allocate(site_number, number_, event.size_bytes);
+  }
   if (counted) {
     site.allocated_bytes += event.size_bytes;
     ++site.allocated_blocks;
   }
 }
 
-inline void ProcessAccounts::release(const LiveBlock& block, Retired& retired) {
+inline RangeRecorder::Birth ProcessAccounts::range_birth_of(const LiveBlock& block) {
+  return ranges_ != nullptr ? live_.range_birth(block) : 0;
+}
+
+inline void ProcessAccounts::release(const LiveBlock& block, RangeRecorder::Birth range_birth,
+                                     Retired& retired) {
   retired.freed = retired.temporary = false;
   if (block.site == kNoSite) return;
   SiteAccount& site = accounts_.sites()[block.site];
   accounts_.remove_live(site, block.size_bytes, 1);
-  if (!block.counted || outlives_program(block.generation)) return;
+  const bool unfreed = outlives_program(block.generation);
+  if (ranges_ != nullptr) {
+    ranges_->remove(block.site, number_, range_birth, block.size_bytes, 1, unfreed);
+  }
+  if (!block.counted || unfreed) return;
   retired.freed = true;
   site.freed_bytes += block.size_bytes;
   ++site.freed_blocks;
@@ -78,8 +90,9 @@ inline bool ProcessAccounts::free(StreamState& state, const Event& event) {
   if (block == nullptr) return false;
   state.retired.what = Retired::kBlock;
   state.retired.block = *block;
+  state.retired.range_birth = range_birth_of(*block);
   live_.erase(block);
-  release(state.retired.block, state.retired);
+  release(state.retired.block, state.retired.range_birth, state.retired);
   return true;
 }
 
@@ -172,6 +185,9 @@ void ProcessAccounts::map(Stream& stream, StreamState& state, const Event& event
   if (mapping->site != kNoSite) {
     SiteAccount& site = accounts_.sites()[mapping->site];
     accounts_.add_live(site, event.size_bytes, 1);
+    if (ranges_ != nullptr) {
+      mapping->range_birth = ranges_->allocate(mapping->site, number_, event.size_bytes);
+    }
     if (mapping->counted) {
       site.allocated_bytes += event.size_bytes;
       ++site.allocated_blocks;
@@ -191,7 +207,12 @@ void ProcessAccounts::unmap(StreamState& state, uint64_t address, uint64_t size_
     if (mapping.site != kNoSite) {
       SiteAccount& site = accounts_.sites()[mapping.site];
       accounts_.remove_live(site, bytes, piece.last ? 1 : 0);
-      if (mapping.counted && !outlives_program(mapping.generation)) {
+      const bool unfreed = outlives_program(mapping.generation);
+      if (ranges_ != nullptr) {
+        ranges_->remove(mapping.site, number_, mapping.range_birth, bytes, piece.last ? 1 : 0,
+                        unfreed);
+      }
+      if (mapping.counted && !unfreed) {
         piece.counted_bytes = true;
         site.freed_bytes += bytes;
         if (piece.last) {
@@ -220,13 +241,18 @@ void ProcessAccounts::undo(StreamState& state) {
       LiveBlock& block = live_.insert(retired.block.address);
       if (block.address != 0) {  // against the format: somebody else has the address
         Retired ignored;
-        release(block, ignored);
+        release(block, range_birth_of(block), ignored);
         ++replaced_blocks_;
       }
       block = retired.block;
       if (block.site == kNoSite) break;
       SiteAccount& site = accounts_.sites()[block.site];
       accounts_.add_live(site, block.size_bytes, 1);
+      if (ranges_ != nullptr) {
+        live_.range_birth(block) = retired.range_birth;
+        ranges_->restore(block.site, number_, retired.range_birth, block.size_bytes, 1,
+                         block.counted && !retired.freed);
+      }
       if (retired.freed) {
         site.freed_bytes -= block.size_bytes;
         --site.freed_blocks;
@@ -254,6 +280,10 @@ void ProcessAccounts::undo_unmap(const Retired::Piece& piece) {
   if (mapping.site == kNoSite) return;
   SiteAccount& site = accounts_.sites()[mapping.site];
   accounts_.add_live(site, bytes, piece.last ? 1 : 0);
+  if (ranges_ != nullptr) {
+    ranges_->restore(mapping.site, number_, mapping.range_birth, bytes, piece.last ? 1 : 0,
+                     mapping.counted && !piece.counted_bytes);
+  }
   if (!piece.counted_bytes) return;
   site.freed_bytes -= bytes;
   if (piece.last) --site.freed_blocks;
@@ -269,12 +299,27 @@ void ProcessAccounts::shut_down(bool began) {
 }
 
 void ProcessAccounts::end_process() {
+  if (ranges_ != nullptr) end_ranges();
   for (const uint32_t site_number : sites_) {
     SiteAccount& site = accounts_.sites()[site_number];
     accounts_.remove_live(site, site.live_bytes, site.live_blocks);
   }
   live_.clear();
   mappings_.clear();
+}
+
+// The same by time, which takes each block's own.
+void ProcessAccounts::end_ranges() {
+  live_.for_each([&](const LiveBlock& block) {
+    if (block.site == kNoSite) return;
+    ranges_->remove(block.site, number_, live_.range_birth(block), block.size_bytes, 1, true);
+  });
+  mappings_.for_each([&](uint64_t bytes, Mapping& mapping) {
+    if (mapping.site == kNoSite) return;
+    mapping.live_bytes -= bytes;
+    ranges_->remove(mapping.site, number_, mapping.range_birth, bytes,
+                    mapping.live_bytes == 0 ? 1 : 0, true);
+  });
 }
 
 }  // namespace memlens::reader

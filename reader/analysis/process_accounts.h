@@ -16,8 +16,15 @@ namespace memlens::reader {
 // The Sink of a ProcessMerge.
 class ProcessAccounts {
  public:
-  ProcessAccounts(Accounts& accounts, uint32_t temporary_threshold, bool until_exit)
-      : accounts_(accounts), temporary_threshold_(temporary_threshold), until_exit_(until_exit) {}
+  ProcessAccounts(Accounts& accounts, uint32_t number, uint32_t temporary_threshold,
+                  bool until_exit)
+      : accounts_(accounts),
+        ranges_(accounts.ranges()),
+        number_(number),
+        temporary_threshold_(temporary_threshold),
+        until_exit_(until_exit) {
+    if (ranges_ != nullptr) live_.keep_range_births();
+  }
 
   // A thread; returns the number it has here. Blocks of a thread that is not selected are followed,
   // since other threads may free them, but not counted.
@@ -51,6 +58,7 @@ class ProcessAccounts {
     bool freed = false;      // it counts as freed
     bool temporary = false;  // and as temporary
     LiveBlock block{};
+    RangeRecorder::Birth range_birth = 0;  // of the block
     struct Piece {
       UnmappedPiece range;
       bool counted_bytes;  // its bytes were counted as freed
@@ -76,12 +84,14 @@ class ProcessAccounts {
   void allocate(Stream& stream, StreamState& state, const Event& event);
   bool free(StreamState& state, const Event& event);
   void free_unmatched(const Stream& stream, StreamState& state);
-  void release(const LiveBlock& block, Retired& retired);
+  void release(const LiveBlock& block, RangeRecorder::Birth range_birth, Retired& retired);
   void map(Stream& stream, StreamState& state, const Event& event);
   void unmap(StreamState& state, uint64_t address, uint64_t size_bytes);
   void undo(StreamState& state);
   void undo_unmap(const Retired::Piece& piece);
   void shut_down(bool began);
+  RangeRecorder::Birth range_birth_of(const LiveBlock& block);
+  void end_ranges();
 
   // A free of it is one the interpreter's shutdown does, and not counted.
   bool outlives_program(unsigned generation) const {
@@ -92,6 +102,8 @@ class ProcessAccounts {
   }
 
   Accounts& accounts_;
+  RangeRecorder* const ranges_;  // may be nullptr
+  const uint32_t number_;        // among the processes
   const uint32_t temporary_threshold_;
   const bool until_exit_;
   LiveBlocks live_;

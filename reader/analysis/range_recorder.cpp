@@ -6,12 +6,11 @@
 
 namespace memlens::reader {
 
-RangeRecorder::RangeRecorder(const Axis& axis) : axis_(axis), bucket_count_(axis.buckets) {
-  next_moment_ticks_ = axis_.from_ticks;
-  if (axis_.from_ticks == 0) {
-    open_bucket();
-    schedule();
-  }
+RangeRecorder::RangeRecorder(const Axis& axis) : axis_(axis), bucket_count_(axis.buckets) {}
+
+void RangeRecorder::start() {
+  open_bucket();
+  schedule();
 }
 
 uint64_t RangeRecorder::end_of(uint64_t part, uint64_t parts) const {
@@ -22,8 +21,7 @@ uint64_t RangeRecorder::end_of(uint64_t part, uint64_t parts) const {
 
 void RangeRecorder::set_time(uint64_t ticks) {
   now_ticks_ = std::max(now_ticks_, ticks);
-  if (now_ticks_ < next_moment_ticks_) return;
-  if (!is_started()) open_bucket();
+  if (!is_started() || now_ticks_ < next_moment_ticks_) return;
   // Whatever is later than the end belongs to the last bucket and the last point.
   while (buckets_.size() < bucket_count_ &&
          now_ticks_ >= end_of(buckets_.size() - 1, bucket_count_)) {

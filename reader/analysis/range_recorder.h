@@ -31,7 +31,10 @@ class RangeRecorder {
 
   explicit RangeRecorder(const Axis& axis);
 
-  // Time has come to `ticks`; it never goes back.
+  // The first bucket begins: what is allocated from now on is within the axis.
+  void start();
+  bool is_started() const { return !buckets_.empty(); }
+  // Time has come to `ticks`; it never goes back. Nothing happens before next_moment_ticks().
   void set_time(uint64_t ticks);
   uint64_t next_moment_ticks() const { return next_moment_ticks_; }
 
@@ -126,7 +129,6 @@ class RangeRecorder {
     std::vector<uint64_t> point_highs;
   };
 
-  bool is_started() const { return !buckets_.empty(); }
   SiteState& open_site(uint32_t site);
   ProcessState& process_state(uint32_t process);
   void add_removal(uint32_t site, Birth birth, const Sum& sum, bool unfreed);
@@ -146,7 +148,7 @@ class RangeRecorder {
   Axis axis_;
   unsigned bucket_count_;
   uint64_t now_ticks_ = 0;
-  uint64_t next_moment_ticks_ = 0;
+  uint64_t next_moment_ticks_ = UINT64_MAX;
   uint64_t live_bytes_ = 0;
   uint32_t epoch_ = 0;           // 0: before the first bucket
   std::vector<Bucket> buckets_;  // the last one is open

@@ -31,8 +31,9 @@ constexpr const char* kExamples = R"(Examples:
 
 `memlens COMMAND --help` says more about each.)";
 
-void add_commands(CLI::App& app, [[maybe_unused]] Action& chosen) {
+void add_commands(CLI::App& app, Action& chosen) {
   app.add_subcommand("run", "Record a Python script or any other program");
+  add_flamegraph_command(app, chosen);
 }
 
 // Letters to add, remove or change to make one word the other.

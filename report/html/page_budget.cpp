@@ -64,16 +64,7 @@ void merge_into(PageSite& into, PageSite&& from) {
   into.temporary.bytes += from.temporary.bytes;
   into.temporary.blocks += from.temporary.blocks;
   into.range.cells.insert(into.range.cells.end(), from.range.cells.begin(), from.range.cells.end());
-  std::vector<reader::SizeCount>& sizes = into.range.sizes;
-  for (const reader::SizeCount& size : from.range.sizes) {
-    const auto found =
-        std::ranges::lower_bound(sizes, size.size_class, {}, &reader::SizeCount::size_class);
-    if (found != sizes.end() && found->size_class == size.size_class) {
-      found->blocks += size.blocks;
-    } else {
-      sizes.insert(found, size);
-    }
-  }
+  merge_sizes(into.range.sizes, from.range.sizes);
 }
 
 // Sites that are now at the same node, of the same thread and function, become one.
@@ -95,6 +86,18 @@ void merge_equal_sites(std::vector<PageSite>& sites) {
 }
 
 }  // namespace
+
+void merge_sizes(std::vector<reader::SizeCount>& into, const std::vector<reader::SizeCount>& from) {
+  for (const reader::SizeCount& size : from) {
+    const auto found =
+        std::ranges::lower_bound(into, size.size_class, {}, &reader::SizeCount::size_class);
+    if (found != into.end() && found->size_class == size.size_class) {
+      found->blocks += size.blocks;
+    } else {
+      into.insert(found, size);
+    }
+  }
+}
 
 void fit_node_budget(PageModel& page, size_t budget) {
   const size_t count = page.nodes.size();

@@ -20,4 +20,7 @@ void fit_node_budget(PageModel& page, size_t budget);
 // `budget` cells.
 void fit_cell_budget(PageModel& page, size_t budget);
 
+// Adds up size classes; both ascend.
+void merge_sizes(std::vector<reader::SizeCount>& into, const std::vector<reader::SizeCount>& from);
+
 }  // namespace memlens::report::html

@@ -65,12 +65,6 @@ struct PageSite {
   reader::RangeSite range;
 };
 
-// A thread of a process, as an index into `about["lanes"]`.
-struct PageLane {
-  uint32_t process_index = 0;
-  uint32_t thread_index = 0;
-};
-
 // One curve of the memory-over-time chart: values at evenly spaced points.
 struct PageCurve {
   std::string name;            // "heap", "heap_high", "resident"

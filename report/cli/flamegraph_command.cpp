@@ -1,0 +1,107 @@
+// `memlens flamegraph`: one self-contained HTML page with every view.
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+#include <memory>
+#include <stdexcept>
+#include <string>
+
+#include "report/cli/command.h"
+#include "report/cli/report_options.h"
+#include "report/html/page_budget.h"
+#include "report/html/page_builder.h"
+#include "report/html/page_writer.h"
+
+namespace memlens::report::cli {
+namespace {
+
+// Time is cut into this many buckets at most: a range can be that fine.
+constexpr uint32_t kRangeBuckets = 256;
+constexpr size_t kDefaultNodeBudget = 100'000;
+// What a small page may spend on time, in cells; a larger one in proportion to its nodes.
+constexpr size_t kSmallestCellBudget = 40'000;
+
+struct FlamegraphOptions {
+  ReportOptions report;
+  std::string output_path;
+  bool force = false;
+  size_t node_budget = kDefaultNodeBudget;
+  html::PageOptions page;
+};
+
+std::string default_output_path(const std::string& capture_path) {
+  std::filesystem::path path(capture_path);
+  if (path.extension() == ".mlens") return path.replace_extension(".html").string();
+  return capture_path + ".html";
+}
+
+[[noreturn]] void fail_to_write(const std::string& path) {
+  throw std::runtime_error(path + ": cannot be written: " + std::strerror(errno));
+}
+
+// Complete or not at all: a page cut short by a full disk would open and show nothing.
+void write_file(const html::PageModel& page, const std::string& path) {
+  const std::string unfinished = path + ".part";
+  errno = 0;
+  std::ofstream out(unfinished, std::ios::binary | std::ios::trunc);
+  if (!out) fail_to_write(path);
+  html::write_page(page, out);
+  out.close();
+  if (!out || std::rename(unfinished.c_str(), path.c_str()) != 0) {
+    const int reason = errno;
+    std::remove(unfinished.c_str());
+    errno = reason;
+    fail_to_write(path);
+  }
+}
+
+int write_flamegraph(FlamegraphOptions& options) {
+  std::string path = options.output_path;
+  if (path.empty()) path = default_output_path(options.report.capture_path);
+  if (!options.force && std::filesystem::exists(path)) {
+    throw std::runtime_error(path + ": exists already; -f overwrites it, -o writes elsewhere");
+  }
+  const reader::Capture capture = open_capture(options.report);
+  reader::Query query = options.report.query;
+  query.range_buckets = kRangeBuckets;
+  const reader::Analysis analysis = reader::analyze(capture, query);
+
+  options.page.native = shows_native(options.report, capture);
+  html::PageModel page = html::build_page(capture, analysis, options.page);
+  html::fit_node_budget(page, options.node_budget);
+  html::fit_cell_budget(page, std::max(kSmallestCellBudget, page.nodes.size() * 3 / 4));
+  write_file(page, path);
+  std::cout << path << "\n";
+  return 0;
+}
+
+}  // namespace
+
+void add_flamegraph_command(CLI::App& app, Action& chosen) {
+  CLI::App& command = *app.add_subcommand("flamegraph", "Write one HTML file with every view");
+  auto options = std::make_shared<FlamegraphOptions>();
+  add_report_options(command, options->report);
+  add_threshold_option(command, options->report);
+  command
+      .add_option("-o,--output", options->output_path,
+                  "Where to write (default: beside the capture, as .html)")
+      ->option_text("FILE.html");
+  command.add_flag("-f,--force", options->force, "Overwrite the file if it exists");
+  add_view_option(command, options->page.first_view, "The view shown first (default: peak)");
+  command
+      .add_option("--budget", options->node_budget,
+                  "Bars to keep at most; smaller ones are merged, their sums kept")
+      ->check(CLI::Range(size_t{100}, size_t{5'000'000}))
+      ->capture_default_str()
+      ->option_text("N");
+  command.add_flag("--redact", options->page.redact,
+                   "Leave out paths above the project, arguments and source text");
+  command.callback(
+      [options, &chosen] { chosen = [options] { return write_flamegraph(*options); }; });
+}
+
+}  // namespace memlens::report::cli

@@ -1,0 +1,222 @@
+#include "report/html/page_builder.h"
+
+#include <algorithm>
+#include <map>
+#include <tuple>
+#include <utility>
+
+#include "report/html/module_name.h"
+#include "report/html/page_budget.h"
+#include "report/html/page_curves.h"
+#include "report/html/redaction.h"
+#include "report/view/frame_tree.h"
+
+namespace memlens::report::html {
+namespace {
+
+using nlohmann::json;
+
+std::string base_name(const std::string& path) { return path.substr(path.rfind('/') + 1); }
+
+class PageBuilder {
+ public:
+  PageBuilder(const reader::Capture& capture, const reader::Analysis& analysis,
+              const PageOptions& options)
+      : capture_(capture), info_(capture.info()), analysis_(analysis), options_(options) {}
+
+  PageModel build() {
+    add_sites();
+    add_nodes_and_frames();
+    page_.axis_from_seconds = analysis_.ranges->from_seconds;
+    page_.axis_to_seconds = analysis_.ranges->to_seconds;
+    page_.buckets = analysis_.ranges->buckets;
+    page_.curves = build_curves(analysis_, info_, capture_.resident_samples());
+    add_about();
+    return std::move(page_);
+  }
+
+ private:
+  // Stacks that differ only in frames that are not shown become one, and their sites with them.
+  void add_sites() {
+    std::map<std::pair<uint32_t, uint32_t>, FrameTree::NodeId> shown_nodes;
+    std::map<std::tuple<uint32_t, uint32_t, format::AllocationKind>, size_t> places;
+    for (size_t i = 0; i < analysis_.sites.size(); ++i) {
+      const reader::Site& site = analysis_.sites[i];
+      const auto [shown, is_new] =
+          shown_nodes.try_emplace({site.process_index, site.node}, FrameTree::kRoot);
+      if (is_new) {
+        shown->second =
+            tree_.intern(capture_.frames(site.process_index, site.node, options_.native));
+      }
+      const uint32_t lane = lane_of(site.process_index, site.thread_index);
+      const auto [place, is_first] =
+          places.try_emplace({shown->second, lane, site.kind}, page_.sites.size());
+      if (is_first) {
+        PageSite added;
+        added.node = shown->second;
+        added.lane = lane;
+        added.kind = site.kind;
+        page_.sites.push_back(std::move(added));
+      }
+      add_amounts(page_.sites[place->second], site, analysis_.ranges->sites[i]);
+    }
+    for (PageSite& site : page_.sites) reader::merge_equal_cells(site.range.cells);
+  }
+
+  static void add_amounts(PageSite& to, const reader::Site& site, const reader::RangeSite& range) {
+    to.temporary.bytes += site.temporary.bytes;
+    to.temporary.blocks += site.temporary.blocks;
+    to.range.cells.insert(to.range.cells.end(), range.cells.begin(), range.cells.end());
+    merge_sizes(to.range.sizes, range.sizes);
+  }
+
+  uint32_t lane_of(uint32_t process, uint32_t thread) {
+    const auto [lane, added] =
+        lanes_.try_emplace({process, thread}, static_cast<uint32_t>(lane_list_.size()));
+    if (added) lane_list_.push_back({process, thread});
+    return lane->second;
+  }
+
+  void add_nodes_and_frames() {
+    page_.nodes.resize(tree_.size());
+    for (FrameTree::NodeId node = 1; node < tree_.size(); ++node) {
+      page_.nodes[node] = {tree_.parent(node), tree_.frame_id(node), 0};
+    }
+    page_.frames.reserve(tree_.frames().size());
+    for (const reader::Frame& frame : tree_.frames()) page_.frames.push_back(page_frame(frame));
+  }
+
+  PageFrame page_frame(const reader::Frame& frame) {
+    PageFrame result;
+    result.function = page_.strings.intern(frame.function);
+    result.file = page_.strings.intern(shown_path(frame.file));
+    result.line = frame.line;
+    if (!options_.redact) result.source = page_.strings.intern(frame.source);
+    switch (frame.origin) {
+      case reader::FrameOrigin::kPython:
+        result.kind = FrameKind::kPython;
+        result.import_system = is_import_system(frame.file);
+        result.module =
+            page_.strings.intern(python_module_name(frame.file, info_.working_directory));
+        break;
+      case reader::FrameOrigin::kNative:
+        result.kind = is_interpreter(frame.module) ? FrameKind::kInterpreter : FrameKind::kNative;
+        result.module = page_.strings.intern(shown_path(frame.module));
+        break;
+      case reader::FrameOrigin::kLabel:
+        break;
+    }
+    return result;
+  }
+
+  std::string shown_path(std::string_view path) const {
+    return options_.redact ? redact_path(path, info_.working_directory) : std::string(path);
+  }
+
+  std::vector<std::string> shown_command(const std::vector<std::string>& command) const {
+    if (!options_.redact || command.empty()) return command;
+    return {base_name(command[0])};
+  }
+
+  void add_about() {
+    json& about = page_.about;
+    about["memlens"] = MEMLENS_VERSION;
+    about["command"] = shown_command(info_.command);
+    about["complete"] = info_.complete;
+    about["ending"] = info_.ending;
+    about["python"] = info_.python ? json(*info_.python) : json();
+    about["duration_seconds"] = info_.duration_seconds;
+    about["first_view"] = view_name(options_.first_view);
+    about["redacted"] = options_.redact;
+    about["capture"] = base_name(info_.path);
+    about["start_unix_ms"] = info_.start_unix_ns / 1000000;
+    if (!options_.redact) {
+      about["hostname"] = info_.hostname;
+      about["working_directory"] = info_.working_directory;
+    }
+    about["totals"] = totals();
+    about["processes"] = processes();
+    about["lanes"] = lanes();
+    about["notes"] = notes();
+  }
+
+  json totals() const {
+    const reader::Totals& totals = analysis_.totals;
+    return {
+        {"allocations", totals.allocations},           {"frees", totals.frees},
+        {"allocated_bytes", totals.allocated_bytes},   {"peak_bytes", totals.peak_bytes},
+        {"peak_blocks", totals.peak_blocks},           {"peak_seconds", totals.peak_seconds},
+        {"peak_is_exact", totals.peak_is_exact},       {"leaked_bytes", totals.leaked_bytes},
+        {"leaked_blocks", totals.leaked_blocks},       {"temporary_bytes", totals.temporary_bytes},
+        {"temporary_blocks", totals.temporary_blocks}, {"lost_events", totals.lost_events}};
+  }
+
+  json processes() const {
+    static constexpr const char* kOrigins[] = {"started", "forked", "executed"};
+    json list = json::array();
+    for (const reader::ProcessInfo& process : info_.processes) {
+      list.push_back(
+          {{"index", process.index},
+           {"pid", process.pid},
+           {"name", process_name(process)},
+           {"origin", kOrigins[std::min<size_t>(2, static_cast<size_t>(process.origin))]},
+           {"start_seconds", process.start_seconds}});
+    }
+    return list;
+  }
+
+  // The script of an interpreter says more than the interpreter.
+  std::string process_name(const reader::ProcessInfo& process) const {
+    const std::string name = base_name(process.executable);
+    if (!is_interpreter(process.executable) || process.command.size() < 2) return name;
+    const std::string& first = process.command[1];
+    if (!first.starts_with('-')) return name + " " + base_name(first);
+    const bool is_module = first == "-m" && process.command.size() > 2;
+    return is_module ? name + " -m " + process.command[2] : name;
+  }
+
+  json lanes() const {
+    json list = json::array();
+    for (const auto& [process, thread] : lane_list_) {
+      const auto known =
+          std::ranges::find_if(info_.threads, [&, process = process, thread = thread](auto& each) {
+            return each.process_index == process && each.index == thread;
+          });
+      const auto owner = std::ranges::find(info_.processes, process, &reader::ProcessInfo::index);
+      const bool is_known = known != info_.threads.end();
+      list.push_back({{"process", process},
+                      {"pid", owner != info_.processes.end() ? owner->pid : 0},
+                      {"thread", thread},
+                      {"tid", is_known ? known->tid : 0},
+                      {"name", is_known ? known->name : ""},
+                      {"start_seconds", is_known ? known->start_seconds : 0.0}});
+    }
+    return list;
+  }
+
+  json notes() const {
+    json list = json::array();
+    for (const reader::Diagnostic& diagnostic : info_.diagnostics) {
+      if (!options_.redact) list.push_back(diagnostic.text);
+    }
+    return list;
+  }
+
+  const reader::Capture& capture_;
+  const reader::CaptureInfo& info_;
+  const reader::Analysis& analysis_;
+  const PageOptions& options_;
+  PageModel page_;
+  FrameTree tree_;
+  std::map<std::pair<uint32_t, uint32_t>, uint32_t> lanes_;
+  std::vector<std::pair<uint32_t, uint32_t>> lane_list_;
+};
+
+}  // namespace
+
+PageModel build_page(const reader::Capture& capture, const reader::Analysis& analysis,
+                     const PageOptions& options) {
+  return PageBuilder(capture, analysis, options).build();
+}
+
+}  // namespace memlens::report::html

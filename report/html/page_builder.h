@@ -1,0 +1,21 @@
+// From a capture and its analysis to the page's model.
+#pragma once
+
+#include "reader/analysis/analysis.h"
+#include "reader/capture.h"
+#include "report/html/page_model.h"
+#include "report/view/view.h"
+
+namespace memlens::report::html {
+
+struct PageOptions {
+  bool native = false;  // show native frames
+  bool redact = false;  // leave out what report/html/redaction.h names
+  View first_view = View::kPeak;
+};
+
+// `analysis` holds ranges (Query::range_buckets).
+PageModel build_page(const reader::Capture& capture, const reader::Analysis& analysis,
+                     const PageOptions& options);
+
+}  // namespace memlens::report::html
