@@ -33,7 +33,11 @@ constexpr const char* kExamples = R"(Examples:
 
 void add_commands(CLI::App& app, Action& chosen) {
   app.add_subcommand("run", "Record a Python script or any other program");
+  add_summary_command(app, chosen);
+  add_stacks_commands(app, chosen);
+  add_tree_command(app, chosen);
   add_flamegraph_command(app, chosen);
+  add_dump_command(app, chosen);
 }
 
 // Letters to add, remove or change to make one word the other.

@@ -45,10 +45,25 @@ void warn_of_early_end(const reader::CaptureInfo& info) {
 
 }  // namespace
 
-void add_report_options(CLI::App& command, ReportOptions& options) {
-  command.add_option("CAPTURE", options.capture_path, "A file that memlens run wrote")
+void add_capture_argument(CLI::App& command, std::string& path) {
+  command.add_option("CAPTURE", path, "A file that memlens run wrote")
       ->required()
-      ->option_text("FILE");
+      ->option_text(" ");
+}
+
+void add_count_option(CLI::App& command, size_t& count, const std::string& description) {
+  command.add_option("-n", count, description)
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str()
+      ->option_text("N");
+}
+
+void add_json_option(CLI::App& command, bool& json) {
+  command.add_flag("--json", json, "JSON on standard output, for programs");
+}
+
+void add_report_options(CLI::App& command, ReportOptions& options) {
+  add_capture_argument(command, options.capture_path);
   command.add_option("--pid", options.query.pid, "Only this process")->option_text("PID");
   command.add_option("--thread", options.query.tid, "Only blocks this thread made (its kernel id)")
       ->option_text("TID");
@@ -101,6 +116,13 @@ reader::Capture open_capture(const ReportOptions& options) {
 
 bool shows_native(const ReportOptions& options, const reader::Capture& capture) {
   return options.native.value_or(capture.info().native_stacks);
+}
+
+FramesOf shown_frames(const ReportOptions& options, const reader::Capture& capture) {
+  const bool native = shows_native(options, capture);
+  return [&capture, native](uint32_t process_index, uint32_t node) {
+    return capture.frames(process_index, node, native);
+  };
 }
 
 }  // namespace memlens::report::cli

@@ -7,6 +7,7 @@
 
 #include "reader/analysis/analysis.h"
 #include "reader/capture.h"
+#include "report/view/stack_list.h"
 #include "report/view/view.h"
 
 namespace memlens::report::cli {
@@ -17,11 +18,20 @@ struct ReportOptions {
   std::optional<bool> native;  // unset: shown when the capture has native stacks
 };
 
+// CAPTURE.
+void add_capture_argument(CLI::App& command, std::string& path);
+
 // CAPTURE, --pid, --thread, --from, --to, --at-exit, --native/--no-native.
 void add_report_options(CLI::App& command, ReportOptions& options);
 
 // --threshold: what the temporary view counts.
 void add_threshold_option(CLI::App& command, ReportOptions& options);
+
+// -n N.
+void add_count_option(CLI::App& command, size_t& count, const std::string& description);
+
+// --json.
+void add_json_option(CLI::App& command, bool& json);
 
 // --view NAME, one of the four views.
 void add_view_option(CLI::App& command, View& view, const std::string& description);
@@ -32,5 +42,8 @@ reader::Capture open_capture(const ReportOptions& options);
 
 // Whether native frames are shown.
 bool shows_native(const ReportOptions& options, const reader::Capture& capture);
+
+// The frames shown of a node. The capture must outlive it.
+FramesOf shown_frames(const ReportOptions& options, const reader::Capture& capture);
 
 }  // namespace memlens::report::cli

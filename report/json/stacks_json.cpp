@@ -1,0 +1,78 @@
+#include "report/json/stacks_json.h"
+
+#include <algorithm>
+#include <map>
+
+#include "report/json/json_writer.h"
+
+namespace memlens::report {
+namespace {
+
+void write_frame(JsonWriter& json, const reader::Frame& frame) {
+  json.begin_compact_object();
+  json.member("function", frame.function);
+  json.member("file", frame.file);  // empty and 0: unknown
+  json.member("line", frame.line);
+  json.member("kind", frame.origin == reader::FrameOrigin::kPython ? "python" : "native");
+  if (!frame.module.empty()) json.member("module", frame.module);
+  if (!frame.source.empty()) json.member("source", frame.source);
+  json.end_object();
+}
+
+void write_stack(JsonWriter& json, const Stack& stack, const FrameTree& tree, int32_t pid,
+                 int32_t tid) {
+  json.begin_object();
+  json.member("bytes", stack.tally.bytes);
+  json.member("blocks", stack.tally.blocks);
+  json.member("pid", pid);
+  json.member("thread", tid);
+  json.key("allocated_by");
+  json.begin_compact_object();
+  for (const StackPart& part : stack.parts) {
+    json.key(format::allocation_kind_name(part.kind));
+    json.begin_compact_object();
+    json.member("bytes", part.tally.bytes);
+    json.member("blocks", part.tally.blocks);
+    json.end_object();
+  }
+  json.end_object();
+  json.key("frames");
+  json.begin_array();
+  tree.for_each_frame(stack.node, [&](const reader::Frame& frame) { write_frame(json, frame); });
+  json.end_array();
+  json.end_object();
+}
+
+}  // namespace
+
+void write_stacks_json(std::ostream& out, const reader::CaptureInfo& info, View view,
+                       const StackList& list, const FrameTree& tree, size_t limit) {
+  std::map<uint32_t, int32_t> pids;
+  for (const reader::ProcessInfo& process : info.processes) pids[process.index] = process.pid;
+  std::map<std::pair<uint32_t, uint32_t>, int32_t> tids;
+  for (const reader::ThreadInfo& thread : info.threads) {
+    tids[{thread.process_index, thread.index}] = thread.tid;
+  }
+  const auto& stacks = list.stacks();
+  const size_t shown = limit == 0 ? stacks.size() : std::min(limit, stacks.size());
+
+  JsonWriter json(out);
+  json.begin_object();
+  json.member("schema", "memlens.stacks/1");
+  json.member("view", view_name(view));
+  json.member("complete", info.complete);
+  json.member("total_bytes", list.total().bytes);
+  json.member("total_blocks", list.total().blocks);
+  json.member("stack_count", static_cast<uint64_t>(stacks.size()));
+  json.key("stacks");
+  json.begin_array();
+  for (const Stack& stack : std::span(stacks).first(shown)) {
+    write_stack(json, stack, tree, pids[stack.process_index],
+                tids[{stack.process_index, stack.thread_index}]);
+  }
+  json.end_array();
+  json.end_object();
+  json.finish();
+}
+
+}  // namespace memlens::report

@@ -1,0 +1,15 @@
+// "memlens.stacks/1": the stacks of a view for programs to read.
+#pragma once
+
+#include <ostream>
+
+#include "report/view/stack_list.h"
+
+namespace memlens::report {
+
+// `list` is grouped by thread. `limit`: only the heaviest stacks; 0: all. The totals are always
+// the whole view's.
+void write_stacks_json(std::ostream& out, const reader::CaptureInfo& info, View view,
+                       const StackList& list, const FrameTree& tree, size_t limit);
+
+}  // namespace memlens::report

@@ -1,0 +1,101 @@
+#include "report/json/summary_json.h"
+
+#include <algorithm>
+
+#include "report/json/json_writer.h"
+
+namespace memlens::report {
+namespace {
+
+void write_strings(JsonWriter& json, std::string_view name, const std::vector<std::string>& texts) {
+  json.key(name);
+  json.begin_compact_array();
+  for (const std::string& text : texts) json.value(text);
+  json.end_array();
+}
+
+void write_capture(JsonWriter& json, const reader::CaptureInfo& info) {
+  json.member("complete", info.complete);
+  write_strings(json, "command", info.command);
+  json.key("python");
+  info.python ? json.value(*info.python) : json.null();
+  json.member("duration_seconds", info.duration_seconds);
+  json.member("processes", static_cast<uint64_t>(info.processes.size()));
+  json.member("threads", static_cast<uint64_t>(info.threads.size()));
+  json.member("native_stacks", info.native_stacks);
+  json.member("python_allocators", info.python_allocators);
+  json.member("recorded_by", info.recorded_by);
+  json.member("file_bytes", info.file_bytes);
+}
+
+void write_totals(JsonWriter& json, const reader::Totals& totals) {
+  json.member("allocations", totals.allocations);
+  json.member("frees", totals.frees);
+  json.member("allocated_bytes", totals.allocated_bytes);
+  json.member("peak_bytes", totals.peak_bytes);
+  json.member("peak_blocks", totals.peak_blocks);
+  json.member("peak_seconds", totals.peak_seconds);
+  json.member("peak_is_exact", totals.peak_is_exact);
+  json.member("leaked_bytes", totals.leaked_bytes);
+  json.member("leaked_blocks", totals.leaked_blocks);
+  json.member("temporary_bytes", totals.temporary_bytes);
+  json.member("temporary_blocks", totals.temporary_blocks);
+  json.member("unmatched_frees", totals.unmatched_frees);
+  json.member("lost_events", totals.lost_events);
+  json.key("by_allocator");
+  json.begin_object();
+  for (unsigned i = 0; i < format::kAllocatorCount; ++i) {
+    const reader::AllocatorTotals& part = totals.by_allocator[i];
+    json.key(format::allocator_name(static_cast<format::Allocator>(i)));
+    json.begin_compact_object();
+    json.member("allocations", part.allocations);
+    json.member("allocated_bytes", part.allocated_bytes);
+    json.member("peak_bytes", part.peak_bytes);
+    json.member("leaked_bytes", part.leaked_bytes);
+    json.end_object();
+  }
+  json.end_object();
+}
+
+void write_locations(JsonWriter& json, View view, const std::vector<Location>& locations,
+                     size_t limit) {
+  json.key(view_name(view));
+  json.begin_array();
+  const size_t shown = limit == 0 ? locations.size() : std::min(limit, locations.size());
+  for (const Location& location : std::span(locations).first(shown)) {
+    json.begin_compact_object();
+    json.member("function", location.frame->function);
+    json.member("file", location.frame->file);
+    json.member("line", location.frame->line);
+    json.member("bytes", location.tally.bytes);
+    json.member("blocks", location.tally.blocks);
+    json.end_object();
+  }
+  json.end_array();
+}
+
+}  // namespace
+
+void write_summary_json(std::ostream& out, const Summary& summary, size_t locations) {
+  JsonWriter json(out);
+  json.begin_object();
+  json.member("schema", "memlens.summary/1");
+  write_capture(json, summary.info);
+  write_totals(json, summary.analysis.totals);
+  json.key("top_locations");
+  json.begin_object();
+  write_locations(json, View::kPeak, summary.peak, locations);
+  write_locations(json, View::kLeaks, summary.leaks, locations);
+  write_locations(json, View::kTemporary, summary.temporary, locations);
+  json.end_object();
+  json.key("diagnostics");
+  json.begin_array();
+  for (const reader::Diagnostic& diagnostic : summary.info.diagnostics) {
+    json.value(diagnostic.text);
+  }
+  json.end_array();
+  json.end_object();
+  json.finish();
+}
+
+}  // namespace memlens::report

@@ -1,0 +1,22 @@
+// The stacks of a view, the heaviest first, as text.
+#pragma once
+
+#include <ostream>
+
+#include "report/terminal/terminal.h"
+#include "report/view/stack_list.h"
+
+namespace memlens::report {
+
+struct StackReportLimits {
+  size_t stacks = 10;           // 0: all
+  size_t lines_per_stack = 14;  // 0: all
+};
+
+// `list` is grouped by frames.
+void print_stack_report(std::ostream& out, const Terminal& terminal,
+                        const reader::CaptureInfo& info, const reader::Totals& totals, View view,
+                        const StackList& list, const FrameTree& tree,
+                        const StackReportLimits& limits);
+
+}  // namespace memlens::report

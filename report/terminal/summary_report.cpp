@@ -1,0 +1,221 @@
+#include "report/terminal/summary_report.h"
+
+#include <algorithm>
+#include <functional>
+#include <map>
+
+#include "report/terminal/table.h"
+#include "report/terminal/units.h"
+#include "report/terminal/wording.h"
+#include "report/text/columns.h"
+#include "report/text/short_path.h"
+
+namespace memlens::report {
+namespace {
+
+constexpr size_t kIndent = 2;
+constexpr size_t kListedProcesses = 20;
+constexpr size_t kListedThreads = 12;
+// Below this share a view of the summary is not worth its lines.
+constexpr double kWorthListing = 0.001;
+
+class SummaryPrinter {
+ public:
+  SummaryPrinter(std::ostream& out, const Terminal& terminal, const Summary& summary)
+      : out_(out), terminal_(terminal), summary_(summary), totals_(summary.analysis.totals) {}
+
+  void print(size_t locations) {
+    out_ << capture_heading(summary_.info, terminal_) << "\n\n";
+    print_totals();
+    print_allocators();
+    print_locations("At the peak", View::kPeak, summary_.peak, locations);
+    print_locations("Still allocated at the end", View::kLeaks, summary_.leaks, locations);
+    print_locations("Temporary", View::kTemporary, summary_.temporary, locations);
+    if (summary_.info.processes.size() > 1) print_processes();
+    if (summary_.info.threads.size() > summary_.info.processes.size()) print_threads();
+    print_notes();
+  }
+
+ private:
+  void print_title(const std::string& title) {
+    out_ << '\n' << terminal_.paint(Paint::kBold, title) << '\n';
+  }
+
+  void print_totals() {
+    Table table({{}, {}});
+    for (View view : kViews) {
+      table.add_row({{view_title(view), Paint::kBold}, view_amount(view, totals_, summary_.info)});
+    }
+    table.print(out_, terminal_, kIndent);
+  }
+
+  void print_allocators() {
+    Table table({{"by allocator"},
+                 {"allocations", Align::kRight},
+                 {"allocated", Align::kRight},
+                 {"at the peak", Align::kRight},
+                 {"still allocated", Align::kRight}});
+    for (unsigned i = 0; i < format::kAllocatorCount; ++i) {
+      const reader::AllocatorTotals& totals = totals_.by_allocator[i];
+      if (totals.allocations == 0) continue;
+      table.add_row({format::allocator_name(static_cast<format::Allocator>(i)),
+                     format_count(totals.allocations), format_bytes(totals.allocated_bytes),
+                     format_bytes(totals.peak_bytes), format_bytes(totals.leaked_bytes)});
+    }
+    if (table.empty()) return;
+    out_ << '\n';
+    table.print(out_, terminal_, kIndent);
+  }
+
+  void print_locations(const std::string& title, View view, const std::vector<Location>& locations,
+                       size_t limit) {
+    const reader::Tally total = total_of(totals_, view);
+    const uint64_t whole = weight_of(total, view);
+    const auto base = static_cast<double>(weight_of(total_of(totals_, View::kAllocations), view));
+    if (whole == 0 || static_cast<double>(whole) < kWorthListing * base) return;
+    print_title(title);
+    Table table({{"share", Align::kRight},
+                 {"bytes", Align::kRight},
+                 {"blocks", Align::kRight},
+                 {"function", Align::kLeft, Cut::kEnd, 20},
+                 {"place", Align::kLeft, Cut::kStart, 24},
+                 {"", Align::kLeft, Cut::kEnd, 16}});
+    const size_t shown = limit == 0 ? locations.size() : std::min(limit, locations.size());
+    for (size_t i = 0; i < shown; ++i) {
+      const Location& location = locations[i];
+      const uint64_t weight = weight_of(location.tally, view);
+      table.add_row({{format_share(weight, whole), paint_of_share(weight, whole)},
+                     format_bytes(location.tally.bytes),
+                     format_count(location.tally.blocks),
+                     {printable(location.frame->function), Paint::kBold},
+                     place_of(*location.frame, summary_.info.working_directory),
+                     {printable(location.frame->source), Paint::kDim}});
+    }
+    if (shown < locations.size()) add_others(table, view, locations, shown, whole);
+    table.print(out_, terminal_, kIndent);
+  }
+
+  void add_others(Table& table, View view, const std::vector<Location>& locations, size_t shown,
+                  uint64_t whole) {
+    reader::Tally rest;
+    for (size_t i = shown; i < locations.size(); ++i) {
+      rest.bytes += locations[i].tally.bytes;
+      rest.blocks += locations[i].tally.blocks;
+    }
+    table.add_row({{format_share(weight_of(rest, view), whole), Paint::kDim},
+                   {format_bytes(rest.bytes), Paint::kDim},
+                   {format_count(rest.blocks), Paint::kDim},
+                   {format_count_of(locations.size() - shown, "other place"), Paint::kDim}});
+  }
+
+  static std::string ending_of(const reader::ProcessInfo& process) {
+    if (process.signal) return "killed by signal " + std::to_string(*process.signal);
+    if (process.exit_code) return "exit code " + std::to_string(*process.exit_code);
+    return "";
+  }
+
+  void print_processes() {
+    print_title("Processes");
+    Table table({{"pid", Align::kRight},
+                 {"started", Align::kRight},
+                 {"peak share", Align::kRight},
+                 {"allocated", Align::kRight},
+                 {"command", Align::kLeft, Cut::kEnd, 30},
+                 {""}});
+    std::map<uint32_t, std::pair<reader::Tally, reader::Tally>> sums;  // at the peak, allocated
+    for (const reader::Site& site : summary_.analysis.sites) {
+      sums[site.process_index].first.bytes += site.peak.bytes;
+      sums[site.process_index].second.bytes += site.allocated.bytes;
+    }
+    size_t listed = 0;
+    for (const reader::ProcessInfo& process : summary_.info.processes) {
+      if (listed++ == kListedProcesses) break;
+      const auto& [peak, allocated] = sums[process.index];
+      const std::string command =
+          process.command.empty() ? printable(process.executable) : command_text(process.command);
+      table.add_row({std::to_string(process.pid),
+                     format_seconds(process.start_seconds),
+                     format_bytes(peak.bytes),
+                     format_bytes(allocated.bytes),
+                     command,
+                     {ending_of(process), Paint::kDim}});
+    }
+    table.print(out_, terminal_, kIndent);
+    print_left_out(summary_.info.processes.size(), kListedProcesses, "process", "processes");
+  }
+
+  void print_threads() {
+    print_title("Threads");
+    using ThreadKey = std::pair<uint32_t, uint32_t>;
+    std::map<ThreadKey, std::pair<reader::Tally, reader::Tally>> sums;
+    for (const reader::Site& site : summary_.analysis.sites) {
+      auto& [peak, allocated] = sums[ThreadKey(site.process_index, site.thread_index)];
+      peak.bytes += site.peak.bytes;
+      allocated.bytes += site.allocated.bytes;
+      allocated.blocks += site.allocated.blocks;
+    }
+    const auto key_of = [](const reader::ThreadInfo& thread) {
+      return ThreadKey(thread.process_index, thread.index);
+    };
+    std::vector<const reader::ThreadInfo*> threads;
+    for (const reader::ThreadInfo& thread : summary_.info.threads) threads.push_back(&thread);
+    std::ranges::stable_sort(threads, std::greater{}, [&](const reader::ThreadInfo* thread) {
+      return sums[key_of(*thread)].second.bytes;
+    });
+    Table table({{"thread", Align::kRight},
+                 {"at the peak", Align::kRight},
+                 {"allocated", Align::kRight},
+                 {"allocations", Align::kRight},
+                 {"name"}});
+    for (size_t i = 0; i < threads.size() && i < kListedThreads; ++i) {
+      const auto& [peak, allocated] = sums[key_of(*threads[i])];
+      table.add_row({std::to_string(threads[i]->tid), format_bytes(peak.bytes),
+                     format_bytes(allocated.bytes), format_count(allocated.blocks),
+                     printable(threads[i]->name)});
+    }
+    table.print(out_, terminal_, kIndent);
+    print_left_out(threads.size(), kListedThreads, "thread", "threads");
+  }
+
+  void print_left_out(size_t count, size_t listed, const char* one, const char* many) {
+    if (count <= listed) return;
+    const size_t rest = count - listed;
+    out_ << "  " << format_count(rest) << " more " << (rest == 1 ? one : many) << '\n';
+  }
+
+  // What makes the numbers less than the whole truth, and why.
+  void print_notes() {
+    std::vector<std::string> notes;
+    for (const reader::Diagnostic& diagnostic : summary_.info.diagnostics) {
+      notes.push_back(printable(diagnostic.text));
+    }
+    if (totals_.lost_events != 0) {
+      notes.push_back(format_count_of(totals_.lost_events, "event") +
+                      " could not be recorded; the totals lack them");
+    }
+    if (totals_.unmatched_frees != 0) {
+      notes.push_back(format_count_of(totals_.unmatched_frees, "free") +
+                      " of blocks older than the recording");
+    }
+    if (!totals_.peak_is_exact) {
+      notes.push_back("several threads allocated around the peak; it is within 0.25 %");
+    }
+    if (notes.empty()) return;
+    print_title("Notes");
+    for (const std::string& note : notes) out_ << "  " << note << '\n';
+  }
+
+  std::ostream& out_;
+  const Terminal& terminal_;
+  const Summary& summary_;
+  const reader::Totals& totals_;
+};
+
+}  // namespace
+
+void print_summary_report(std::ostream& out, const Terminal& terminal, const Summary& summary,
+                          size_t locations) {
+  SummaryPrinter(out, terminal, summary).print(locations);
+}
+
+}  // namespace memlens::report

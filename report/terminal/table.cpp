@@ -1,0 +1,92 @@
+#include "report/terminal/table.h"
+
+#include <algorithm>
+
+#include "report/text/columns.h"
+
+namespace memlens::report {
+namespace {
+
+constexpr size_t kGap = 2;
+
+std::string fit(const Cell& cell, const Column& column, size_t width, bool unicode) {
+  switch (column.cut) {
+    case Cut::kStart:
+      return cut_start(cell.text, width, unicode);
+    case Cut::kEnd:
+      return cut_end(cell.text, width, unicode);
+    case Cut::kNever:
+      break;
+  }
+  return cell.text;
+}
+
+void print_row(std::ostream& out, const Terminal& terminal, size_t indent,
+               const std::vector<Column>& columns, const std::vector<size_t>& widths,
+               const std::vector<Cell>& cells) {
+  // Blanks wait for the next text: no line ends with some.
+  size_t blanks = indent;
+  for (size_t i = 0; i < cells.size() && i < columns.size(); ++i) {
+    if (widths[i] == 0) continue;
+    const std::string text = fit(cells[i], columns[i], widths[i], terminal.unicode);
+    const size_t taken = std::min(column_count(text), widths[i]);
+    const size_t padding = widths[i] - taken;
+    if (columns[i].align == Align::kRight) blanks += padding;
+    if (!text.empty()) {
+      out << std::string(blanks, ' ') << terminal.paint(cells[i].paint, text);
+      blanks = 0;
+    } else {
+      blanks += taken;
+    }
+    if (columns[i].align == Align::kLeft) blanks += padding;
+    blanks += kGap;
+  }
+  out << '\n';
+}
+
+}  // namespace
+
+bool Table::has_titles() const {
+  return std::ranges::any_of(columns_, [](const Column& column) { return !column.title.empty(); });
+}
+
+std::vector<size_t> Table::fit_columns(size_t available) const {
+  std::vector<size_t> widths(columns_.size());
+  for (size_t i = 0; i < columns_.size(); ++i) widths[i] = column_count(columns_[i].title);
+  for (const auto& row : rows_) {
+    for (size_t i = 0; i < row.size() && i < widths.size(); ++i) {
+      widths[i] = std::max(widths[i], column_count(row[i].text));
+    }
+  }
+  const auto total = [&] {
+    size_t sum = 0;
+    for (size_t width : widths) sum += width == 0 ? 0 : width + kGap;
+    return sum == 0 ? 0 : sum - kGap;
+  };
+  for (size_t i = columns_.size(); i-- > 0 && total() > available;) {
+    if (columns_[i].cut == Cut::kNever || widths[i] <= columns_[i].min_columns) continue;
+    const size_t excess = total() - available;
+    const size_t narrowest = columns_[i].min_columns;
+    const bool is_last_resort = i > 0 && columns_[i].title.empty() && i + 1 == columns_.size();
+    if (widths[i] >= narrowest + excess) {
+      widths[i] -= excess;
+    } else {
+      // A last column without a title is a remark: better none than a torn one.
+      widths[i] = is_last_resort ? 0 : narrowest;
+    }
+  }
+  return widths;
+}
+
+void Table::print(std::ostream& out, const Terminal& terminal, size_t indent) const {
+  const size_t available = terminal.columns > indent ? terminal.columns - indent : 0;
+  const std::vector<size_t> widths = fit_columns(available);
+  if (has_titles()) {
+    std::vector<Cell> titles;
+    for (const Column& column : columns_) titles.emplace_back(column.title, Paint::kDim);
+    print_row(out, terminal, indent, columns_, widths, titles);
+  }
+  for (const auto& row : rows_) print_row(out, terminal, indent, columns_, widths, row);
+}
+
+}  // namespace memlens::report

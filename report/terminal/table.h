@@ -1,0 +1,54 @@
+// Columns that line up and fit the terminal.
+#pragma once
+
+#include <ostream>
+#include <string>
+#include <vector>
+
+#include "report/terminal/terminal.h"
+
+namespace memlens::report {
+
+enum class Align : unsigned char { kLeft, kRight };
+
+// From which end a text is cut when its column has to be narrower than it.
+enum class Cut : unsigned char { kNever, kStart, kEnd };
+
+struct Column {
+  std::string title = {};
+  Align align = Align::kLeft;
+  Cut cut = Cut::kNever;
+  size_t min_columns = 0;  // where it may be cut; a column that would be narrower is left out
+};
+
+// A text, printable; made from one without ceremony.
+struct Cell {
+  Cell() = default;
+  Cell(const char* cell_text) : text(cell_text) {}
+  Cell(std::string cell_text) : text(std::move(cell_text)) {}
+  Cell(std::string cell_text, Paint cell_paint) : text(std::move(cell_text)), paint(cell_paint) {}
+
+  std::string text;
+  Paint paint = Paint::kPlain;
+};
+
+class Table {
+ public:
+  explicit Table(std::vector<Column> columns) : columns_(std::move(columns)) {}
+
+  void add_row(std::vector<Cell> cells) { rows_.push_back(std::move(cells)); }
+  bool empty() const { return rows_.empty(); }
+
+  // Titles are printed when a column has one. When the rows are too wide, the last columns become
+  // narrower first.
+  void print(std::ostream& out, const Terminal& terminal, size_t indent) const;
+
+ private:
+  std::vector<size_t> fit_columns(size_t available) const;
+  bool has_titles() const;
+
+  std::vector<Column> columns_;
+  std::vector<std::vector<Cell>> rows_;
+};
+
+}  // namespace memlens::report

@@ -1,0 +1,24 @@
+// Every number the terminal reports show is printed here.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace memlens::report {
+
+// Three digits and a decimal unit: "0 B", "999 B", "1.00 kB", "31.2 MB".
+std::string format_bytes(uint64_t bytes);
+
+// Whole, with thousands apart: "301,204".
+std::string format_count(uint64_t count);
+
+// "301,204 blocks", "1 block".
+std::string format_count_of(uint64_t count, const char* singular);
+
+// "59.9 %"; "<0.1 %" of what is not nothing; "-" of nothing at all.
+std::string format_share(uint64_t part, uint64_t whole);
+
+// "0.250 s", "12.31 s", "3 min 20 s", "2 h 05 min".
+std::string format_seconds(double seconds);
+
+}  // namespace memlens::report

@@ -1,0 +1,106 @@
+#include "report/terminal/wording.h"
+
+#include <algorithm>
+#include <functional>
+#include <map>
+
+#include "report/terminal/units.h"
+#include "report/text/columns.h"
+
+namespace memlens::report {
+namespace {
+
+std::string quoted(const std::string& argument) {
+  static constexpr std::string_view kPlain =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=./:,@%^";
+  const bool plain = !argument.empty() && argument.find_first_not_of(kPlain) == std::string::npos;
+  if (plain) return argument;
+  std::string text = "'";
+  for (char c : argument) text += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return text + "'";
+}
+
+}  // namespace
+
+std::string view_title(View view) {
+  switch (view) {
+    case View::kPeak:
+      return "Peak";
+    case View::kLeaks:
+      return "Still allocated";
+    case View::kTemporary:
+      return "Temporary";
+    case View::kAllocations:
+      break;
+  }
+  return "Allocated in all";
+}
+
+std::string view_amount(View view, const reader::Totals& totals, const reader::CaptureInfo& info) {
+  const reader::Tally tally = total_of(totals, view);
+  const std::string in_blocks =
+      format_bytes(tally.bytes) + " in " + format_count_of(tally.blocks, "block");
+  switch (view) {
+    case View::kPeak:
+      return in_blocks + ", at " + format_seconds(totals.peak_seconds) + " of " +
+             format_seconds(info.duration_seconds);
+    case View::kLeaks:
+      return in_blocks + " at the end";
+    case View::kTemporary:
+      return format_count(tally.blocks) + " of " +
+             format_count_of(totals.allocations, "allocation") + " (" +
+             format_share(tally.blocks, totals.allocations) + "), " + format_bytes(tally.bytes);
+    case View::kAllocations:
+      break;
+  }
+  return format_bytes(tally.bytes) + " by " + format_count_of(tally.blocks, "allocation") + ", " +
+         format_count_of(totals.frees, "free");
+}
+
+std::string command_text(const std::vector<std::string>& command) {
+  std::string text;
+  for (const std::string& argument : command) text += (text.empty() ? "" : " ") + quoted(argument);
+  return printable(text);
+}
+
+std::string capture_heading(const reader::CaptureInfo& info, const Terminal& terminal) {
+  const std::string dot = terminal.unicode ? " · " : " - ";
+  std::string facts;
+  if (info.python) facts += dot + "Python " + printable(*info.python);
+  facts += dot + format_seconds(info.duration_seconds);
+  facts += dot + format_count(info.processes.size()) +
+           (info.processes.size() == 1 ? " process, " : " processes, ") +
+           format_count_of(info.threads.size(), "thread");
+  if (!info.complete) facts += dot + "ended early";
+  const size_t room = terminal.columns - std::min(terminal.columns, column_count(facts));
+  const std::string command =
+      cut_end(command_text(info.command), std::max<size_t>(room, 20), terminal.unicode);
+  return terminal.paint(Paint::kBold, command) + facts;
+}
+
+std::string allocating_functions(const Stack& stack, View view) {
+  std::map<format::AllocationKind, reader::Tally> by_kind;
+  for (const StackPart& part : stack.parts) {
+    by_kind[part.kind].bytes += part.tally.bytes;
+    by_kind[part.kind].blocks += part.tally.blocks;
+  }
+  std::vector<std::pair<format::AllocationKind, reader::Tally>> kinds(by_kind.begin(),
+                                                                      by_kind.end());
+  std::ranges::stable_sort(kinds, std::greater{},
+                           [&](const auto& kind) { return weight_of(kind.second, view); });
+  std::string text;
+  for (const auto& [kind, tally] : kinds) {
+    if (!text.empty()) text += ", ";
+    text += format::allocation_kind_name(kind);
+    if (kinds.size() > 1) text += " " + format_bytes(tally.bytes);
+  }
+  return text;
+}
+
+Paint paint_of_share(uint64_t part, uint64_t whole) {
+  if (whole == 0) return Paint::kPlain;
+  const double share = static_cast<double>(part) / static_cast<double>(whole);
+  return share >= 0.25 ? Paint::kHot : share >= 0.05 ? Paint::kWarm : Paint::kPlain;
+}
+
+}  // namespace memlens::report

@@ -1,0 +1,42 @@
+#include "report/text/short_path.h"
+
+#include "report/text/columns.h"
+
+namespace memlens::report {
+namespace {
+
+// What follows "/lib/python3.11/" in a path; empty: that is not in it.
+std::string_view after_python_folder(std::string_view path) {
+  const size_t at = path.find("/python3");
+  if (at == std::string_view::npos || at < 3) return {};
+  const std::string_view before = path.substr(0, at);
+  if (!before.ends_with("/lib") && !before.ends_with("/lib64")) return {};
+  const size_t slash = path.find('/', at + 1);
+  return slash == std::string_view::npos ? std::string_view() : path.substr(slash + 1);
+}
+
+}  // namespace
+
+std::string_view short_path(std::string_view path, std::string_view working_directory) {
+  for (std::string_view folder : {"/site-packages/", "/dist-packages/"}) {
+    const size_t at = path.rfind(folder);
+    if (at != std::string_view::npos) return path.substr(at + folder.size());
+  }
+  if (working_directory.size() > 1 && path.size() > working_directory.size() + 1 &&
+      path.starts_with(working_directory) && path[working_directory.size()] == '/') {
+    return path.substr(working_directory.size() + 1);
+  }
+  const std::string_view in_python = after_python_folder(path);
+  return in_python.empty() ? path : in_python;
+}
+
+std::string place_of(const reader::Frame& frame, std::string_view working_directory) {
+  if (!frame.file.empty()) {
+    std::string place = printable(short_path(frame.file, working_directory));
+    if (frame.line != 0) place += ":" + std::to_string(frame.line);
+    return place;
+  }
+  return printable(frame.module.substr(frame.module.rfind('/') + 1));
+}
+
+}  // namespace memlens::report

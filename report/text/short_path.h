@@ -1,0 +1,18 @@
+// Paths as short as they stay clear: for terminals only, JSON has them whole.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "reader/capture.h"
+
+namespace memlens::report {
+
+// Relative to the program's working directory, or to the folder Python installs to:
+// "app.py", "json/decoder.py", "numpy/core/numeric.py". Others are left as they are.
+std::string_view short_path(std::string_view path, std::string_view working_directory);
+
+// "app.py:12", "libz.so.1" of native code without lines, empty where nothing is known. Printable.
+std::string place_of(const reader::Frame& frame, std::string_view working_directory);
+
+}  // namespace memlens::report

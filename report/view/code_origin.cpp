@@ -1,0 +1,99 @@
+#include "report/view/code_origin.h"
+
+#include <algorithm>
+#include <string_view>
+
+namespace memlens::report {
+namespace {
+
+// Allocate on behalf of their caller.
+constexpr std::string_view kAllocatingFunctions[] = {
+    "malloc",   "calloc",   "realloc",   "reallocarray", "xmalloc",      "xcalloc",
+    "xrealloc", "xstrdup",  "strdup",    "strndup",      "zmalloc",      "zcalloc",
+    "zrealloc", "g_malloc", "g_malloc0", "g_realloc",    "asprintf",     "vasprintf",
+    "mmap",     "getline",  "getdelim",  "g_strdup",     "g_slice_alloc"};
+
+constexpr std::string_view kAllocatingPrefixes[] = {
+    "operator new", "std::",       "__gnu_cxx::", "void std::", "alloc::",
+    "core::",       "hashbrown::", "__rust",      "__rdl_",     "void* std::"};
+
+constexpr std::string_view kSystemFolders[] = {"/lib/", "/usr/lib/", "/lib64/", "/usr/lib64/"};
+
+bool contains(std::string_view text, std::string_view part) {
+  return text.find(part) != std::string_view::npos;
+}
+
+// Programs that live among the system's libraries: a compiler's passes, helpers of git.
+bool is_program_file(std::string_view module) {
+  return contains(module, "/libexec/") || contains(module, "/gcc/") ||
+         contains(module, "/git-core/");
+}
+
+CodeOrigin python_origin(const reader::Frame& frame) {
+  if (is_import_machinery(frame)) return CodeOrigin::kMachinery;
+  if (frame.file.starts_with("<frozen ") || frame.file.starts_with("<__array_function__")) {
+    return CodeOrigin::kLibrary;
+  }
+  const bool installed =
+      contains(frame.file, "/site-packages/") || contains(frame.file, "/dist-packages/");
+  const bool standard = contains(frame.file, "/lib/python3") ||
+                        contains(frame.file, "/lib64/python3") ||
+                        (contains(frame.file, "/python3") && contains(frame.file, ".zip/"));
+  return standard && !installed ? CodeOrigin::kLibrary : CodeOrigin::kProgram;
+}
+
+CodeOrigin native_origin(const reader::Frame& frame) {
+  if (std::ranges::find(kAllocatingFunctions, frame.function) != std::end(kAllocatingFunctions) ||
+      std::ranges::any_of(kAllocatingPrefixes,
+                          [&](std::string_view p) { return frame.function.starts_with(p); })) {
+    return CodeOrigin::kMachinery;
+  }
+  if (frame.file.starts_with("/usr/include/") || contains(frame.file, "/include/c++/")) {
+    return CodeOrigin::kLibrary;
+  }
+  const std::string_view name = frame.module.substr(frame.module.rfind('/') + 1);
+  if (name.starts_with("libpython") || name.starts_with("python3")) return CodeOrigin::kLibrary;
+  const bool in_system =
+      std::ranges::any_of(kSystemFolders,
+                          [&](std::string_view f) { return frame.module.starts_with(f); }) &&
+      !is_program_file(frame.module) && !contains(frame.module, "-packages/");
+  return in_system || frame.module.empty() ? CodeOrigin::kLibrary : CodeOrigin::kProgram;
+}
+
+}  // namespace
+
+bool is_import_machinery(const reader::Frame& frame) {
+  return frame.origin == reader::FrameOrigin::kPython &&
+         (frame.file.starts_with("<frozen importlib") || frame.file == "<frozen zipimport>" ||
+          frame.file.ends_with("/importlib/_bootstrap.py") ||
+          frame.file.ends_with("/importlib/_bootstrap_external.py"));
+}
+
+CodeOrigin code_origin_of(const reader::Frame& frame) {
+  switch (frame.origin) {
+    case reader::FrameOrigin::kPython:
+      return python_origin(frame);
+    case reader::FrameOrigin::kNative:
+      return native_origin(frame);
+    case reader::FrameOrigin::kLabel:
+      break;
+  }
+  return CodeOrigin::kMachinery;
+}
+
+FrameTree::NodeId responsible_node(const FrameTree& tree, FrameTree::NodeId leaf) {
+  FrameTree::NodeId best = leaf;
+  int best_rank = 1000;
+  for (FrameTree::NodeId node = leaf; node != FrameTree::kRoot; node = tree.parent(node)) {
+    const reader::Frame& frame = tree.frame(node);
+    const bool is_python = frame.origin == reader::FrameOrigin::kPython;
+    const int rank = static_cast<int>(code_origin_of(frame)) * 2 + (is_python ? 0 : 1);
+    if (rank < best_rank) {
+      best_rank = rank;
+      best = node;
+    }
+  }
+  return best;
+}
+
+}  // namespace memlens::report

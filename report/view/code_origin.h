@@ -1,0 +1,27 @@
+// Whose code a frame is: what decides which line of a stack a report names.
+#pragma once
+
+#include <cstdint>
+
+#include "report/view/frame_tree.h"
+
+namespace memlens::report {
+
+// The later, the less it says about the program.
+enum class CodeOrigin : uint8_t {
+  kProgram,    // the program's own, and packages installed for it
+  kLibrary,    // Python's standard library, the system's shared libraries
+  kMachinery,  // imports, allocation functions, containers' insides, frames memlens supplies
+};
+
+CodeOrigin code_origin_of(const reader::Frame& frame);
+
+// Part of how Python imports a module, not of the module.
+bool is_import_machinery(const reader::Frame& frame);
+
+// The frame of a stack that a maintainer of the program would look at: the innermost one of the
+// program's own code, Python before native; else of a library's; else the innermost.
+// `json.loads` called from app.py is app.py's line, and so is everything `import x` pulls in.
+FrameTree::NodeId responsible_node(const FrameTree& tree, FrameTree::NodeId leaf);
+
+}  // namespace memlens::report

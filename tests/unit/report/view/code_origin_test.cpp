@@ -1,0 +1,91 @@
+#include "report/view/code_origin.h"
+
+#include <doctest/doctest.h>
+
+#include "tests/unit/report/sample.h"
+
+using namespace memlens;
+using namespace memlens::report;
+using reader::Frame;
+using reader::FrameOrigin;
+
+namespace {
+
+Frame python(std::string_view function, std::string_view file) {
+  Frame frame;
+  frame.function = function;
+  frame.file = file;
+  frame.line = 1;
+  frame.origin = FrameOrigin::kPython;
+  return frame;
+}
+
+Frame native(std::string_view function, std::string_view module) {
+  Frame frame;
+  frame.function = function;
+  frame.module = module;
+  frame.origin = FrameOrigin::kNative;
+  return frame;
+}
+
+std::string_view responsible(std::vector<Frame> innermost_first) {
+  FrameTree tree;
+  const auto leaf = tree.intern(innermost_first);
+  return tree.frame(responsible_node(tree, leaf)).function;
+}
+
+}  // namespace
+
+TEST_CASE("Python files are told apart by where they are installed") {
+  CHECK(code_origin_of(python("f", "/src/app.py")) == CodeOrigin::kProgram);
+  CHECK(code_origin_of(python("f", "<string>")) == CodeOrigin::kProgram);
+  CHECK(code_origin_of(python("f", "/usr/lib/python3.11/re/__init__.py")) == CodeOrigin::kLibrary);
+  CHECK(code_origin_of(python("f", "/v/lib/python3.11/site-packages/black/a.py")) ==
+        CodeOrigin::kProgram);
+  CHECK(code_origin_of(python("f", "/usr/lib/python3/dist-packages/numpy/a.py")) ==
+        CodeOrigin::kProgram);
+  CHECK(code_origin_of(python("f", "<frozen importlib._bootstrap_external>")) ==
+        CodeOrigin::kMachinery);
+  CHECK(code_origin_of(python("f", "<frozen os>")) == CodeOrigin::kLibrary);
+}
+
+TEST_CASE("native functions are told apart by what they do and where they are") {
+  CHECK(code_origin_of(native("handle", "/opt/server")) == CodeOrigin::kProgram);
+  CHECK(code_origin_of(native("operator new(unsigned long)", "/usr/lib/libstdc++.so.6")) ==
+        CodeOrigin::kMachinery);
+  CHECK(code_origin_of(native("std::vector<int>::push_back", "/opt/server")) ==
+        CodeOrigin::kMachinery);
+  CHECK(code_origin_of(native("zmalloc", "/opt/server")) == CodeOrigin::kMachinery);
+  CHECK(code_origin_of(native("fopen", "/lib/x86_64-linux-gnu/libc.so.6")) == CodeOrigin::kLibrary);
+  CHECK(code_origin_of(native("list_append", "/usr/bin/python3.11")) == CodeOrigin::kLibrary);
+  CHECK(code_origin_of(native("ggc_alloc", "/usr/lib/gcc/x86_64-linux-gnu/12/cc1plus")) ==
+        CodeOrigin::kProgram);
+}
+
+TEST_CASE("the program's line that called a library is responsible") {
+  CHECK(responsible({python("decode", "/usr/lib/python3.11/json/decoder.py"),
+                     python("load", "/src/app.py"), python("main", "/src/app.py")}) == "load");
+}
+
+TEST_CASE("the line that imports is responsible for the import") {
+  CHECK(responsible({python("get_data", "<frozen importlib._bootstrap_external>"),
+                     python("<module>", "/usr/lib/python3.11/asyncio/__init__.py"),
+                     python("_find_and_load", "<frozen importlib._bootstrap>"),
+                     python("setup", "/src/app.py")}) == "setup");
+}
+
+TEST_CASE("Python is responsible before the native code it runs") {
+  CHECK(responsible({native("array_new", "/v/lib/python3.11/site-packages/numpy/core/x.so"),
+                     python("load", "/src/app.py")}) == "load");
+}
+
+TEST_CASE("the innermost native function of the program is responsible") {
+  CHECK(responsible({native("operator new(unsigned long)", "/usr/lib/libstdc++.so.6"),
+                     native("std::vector<int>::push_back", "/opt/server"),
+                     native("handle", "/opt/server"), native("main", "/opt/server")}) == "handle");
+}
+
+TEST_CASE("without any better frame the innermost is responsible") {
+  CHECK(responsible({native("malloc", "/lib/libc.so.6"), native("calloc", "/lib/libc.so.6")}) ==
+        "malloc");
+}

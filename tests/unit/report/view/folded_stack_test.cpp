@@ -1,0 +1,62 @@
+#include "report/view/folded_stack.h"
+
+#include <doctest/doctest.h>
+
+#include "tests/unit/report/sample.h"
+
+using namespace memlens;
+using namespace memlens::report;
+
+namespace {
+
+// Innermost first, remarks in brackets.
+std::string folded(const std::vector<reader::Frame>& frames, size_t max_lines = 0) {
+  FrameTree tree;
+  const auto leaf = tree.intern(frames);
+  std::string text;
+  size_t frame_count = 0;
+  for (const StackLine& line : fold_stack(tree, leaf, max_lines)) {
+    if (!text.empty()) text += " ";
+    text += line.frame != nullptr ? std::string(line.frame->function) : "[" + line.remark + "]";
+    frame_count += line.frame_count;
+  }
+  CHECK(frame_count == frames.size());
+  return text;
+}
+
+}  // namespace
+
+TEST_CASE("a stack without repetition is shown whole, innermost first") {
+  CHECK(folded(sample::frames_of("a b c")) == "c b a");
+}
+
+TEST_CASE("recursion is shown once") {
+  CHECK(folded(sample::frames_of("main f f f f leaf")) == "leaf f [the same, 3 times more] main");
+}
+
+TEST_CASE("recursion through several functions is shown once") {
+  CHECK(folded(sample::frames_of("main f gg f gg f gg f gg")) ==
+        "gg f [these 2, 3 times more] main");
+}
+
+TEST_CASE("a frame that stands twice is not a recursion worth a remark") {
+  CHECK(folded(sample::frames_of("main f f")) == "f f main");
+}
+
+TEST_CASE("frames of the import system are one line") {
+  std::vector<reader::Frame> frames = sample::frames_of("main mod");
+  reader::Frame import;
+  import.function = "_load";
+  import.file = "<frozen importlib._bootstrap>";
+  import.origin = reader::FrameOrigin::kPython;
+  for (uint32_t line : {1u, 2u, 3u, 4u}) {
+    import.line = line;
+    frames.insert(frames.begin() + 1, import);
+  }
+  CHECK(folded(frames) == "mod [4 frames of the import system] main");
+}
+
+TEST_CASE("a long stack keeps both ends") {
+  CHECK(folded(sample::frames_of("a b c d e f g h i j"), 7) == "j i h g [4 frames left out] b a");
+  CHECK(folded(sample::frames_of("a b c d e f g"), 7) == "g f e d c b a");
+}
