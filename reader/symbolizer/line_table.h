@@ -22,6 +22,7 @@ class LineTable {
   // The file and line an inlined subroutine was called from.
   Place call_site(Dwarf_Die& inlined) const;
 
+  size_t row_count() const { return row_count_; }
   // Where the unit was compiled, to which relative files refer; null: unknown.
   const char* directory() const { return directory_; }
 

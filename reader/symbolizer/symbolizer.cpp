@@ -85,6 +85,12 @@ class ResultBuilder {
     frames_.insert(frames_.end(), frames.begin(), frames.end());
   }
 
+  // Before the file is closed: what is known by its texts' places is known no more.
+  void forget_file() {
+    files_.clear();
+    symbol_frames_.clear();
+  }
+
   ModuleSymbols finish(ModuleStatus status) {
     symbols_.status = status;
     symbols_.first_frame.reserve(frames_of_.size() + 1);
@@ -118,29 +124,33 @@ class ResultBuilder {
 class DwarfResolver {
  public:
   DwarfResolver(Dwarf* dwarf, Dwarf_Addr bias, std::span<const uint64_t> addresses,
-                std::span<const char* const> symbols, Clock::time_point deadline,
+                std::span<const char* const> symbols, const SymbolizerOptions& options,
                 ResultBuilder& result)
       : units_(dwarf),
         bias_(bias),
         addresses_(addresses),
         symbols_(symbols),
-        deadline_(deadline),
+        options_(options),
         result_(result) {}
 
   bool has_units() const { return !units_.empty(); }
 
-  // False: the deadline came first.
-  bool resolve_all() {
+  enum class Outcome { kDone, kOutOfTime, kReopen };
+
+  // Resolves what `result` does not have yet; kReopen: some of it, and more with a fresh Dwarf.
+  Outcome resolve_units() {
     std::unordered_map<size_t, std::vector<size_t>> addresses_of_unit;
     for (size_t i = 0; i < addresses_.size(); ++i) {
+      if (result_.has(i)) continue;
       const size_t unit = units_.find(addresses_[i] - bias_);
       if (unit != UnitIndex::kNone) addresses_of_unit[unit].push_back(i);
     }
     for (const auto& [unit, indexes] : addresses_of_unit) {
-      if (Clock::now() > deadline_) return false;
+      if (Clock::now() > options_.deadline) return Outcome::kOutOfTime;
+      if (rows_read_ > options_.line_rows_kept) return Outcome::kReopen;
       resolve_unit(units_.unit(unit), indexes);
     }
-    return true;
+    return Outcome::kDone;
   }
 
  private:
@@ -149,7 +159,8 @@ class DwarfResolver {
     unit_addresses.reserve(indexes.size());
     for (size_t index : indexes) unit_addresses.push_back(addresses_[index] - bias_);
     const LineTable lines(unit.die);
-    const InlineScopes scopes(unit.code_die, unit_addresses, deadline_);
+    rows_read_ += lines.row_count();
+    const InlineScopes scopes(unit.code_die, unit_addresses, options_.deadline);
     std::vector<Dwarf_Die> chain;
     for (size_t i = 0; i < indexes.size(); ++i) {
       chain.clear();
@@ -209,11 +220,12 @@ class DwarfResolver {
   Dwarf_Addr bias_;
   std::span<const uint64_t> addresses_;
   std::span<const char* const> symbols_;
-  Clock::time_point deadline_;
+  const SymbolizerOptions& options_;
   ResultBuilder& result_;
   QualifiedNames qualified_names_;
   std::unordered_map<const void*, ResolvedFrame> plain_frames_;
   std::vector<ResolvedFrame> frames_;  // of the address at hand
+  size_t rows_read_ = 0;
 };
 
 // `symbols` may be empty: none are known.
@@ -236,25 +248,32 @@ ModuleSymbols resolve(const ModuleImage& module, std::span<const uint64_t> addre
     fill_unknown(addresses.size(), {}, result);
     return result.finish(ModuleStatus::kNotAFile);
   }
-  const ModuleFile file(module, options);
-  if (file.module() == nullptr) {
-    fill_unknown(addresses.size(), {}, result);
-    return result.finish(file.failure());
-  }
-  const std::vector<const char*> symbols = covering_symbols(file.module(), addresses);
-  ModuleStatus status = ModuleStatus::kNoSymbols;
-  for (const char* symbol : symbols) {
-    if (symbol != nullptr) status = ModuleStatus::kNames;
-  }
-  Dwarf_Addr bias = 0;
-  if (Dwarf* dwarf = file.debug_information(bias)) {
-    DwarfResolver resolver(dwarf, bias, addresses, symbols, options.deadline, result);
-    if (resolver.has_units()) {
-      status = resolver.resolve_all() ? ModuleStatus::kLines : ModuleStatus::kOutOfTime;
+  while (true) {
+    const ModuleFile file(module, options);
+    if (file.module() == nullptr) {
+      fill_unknown(addresses.size(), {}, result);
+      return result.finish(file.failure());
     }
+    const std::vector<const char*> symbols = covering_symbols(file.module(), addresses);
+    ModuleStatus status = ModuleStatus::kNoSymbols;
+    for (const char* symbol : symbols) {
+      if (symbol != nullptr) status = ModuleStatus::kNames;
+    }
+    Dwarf_Addr bias = 0;
+    if (Dwarf* dwarf = file.debug_information(bias)) {
+      DwarfResolver resolver(dwarf, bias, addresses, symbols, options, result);
+      const DwarfResolver::Outcome outcome =
+          resolver.has_units() ? resolver.resolve_units() : DwarfResolver::Outcome::kDone;
+      if (outcome == DwarfResolver::Outcome::kReopen) {
+        result.forget_file();
+        continue;
+      }
+      if (resolver.has_units()) status = ModuleStatus::kLines;
+      if (outcome == DwarfResolver::Outcome::kOutOfTime) status = ModuleStatus::kOutOfTime;
+    }
+    fill_unknown(addresses.size(), symbols, result);
+    return result.finish(status);
   }
-  fill_unknown(addresses.size(), symbols, result);
-  return result.finish(status);
 }
 
 std::string module_offset_name(std::string_view module_path, uint64_t address) {

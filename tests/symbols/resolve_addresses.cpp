@@ -2,7 +2,6 @@
 // `addr2line -a -i -f` does, for tests/symbols/compare_with_addr2line.py. With --names, functions
 // are printed as reports show them; without, as the object file spells them.
 #include <fcntl.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -10,6 +9,7 @@
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
+#include <fstream>
 #include <iostream>
 #include <string>
 #include <vector>
@@ -44,6 +44,15 @@ void print_symbols(const std::vector<uint64_t>& addresses, const ModuleSymbols& 
   }
 }
 
+// Of this program; getrusage's also counts what its parent had before exec.
+long peak_memory_kb() {
+  std::ifstream status("/proc/self/status");
+  for (std::string line; std::getline(status, line);) {
+    if (line.starts_with("VmHWM:")) return std::stol(line.substr(6));
+  }
+  return 0;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -69,9 +78,7 @@ int main(int argc, char** argv) {
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
   print_symbols(addresses, symbols, names);
 
-  rusage usage{};
-  getrusage(RUSAGE_SELF, &usage);
   const std::string_view why = describe(symbols.status);
   std::fprintf(stderr, "%zu addresses, %.3f s, peak %ld kB; %.*s\n", addresses.size(), took.count(),
-               usage.ru_maxrss, static_cast<int>(why.size()), why.data());
+               peak_memory_kb(), static_cast<int>(why.size()), why.data());
 }

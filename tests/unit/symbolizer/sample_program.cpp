@@ -50,6 +50,17 @@ extern "C" int entry(int x) { return plain_function(x) * 2; }
 
 }  // namespace
 
+std::string build_id_of_file(const std::string& path) {
+  elf_version(EV_CURRENT);
+  const int descriptor = open(path.c_str(), O_RDONLY);
+  Elf* elf = elf_begin(descriptor, ELF_C_READ_MMAP, nullptr);
+  REQUIRE(elf != nullptr);
+  std::string id = build_id_of(elf);
+  elf_end(elf);
+  close(descriptor);
+  return id;
+}
+
 SampleProgram::SampleProgram(const std::string& flags) {
   std::string name = (std::filesystem::temp_directory_path() / "memlens-symbols-XXXXXX").string();
   REQUIRE(mkdtemp(name.data()) != nullptr);
@@ -84,17 +95,6 @@ uint32_t SampleProgram::line_of(const std::string& what) {
   }
   FAIL("no line is marked " << what);
   return 0;
-}
-
-std::string SampleProgram::build_id() const {
-  elf_version(EV_CURRENT);
-  const int descriptor = open(path().c_str(), O_RDONLY);
-  Elf* elf = elf_begin(descriptor, ELF_C_READ_MMAP, nullptr);
-  REQUIRE(elf != nullptr);
-  std::string id = build_id_of(elf);
-  elf_end(elf);
-  close(descriptor);
-  return id;
 }
 
 void SampleProgram::run(const std::string& command) const {

@@ -9,6 +9,8 @@
 
 namespace memlens::reader::testing {
 
+std::string build_id_of_file(const std::string& path);
+
 class SampleProgram {
  public:
   // Compiles into a fresh directory with `flags` (-g, -gdwarf-4 ...). Fails the test on an error.
@@ -24,7 +26,7 @@ class SampleProgram {
   // The line that ends with the comment "// <what>".
   static uint32_t line_of(const std::string& what);
 
-  std::string build_id() const;
+  std::string build_id() const { return build_id_of_file(path()); }
 
   // Runs a shell command in the directory; the test fails when it does.
   void run(const std::string& command) const;
