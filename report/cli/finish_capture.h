@@ -16,6 +16,7 @@ struct FinishOptions {
   bool source_text = true;     // store the text of the lines that stacks refer to
   bool progress = false;       // a line on stderr, when it takes long enough to wonder
   double limit_seconds = 120;  // after that, functions without files and lines
+  double grace_seconds = 10;   // for that, and for handing over; then the work is given up
   const std::atomic<bool>* stop = nullptr;  // set when the user is tired of waiting
 };
 
@@ -25,6 +26,7 @@ using AppendToCapture =
 
 // `path` is the capture as written so far, every frame of it flushed, without a trailer. Never
 // throws: a failure is one warning on stderr and false, and the capture is good without the rest.
+// The work is done by a child process, which takes what signal dispositions this one has.
 bool finish_capture(const std::string& path, const FinishOptions& options,
                     const AppendToCapture& append);
 

@@ -13,6 +13,10 @@ using namespace memlens::reader;
 using memlens::reader::testing::build_id_of_file;
 using memlens::reader::testing::SampleProgram;
 
+// The linker's: where the program begins and where its code ends.
+extern "C" const char __executable_start;
+extern "C" const char etext;
+
 namespace {
 
 struct NamedFrame {
@@ -274,7 +278,10 @@ TEST_CASE("closing and opening a file again changes nothing but memory") {
   module.mapped_unix_ns = UINT64_MAX;
   module.build_id = build_id_of_file(module.path);
   std::vector<uint64_t> addresses;
-  for (uint64_t address = 0; address < 2'000'000; address += 997) addresses.push_back(address);
+  const auto code_end = static_cast<uint64_t>(&etext - &__executable_start);
+  for (uint64_t address = 0; address < code_end; address += code_end / 2000) {
+    addresses.push_back(address);
+  }
   SymbolizerOptions options;
   const ModuleSymbols once = resolve(module, addresses, options);
   options.line_rows_kept = 1;
