@@ -3,7 +3,6 @@
 
 #include <cstdint>
 
-#include "interposer/stacks/native_stack.h"
 #include "interposer/stacks/python_stack.h"
 
 namespace memlens::interposer {
@@ -11,7 +10,6 @@ namespace memlens::interposer {
 // Caches of one thread, in zeroed pages.
 struct StackState {
   PythonStackState python;
-  NativeStackState native;
 };
 
 // Makes the caches fit for another thread.
