@@ -18,7 +18,7 @@ import { Timeline, fillTimelineLegend } from './timeline.js';
 import { Tooltip } from './tooltip.js';
 import { formatMetric, formatMetricLong, formatShare } from './units.js';
 import { defaultState, fragmentOfState, stateFromFragment } from './url_state.js';
-import { RANGE_TITLES, VIEWS, VIEW_TITLES, siteValues, sumOf } from './values.js';
+import { RANGE_TITLES, VIEWS, VIEW_TITLES, highestBucket, siteValues, sumOf } from './values.js';
 
 class App {
   constructor(capture) {
@@ -105,6 +105,7 @@ class App {
     this.callTree.setValues(this.values[state.metric]);
     this.tree = state.inverted ? new InvertedTree(this.callTree) : this.callTree;
     this.timeline.setRange(state.range);
+    this.timeline.setMoment(state.view === 'peak' ? this.momentOfPeak() : null);
     this.findMatches();
     reflectControls(this);
     byId('graph-page').hidden = state.mode !== 'graph';
@@ -114,6 +115,7 @@ class App {
       palette: this.palette,
       upwards: state.flames,
     });
+    byId('nothing').hidden = this.callTree.total(0) > 0;
     const focus = this.nodeAtPath(zoom);
     if (focus !== 0) this.flame.zoomTo(focus, { animate: false });
     this.showMatches();
@@ -130,6 +132,12 @@ class App {
     const end = Math.min(Math.max(range[1], first + 1), bucketCount);
     this.state.range = first === 0 && end === bucketCount ? null : [first, end];
     if (this.state.range && this.state.view === 'temporary') this.state.view = 'allocations';
+  }
+
+  momentOfPeak() {
+    const { capture } = this;
+    const [first, end] = this.state.range ?? [0, capture.bucketCount];
+    return capture.bucketHighSeconds(highestBucket(capture, first, end));
   }
 
   // A node as the frames that lead to it: the same in every view of the same tree.
@@ -271,7 +279,9 @@ class App {
       const swatch = element('i', { class: 'swatch' });
       swatch.style.background = this.palette.sample(kind);
       return element('span', { class: 'legend-entry' }, swatch, name);
-    }));
+    }), element('span', {
+      class: 'legend-entry', title: 'The line below a bar is as long as what the frame allocated itself',
+    }, element('i', { class: 'swatch swatch-own' }), 'own'));
   }
 
   // Numbers on the view buttons.

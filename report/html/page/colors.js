@@ -16,7 +16,7 @@ const LIGHT = {
     lane: [220, 12, 78],
   },
   text: '#17202b',
-  quietText: '#3a4756',
+  quietText: '#27333f',
 };
 
 const DARK = {
@@ -31,7 +31,7 @@ const DARK = {
     lane: [220, 12, 32],
   },
   text: '#eef2f6',
-  quietText: '#c0cad5',
+  quietText: '#dde5ec',
 };
 
 const KIND_OF_FRAME = {

@@ -9,31 +9,37 @@ const CONTEXT_LINES = 6;
 const LARGEST_STACK_SHOWN = 80;
 const LARGEST_LIST = 8;
 
+// What is larger than zero, as [index, amount], largest first.
+function nonzero(amounts) {
+  const pairs = [];
+  amounts.forEach((amount, i) => amount > 0 && pairs.push([i, amount]));
+  return pairs.sort((a, b) => b[1] - a[1]);
+}
+
 // Adds up a node's sites: bytes and blocks, own and total, by allocator, thread and size.
 function measure(tree, node, capture, values) {
-  const sums = {
-    total: { bytes: 0, blocks: 0 },
-    own: { bytes: 0, blocks: 0 },
-    allocators: new Map(),
-    lanes: new Map(),
-    sizes: new Map(),
-  };
-  const addTo = (map, key, amount) => map.set(key, (map.get(key) ?? 0) + amount);
+  const { siteKind, siteLane, siteSizes, sizeClass, sizeBlocks } = capture;
+  const total = { bytes: 0, blocks: 0 };
+  const own = { bytes: 0, blocks: 0 };
+  const kinds = new Float64Array(256);
+  const lanes = new Float64Array(capture.lanes.length);
+  const sizes = new Float64Array(65);
   tree.forEachSite(node, (site, isOwn) => {
-    for (const metric of ['bytes', 'blocks']) {
-      sums.total[metric] += values[metric][site];
-      if (isOwn) sums.own[metric] += values[metric][site];
-    }
+    const blocks = values.blocks[site];
     const bytes = values.bytes[site];
-    if (values.blocks[site] > 0) {
-      addTo(sums.allocators, capture.siteKind[site], bytes);
-      addTo(sums.lanes, capture.siteLane[site], bytes);
-      for (let i = capture.siteSizes[site]; i < capture.siteSizes[site + 1]; ++i) {
-        addTo(sums.sizes, capture.sizeClass[i], capture.sizeBlocks[i]);
-      }
+    if (blocks === 0 && bytes === 0) return;
+    total.bytes += bytes;
+    total.blocks += blocks;
+    if (isOwn) {
+      own.bytes += bytes;
+      own.blocks += blocks;
     }
+    kinds[siteKind[site]] += bytes;
+    lanes[siteLane[site]] += bytes;
+    const end = siteSizes[site + 1];
+    for (let i = siteSizes[site]; i < end; ++i) sizes[sizeClass[i]] += sizeBlocks[i];
   });
-  return sums;
+  return { total, own, allocators: nonzero(kinds), lanes: nonzero(lanes), sizes: nonzero(sizes) };
 }
 
 // Frames from the bar to the root of its stack; inverted trees hold them the other way round.
@@ -167,28 +173,26 @@ export class Panel {
             : null)));
   }
 
-  bars(title, amounts, nameOf) {
-    if (amounts.size === 0) return null;
-    const sorted = [...amounts].sort((a, b) => b[1] - a[1]);
+  // sorted: [key, amount], largest first
+  bars(title, sorted, nameOf) {
+    if (sorted.length === 0) return null;
     const sum = sorted.reduce((total, [, amount]) => total + amount, 0);
     const shown = sorted.slice(0, LARGEST_LIST).map(([key, amount]) => [nameOf(key), amount]);
     const rest = sorted.slice(LARGEST_LIST).reduce((total, [, amount]) => total + amount, 0);
-    if (sorted.length > LARGEST_LIST) shown.push([`${sorted.length - LARGEST_LIST} others`, rest]);
+    if (sorted.length > LARGEST_LIST) shown.push([this.capture.othersLabel(sorted.length - LARGEST_LIST), rest]);
     return element('section', {}, element('h3', {}, title),
       ...shown.map(([name, amount]) => amountBar(name, formatBytes(amount), sum > 0 ? amount / sum : 0)));
   }
 
   histogram(sizes) {
-    if (sizes.size === 0) return null;
-    const classes = [...sizes.keys()].sort((a, b) => a - b);
-    const most = Math.max(...sizes.values());
+    if (sizes.length === 0) return null;
+    const most = sizes[0][1];
+    const ascending = sizes.toSorted((a, b) => a[0] - b[0]);
     return element('section', { id: 'size-histogram' },
       element('h3', { title: 'Every block allocated at these places, in this view or not' },
         'Sizes of blocks allocated here'),
-      ...classes.map((sizeClass) => {
-        const blocks = sizes.get(sizeClass);
-        return amountBar(formatSizeClass(sizeClass), formatCount(blocks), blocks / most);
-      }));
+      ...ascending.map(([sizeClass, blocks]) =>
+        amountBar(formatSizeClass(sizeClass), formatCount(blocks), blocks / most)));
   }
 
   stack(tree, node, inverted) {

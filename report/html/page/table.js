@@ -17,9 +17,9 @@ const HEADINGS = {
 
 const COLUMNS = [
   { sort: 'own', title: 'Own', hint: 'allocated by the row itself' },
-  { sort: 'own', title: 'Own %', share: true },
+  { sort: 'own', title: 'Own %' },
   { sort: 'total', title: 'Total', hint: 'allocated by the row and everything it called' },
-  { sort: 'total', title: 'Total %', share: true },
+  { sort: 'total', title: 'Total %' },
 ];
 
 export class Table {
@@ -53,7 +53,7 @@ export class Table {
     }
     const direction = ascending ? 1 : -1;
     rows.sort(sort === 'name'
-      ? (a, b) => direction * (a.name < b.name ? 1 : a.name > b.name ? -1 : 0)
+      ? (a, b) => direction * (a.name < b.name ? -1 : a.name > b.name ? 1 : 0)
       : (a, b) => direction * (a[sort] - b[sort]) || b.total - a.total);
     this.rows = rows;
     this.selected = rows.findIndex((each) => rowId(each) === row);
@@ -66,8 +66,8 @@ export class Table {
 
   drawHeader(sort, ascending) {
     const heading = (title, column, numeric, hint) => {
-      const active = column === sort;
-      const direction = ascending === (column === 'name') ? 'descending' : 'ascending';
+      const active = column === sort && hint !== undefined;
+      const direction = ascending ? 'ascending' : 'descending';
       return element('div', {
         class: numeric ? 'cell number' : 'cell',
         role: 'columnheader',
@@ -79,7 +79,7 @@ export class Table {
       }, title, active ? (direction === 'ascending' ? ' \u2191' : ' \u2193') : ''));
     };
     byId('table-header').replaceChildren(
-      heading(HEADINGS[this.group], 'name', false),
+      heading(HEADINGS[this.group], 'name', false, 'by name'),
       ...COLUMNS.map((column) => heading(column.title, column.sort, true, column.hint)));
   }
 

@@ -6,6 +6,19 @@ import { formatBytes, formatSeconds } from './units.js';
 const HEIGHT = 132;
 const MARGIN = { left: 64, right: 12, top: 12, bottom: 22 };
 
+const MOST_FLAGS = 12;
+// Of the highest of all: what is less is a line along the bottom.
+const SMALLEST_PROCESS_SHARE = 0.02;
+
+// The processes worth a line of their own, when there are several.
+function processCurves(capture) {
+  const highestOf = (curve) => curve.values.reduce((a, b) => Math.max(a, b), 0);
+  const curves = capture.curves.filter((curve) => curve.name === 'heap' && curve.process !== 0);
+  const highest = curves.reduce((most, curve) => Math.max(most, highestOf(curve)), 0);
+  const worthy = curves.filter((curve) => highestOf(curve) >= SMALLEST_PROCESS_SHARE * highest);
+  return worthy.length > 1 ? worthy.slice(0, 6) : [];
+}
+
 function niceStep(span, wanted) {
   const raw = span / wanted;
   const power = 10 ** Math.floor(Math.log10(raw));
@@ -25,8 +38,8 @@ export class Timeline {
     this.endHandle = this.makeHandle('End of the range', 1);
     this.readout = element('div', { class: 'timeline-readout', hidden: true });
     container.append(this.canvas, this.startHandle, this.endHandle, this.readout);
-    this.processCurves = capture.curves.filter(
-      (curve) => curve.name === 'heap' && curve.process !== 0);
+    this.processCurves = processCurves(capture);
+    this.moment = null;
     this.listen();
     new ResizeObserver(() => this.draw()).observe(container);
   }
@@ -70,6 +83,12 @@ export class Timeline {
 
   printTime(seconds) {
     return formatSeconds(seconds, (this.capture.toSeconds - this.capture.fromSeconds) / 500);
+  }
+
+  // A moment to point out: the peak that the graph shows.
+  setMoment(seconds) {
+    this.moment = seconds;
+    this.draw();
   }
 
   describeRange() {
@@ -255,15 +274,15 @@ export class Timeline {
     }
     const heap = capture.curve('heap_high') ?? capture.curve('heap');
     if (heap) this.trace(context, heap, yOf, { fill: palette.heapFill, stroke: palette.heap });
-    if (this.processCurves.length > 1) {
-      this.processCurves.forEach((curve, i) => {
-        const stroke = palette.processes[i % palette.processes.length];
-        this.trace(context, curve.values, yOf, { stroke, width: 1.25 });
-      });
-    }
+    this.processCurves.forEach((curve, i) => {
+      const stroke = palette.processes[i % palette.processes.length];
+      const own = capture.curve('resident', curve.process);
+      if (own) this.trace(context, own, yOf, { stroke, width: 1, dash: [2, 3] });
+      this.trace(context, curve.values, yOf, { stroke, width: 1.25 });
+    });
   }
 
-  trace(context, values, yOf, { fill, stroke, width = 1.5 }) {
+  trace(context, values, yOf, { fill, stroke, width = 1.5, dash = [] }) {
     const slot = this.plotWidth / values.length;
     context.beginPath();
     for (let i = 0; i < values.length; ++i) {
@@ -274,7 +293,9 @@ export class Timeline {
     context.strokeStyle = stroke;
     context.lineWidth = width;
     context.lineJoin = 'round';
+    context.setLineDash(dash);
     context.stroke();
+    context.setLineDash([]);
     if (fill) {
       context.lineTo(MARGIN.left + this.plotWidth, yOf(0));
       context.lineTo(MARGIN.left, yOf(0));
@@ -283,23 +304,25 @@ export class Timeline {
     }
   }
 
-  // Flags for marks, ticks for births: a thread's short, a process's long.
+  // Flags for marks and processes, ticks for threads; many processes are ticks as well.
   drawMoments(context) {
     const { palette } = this;
+    const flagged = this.capture.about.processes.length <= MOST_FLAGS ? 'process' : 'mark';
     const bottom = HEIGHT - MARGIN.bottom;
     const lastX = new Map();
     for (const { seconds, kind } of this.moments()) {
       const x = Math.round(this.xOf(seconds)) + 0.5;
       if (x < MARGIN.left || x > MARGIN.left + this.plotWidth || lastX.get(kind) === x) continue;
       lastX.set(kind, x);
-      const top = { mark: MARGIN.top, process: bottom - 14, thread: bottom - 6 }[kind];
-      context.strokeStyle = kind === 'mark' ? palette.mark : palette.strong;
-      context.lineWidth = kind === 'thread' ? 1 : 1.5;
+      const processTop = flagged === 'process' ? bottom - 14 : bottom - 7;
+      const top = { mark: MARGIN.top, process: processTop, thread: bottom - 5 }[kind];
+      context.strokeStyle = { mark: palette.mark, process: palette.strong, thread: palette.axis }[kind];
+      context.lineWidth = kind === flagged ? 1.5 : 1;
       context.beginPath();
       context.moveTo(x, bottom);
       context.lineTo(x, top);
       context.stroke();
-      if (kind === 'thread') continue;
+      if (kind !== 'mark' && kind !== flagged) continue;
       context.fillStyle = context.strokeStyle;
       context.beginPath();
       context.moveTo(x, top);
@@ -316,6 +339,20 @@ export class Timeline {
       context.fillStyle = palette.rangeFill;
       context.fillRect(MARGIN.left, MARGIN.top, from - MARGIN.left, plotHeight);
       context.fillRect(to, MARGIN.top, MARGIN.left + this.plotWidth - to, plotHeight);
+    }
+    if (this.moment !== null) {
+      const x = Math.round(this.xOf(this.moment)) + 0.5;
+      context.strokeStyle = palette.accent;
+      context.setLineDash([3, 3]);
+      context.beginPath();
+      context.moveTo(x, MARGIN.top - 4);
+      context.lineTo(x, MARGIN.top + plotHeight);
+      context.stroke();
+      context.setLineDash([]);
+      context.fillStyle = palette.accent;
+      context.beginPath();
+      context.arc(x, MARGIN.top - 5, 3, 0, 7);
+      context.fill();
     }
     if (this.hoverX !== null) {
       const x = Math.round(MARGIN.left + this.hoverX * this.plotWidth) + 0.5;
@@ -338,15 +375,13 @@ export class Timeline {
 }
 
 export function fillTimelineLegend(capture) {
-  const several = capture.curves.filter((curve) => curve.name === 'heap' && curve.process !== 0);
   const entries = [['heap', 'tracked heap']];
   if (capture.curve('resident')) entries.push(['resident', 'resident set (RSS)']);
-  if (several.length > 1) {
-    several.slice(0, 6).forEach((curve, i) => {
-      const process = capture.about.processes.find((each) => each.index === curve.process);
-      entries.push([`process-${i + 1}`, `heap of ${process ? process.pid : curve.process}`]);
-    });
-  }
+  processCurves(capture).forEach((curve, i) => {
+    const process = capture.about.processes.find((each) => each.index === curve.process);
+    const name = process ? `${process.pid} ${process.name}` : `process ${curve.process}`;
+    entries.push([`process-${i + 1}`, name]);
+  });
   byId('timeline-legend').append(...entries.map(([color, text]) =>
     element('span', { class: 'legend-entry' }, element('i', { class: `swatch swatch-${color}` }), text)));
 }

@@ -49,6 +49,7 @@ export function formatShare(part, whole) {
 
 // `resolution`: the smallest difference that should stay visible.
 export function formatSeconds(seconds, resolution = Math.max(Math.abs(seconds) / 1000, 1e-6)) {
+  if (seconds === 0) return '0 s';
   if (Math.abs(seconds) >= 3600) {
     const minutes = Math.round(seconds / 60);
     return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;

@@ -207,8 +207,8 @@ TEST_CASE("an undone removal leaves no trace in what a range allocated or retain
   for (unsigned seed = 1; seed <= 20; ++seed) {
     const Recording recording = record_random(seed, {0, 512, 8, 16, 1 << 20}, 700, true);
     for (unsigned end = 1; end <= 8; ++end) {
-      const Answers wanted = replay(recording.history, 0,
-                                    ticks_of_boundary(recording.history.axis, end, 8));
+      const Answers wanted =
+          replay(recording.history, 0, ticks_of_boundary(recording.history.axis, end, 8));
       const Answers found = from_cells(recording.result, 0, end);
       REQUIRE(equal(found.allocated, wanted.allocated));
       REQUIRE(equal(found.retained, wanted.retained));
