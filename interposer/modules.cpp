@@ -11,6 +11,7 @@
 #include "interposer/definitions.h"
 #include "interposer/private_memory.h"
 #include "interposer/process.h"
+#include "interposer/stacks/module_places.h"
 #include "interposer/system_call.h"
 
 namespace memlens::interposer {
@@ -23,6 +24,7 @@ struct Module {
   uint64_t load_bias;
   uint64_t start;
   uint64_t end;
+  uint64_t place_tag;  // stacks/module_places.h
   const char* path;
   uint32_t id;  // in the capture
   uint8_t build_id_bytes;
@@ -42,6 +44,7 @@ constexpr size_t kTextBlockBytes = 64 * 1024;
 
 std::atomic<uint32_t> busy{0};
 std::atomic<uint32_t> generation{0};
+std::atomic<uint32_t> unload_generation{0};
 uint64_t known_loads = 0;
 uint64_t known_unloads = 0;
 
@@ -130,8 +133,8 @@ const char* absolute_path(const char* name) {
 }
 
 void define(Module& module) {
-  module.id = define_module(module.load_bias, module.start, module.end, module.path,
-                            module.build_id, module.build_id_bytes);
+  module.id = define_module(module.load_bias + module.place_tag, module.start + module.place_tag,
+                            module.end + module.place_tag, module.path, module.build_id, module.build_id_bytes);
 }
 
 bool same_module(const Module& module, const dl_phdr_info& info, uint64_t start, uint64_t end) {
@@ -176,6 +179,7 @@ int look_at_module(dl_phdr_info* info, size_t, void*) {
   module->load_bias = info->dlpi_addr;
   module->start = start;
   module->end = end;
+  module->place_tag = place_tag(info->dlpi_name, info->dlpi_addr, info->dlpi_phdr, info->dlpi_phnum);
   module->path = path;
   read_build_id(*info, *module);
   module->loaded = true;
@@ -209,6 +213,7 @@ void compare_with_loader() {
     modules[i].loaded = false;
     if (modules[i].id != 0) define_module_end(modules[i].id);
   }
+  if (known_unloads != old_unloads) unload_generation.fetch_add(1, std::memory_order_release);
   if (known_loads != old_loads || known_unloads != old_unloads) {
     generation.fetch_add(1, std::memory_order_release);
   }
@@ -246,6 +251,7 @@ void describe_inherited_modules() {
 }
 
 uint32_t module_generation() { return generation.load(std::memory_order_acquire); }
+uint32_t module_unload_generation() { return unload_generation.load(std::memory_order_acquire); }
 
 void hold_module_scans() {
   // Bounded: a scan that was left for good (a signal handler jumped out of it) must not stop a

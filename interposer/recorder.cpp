@@ -9,6 +9,7 @@
 #include "interposer/process.h"
 #include "interposer/python/attach.h"
 #include "interposer/segment/futex.h"
+#include "interposer/stacks/unwind_memory.h"
 #include "interposer/thread_state.h"
 
 namespace memlens::interposer {
@@ -250,6 +251,7 @@ void record_map(AllocationKind kind, const void* address, size_t bytes) {
 }
 
 void record_unmap(const void* address, size_t bytes) {
+  unwind::forget_stack_windows();  // it may have been a stack
   ThreadState* state = prepare();
   if (__builtin_expect(state == nullptr, 0)) return;
   start_record(*state);

@@ -2,6 +2,7 @@
 
 #include <sys/mman.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -28,6 +29,21 @@ void lock_for_life(pthread_mutex_t* mutex) {
   pthread_mutex_init(mutex, &attributes);
   pthread_mutexattr_destroy(&attributes);
   pthread_mutex_lock(mutex);
+}
+
+// `ulimit -f` counts the segment as a file, though it is address space that is mostly never used:
+// the limit is lifted for the moment it takes.
+void size_file(int fd, size_t bytes) {
+  rlimit original{};
+  getrlimit(RLIMIT_FSIZE, &original);
+  const rlimit unlimited{RLIM_INFINITY, RLIM_INFINITY};
+  const rlimit raised{original.rlim_max, original.rlim_max};
+  if (setrlimit(RLIMIT_FSIZE, &unlimited) != 0) setrlimit(RLIMIT_FSIZE, &raised);
+  const int result = ftruncate(fd, static_cast<off_t>(bytes));
+  const int error = errno;
+  setrlimit(RLIMIT_FSIZE, &original);
+  errno = error;
+  if (result != 0) fail("cannot size the shared memory (is there a hard `ulimit -f`?)");
 }
 
 uint64_t random_number() {
@@ -90,9 +106,7 @@ void send_descriptor(int connection, int fd) {
 SharedSegment::SharedSegment(uint32_t options) {
   fd_ = memfd_create("memlens", MFD_CLOEXEC);
   if (fd_ < 0) fail("cannot create shared memory");
-  if (ftruncate(fd_, static_cast<off_t>(segment::total_bytes())) != 0) {
-    fail("cannot size the shared memory");
-  }
+  size_file(fd_, segment::total_bytes());
   fchmod(fd_, 0600);  // a new memfd is open to everybody who can see /proc/<pid>/fd
   struct stat status {};
   if (fstat(fd_, &status) != 0) fail("cannot read the shared memory's status");

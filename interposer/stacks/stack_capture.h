@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include "interposer/stacks/native_stack.h"
 #include "interposer/stacks/python_stack.h"
 
 namespace memlens::interposer {
@@ -10,6 +11,7 @@ namespace memlens::interposer {
 // Caches of one thread, in zeroed pages.
 struct StackState {
   PythonStackState python;
+  NativeStackState native;
 };
 
 // Makes the caches fit for another thread.

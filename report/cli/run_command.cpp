@@ -50,6 +50,7 @@ collector::SessionDescription describe_session(const Target& target) {
 int record(const RunOptions& options) {
   // Before anything is opened: what is open now is the program's and not ours to keep.
   const OwnDescriptors inherited;
+  catch_signals([] { wake_recording(); });
   const Target target = find_target(options);
   const std::string library = find_preload_library();
   collector::Recording recording(recording_options(options, target));
@@ -61,7 +62,6 @@ int record(const RunOptions& options) {
   start.inherited_fd = inherited_descriptor_number();
   start.environment =
       recorded_environment(library, recording.segment().description(start.inherited_fd));
-  catch_signals([] { wake_recording(); });
   ChildProgram program(start);
   const OutputFile output =
       create_output(options.output, target.name, program.pid(), options.force);

@@ -1,0 +1,386 @@
+#include "interposer/stacks/native_stack.h"
+
+#include <cerrno>
+
+#include "interposer/definitions.h"
+#include "interposer/modules.h"
+#include "interposer/process.h"
+#include "interposer/stacks/hybrid_interpreter.h"
+#include "interposer/stacks/native_node_cache.h"
+#include "interposer/stacks/unwind_registers_x86_64.h"
+#include "interposer/stacks/unwind_rule_cache.h"
+#include "interposer/stacks/unwind_step_x86_64.h"
+
+namespace memlens::interposer {
+namespace {
+
+using unwind::CfiResult;
+using unwind::CodeObject;
+using unwind::load_word;
+using unwind::Position;
+using unwind::Registers;
+using unwind::RuleKind;
+using unwind::StepOutcome;
+using unwind::StepTrace;
+using unwind::UnwindRow;
+using unwind::UnwindRule;
+
+constexpr uintptr_t kWord = sizeof(uintptr_t);
+
+unwind::RuleCache rule_cache;
+NativeNodeCache node_cache;
+
+// The code of this library, whose frames are not the program's. Empty while not known, and for good
+// when it is linked into a program (the tests).
+uintptr_t own_code_start = 0;
+uintptr_t own_code_bytes = 0;
+bool own_code_known = false;
+
+bool is_own_code(uintptr_t address) { return address - own_code_start < own_code_bytes; }
+
+void find_own_code(NativeStackState& state) {
+  const auto here = reinterpret_cast<uintptr_t>(&find_own_code);
+  const CodeObject* object = unwind::find_object(here, state.objects);
+  if (object != nullptr && !object->is_program) {
+    own_code_start = object->start;
+    own_code_bytes = object->end - object->start;
+  }
+  own_code_known = true;
+}
+
+__attribute__((noinline, cold)) UnwindRule compile_rule_at(NativeStackState& state,
+                                                           uintptr_t address) {
+  const int saved_errno = errno;
+  const CodeObject* object = unwind::find_object(address, state.objects);
+  if (object == nullptr) {
+    // Not kept: a library may be loaded there, or other code generated.
+    errno = saved_errno;
+    return UnwindRule::of(RuleKind::kOutsideModules);
+  }
+  UnwindRow row;
+  bool signal_frame = false;
+  UnwindRule rule = UnwindRule::of(RuleKind::kNoInformation);
+  if (unwind::find_unwind_row(object->section, address, state.scratch, row, signal_frame) ==
+      CfiResult::kFound) {
+    rule = unwind::compile_rule(row, signal_frame);
+  }
+  rule.tagged = object->place_tag != 0;
+  rule.interpreter = is_evaluation_loop(address);
+  ++state.rules_compiled;
+  if (rule.kind() == RuleKind::kNeedsRegisters) ++state.rules_complex;
+  rule_cache.insert(address, state.module_generation, rule);
+  errno = saved_errno;
+  return rule;
+}
+
+inline UnwindRule rule_at(NativeStackState& state, uintptr_t address) {
+  UnwindRule rule;
+  if (__builtin_expect(rule_cache.find(address, state.module_generation, rule), 1)) return rule;
+  return compile_rule_at(state, address);
+}
+
+// ---- steps no rule can make
+
+// A frame that starts with the pushed frame pointer, as compilers make it when asked. Believed only
+// when it leads, at once or over further such frames, to an instruction behind a call.
+bool step_by_frame_pointer(NativeStackState& state, Position& position, StepTrace& trace) {
+  constexpr uintptr_t kLargestFrame = 1u << 20;
+  constexpr int kMostFramesAhead = 64;
+  trace = StepTrace{};
+  const uintptr_t frame = position.frame_pointer;
+  uintptr_t inner = position.stack_pointer, outer = frame;
+  for (int ahead = 0;; ++ahead) {
+    if (ahead == kMostFramesAhead || outer % kWord != 0 || outer < inner ||
+        outer - inner > kLargestFrame || !state.memory.readable(outer + kWord)) {
+      return false;
+    }
+    if (unwind::is_return_address(load_word(outer + kWord), state.objects)) break;
+    inner = outer + 2 * kWord;
+    outer = load_word(outer);
+  }
+  trace.used_frame = true;
+  trace.frame_slot = frame;
+  position.pc = load_word(frame + kWord);
+  position.frame_pointer = load_word(frame);
+  position.stack_pointer = frame + 2 * kWord;
+  position.exact = false;
+  return true;
+}
+
+bool step_registers_once(NativeStackState& state, Registers& registers, bool& exact) {
+  const uintptr_t pc = registers.values[Registers::kRip];
+  const uintptr_t address = exact ? pc : pc - 1;
+  UnwindRow row;
+  bool signal_frame = false;
+  const CodeObject* object = unwind::find_object(address, state.objects);
+  if (object != nullptr && unwind::find_unwind_row(object->section, address, state.scratch, row,
+                                                   signal_frame) == CfiResult::kFound) {
+    if (!unwind::step_registers(row, state.memory, registers)) return false;
+    exact = signal_frame;
+    return !signal_frame || state.memory.enter(registers.values[Registers::kRsp]);
+  }
+  Position position{pc, registers.values[Registers::kRsp], registers.values[Registers::kRbp],
+                    exact};
+  StepTrace trace;
+  if (!step_by_frame_pointer(state, position, trace)) return false;
+  registers.set(Registers::kRip, position.pc);
+  registers.set(Registers::kRsp, position.stack_pointer);
+  registers.set(Registers::kRbp, position.frame_pointer);
+  exact = false;
+  return true;
+}
+
+// Makes a step that needs registers by going all the way again from here with all of them.
+__attribute__((noinline, cold)) bool step_with_registers(NativeStackState& state,
+                                                         Position& position) {
+  const int saved_errno = errno;
+  Registers registers{};
+  unwind::memlens_read_registers(&registers);
+  bool exact = false, stepped = state.memory.enter(registers.values[Registers::kRsp]);
+  for (uint32_t count = 0; stepped && count < kMaxNativeFrames; ++count) {
+    const bool there = registers.values[Registers::kRip] == position.pc &&
+                       registers.values[Registers::kRsp] == position.stack_pointer;
+    stepped = step_registers_once(state, registers, exact);
+    if (there) break;
+  }
+  errno = saved_errno;
+  if (!stepped || registers.values[Registers::kRip] == 0) return false;
+  position.pc = registers.values[Registers::kRip];
+  position.stack_pointer = registers.values[Registers::kRsp];
+  registers.get(Registers::kRbp, position.frame_pointer);
+  position.exact = exact;
+  return true;
+}
+
+// ---- one step of the climb
+
+// Steps out of `position`, noting in `frame` what the step depends on. False at the stack's end.
+bool step(NativeStackState& state, Position& position, NativeFrame& frame) {
+  const UnwindRule rule = rule_at(state, position.code_address());
+  StepTrace trace;
+  frame.interpreter = rule.interpreter;
+  frame.tagged = rule.tagged;
+  StepOutcome outcome = unwind::step_by_rule(rule, state.memory, position, trace);
+  if (__builtin_expect(outcome == StepOutcome::kNotByRule, 0)) {
+    bool stepped;
+    if (rule.kind() == RuleKind::kNeedsRegisters) {
+      trace = {.frame_slot = 0, .used_frame = false, .not_comparable = true};
+      stepped = step_with_registers(state, position);
+    } else {
+      if (rule.kind() == RuleKind::kOutsideModules) frame.flags |= NativeFrame::kOutside;
+      stepped = step_by_frame_pointer(state, position, trace);
+    }
+    outcome = stepped ? StepOutcome::kStepped : StepOutcome::kUnreadable;
+  }
+  frame.frame_slot = trace.frame_slot;
+  if (trace.used_frame) frame.flags |= NativeFrame::kUsesFrame;
+  if (trace.frame_slot != 0) frame.flags |= NativeFrame::kRestoresFrame;
+  if (trace.not_comparable) frame.flags |= NativeFrame::kNotComparable;
+  if (__builtin_expect(outcome == StepOutcome::kStepped, 1)) return true;
+  // The end depends on nothing further out; a cut may look different next time.
+  frame.flags |= NativeFrame::kRestoresFrame;
+  if (outcome != StepOutcome::kOutermost) {
+    frame.flags |= NativeFrame::kCut | NativeFrame::kNotComparable;
+  }
+  return false;
+}
+
+// Whether the step from `inner` still leads to `outer`.
+inline bool leads_to(const NativeFrame& inner, const NativeFrame& outer) {
+  if (load_word(outer.stack_pointer - kWord) != outer.pc) return false;
+  constexpr uint8_t kMore = NativeFrame::kNotComparable | NativeFrame::kChecksSlot;
+  if ((inner.flags & kMore) == 0) return true;
+  return !inner.has(NativeFrame::kNotComparable) &&
+         load_word(inner.frame_slot) == outer.frame_pointer;
+}
+
+// The frames of one climb, innermost first, written from the end of the state's buffer downward: a
+// program's stack (a signal stack of 8 kB) is no place for them.
+class FreshFrames {
+ public:
+  explicit FreshFrames(NativeStackState& state) : state_(state) {}
+
+  // nullptr: the buffer is full. `kept`: frames at its start that must not be overwritten.
+  NativeFrame* add(int64_t kept) {
+    if (static_cast<int64_t>(count_) + kept + 1 >= kMaxNativeFrames) return nullptr;
+    return &state_.frames[kMaxNativeFrames - ++count_];
+  }
+
+  // Whether frames up to `last` can be added, last first, without overwriting one yet to be read.
+  bool has_room_to_move(int64_t last) const { return count_ + last + 1 < kMaxNativeFrames; }
+
+  // Behind the kept frames, outermost first, with the flags that depend on what is further out.
+  void append_to(uint32_t kept) {
+    NativeFrame* const frames = state_.frames;
+    const uint32_t start = kMaxNativeFrames - count_;
+    bool outer_needs = kept > 0 && frames[kept - 1].has(NativeFrame::kNeedsFrame);
+    for (uint32_t i = 0; i < count_; ++i) {
+      NativeFrame frame = frames[start + i];
+      frame.flags &= static_cast<uint8_t>(~(NativeFrame::kNeedsFrame | NativeFrame::kChecksSlot));
+      const bool restores = frame.has(NativeFrame::kRestoresFrame);
+      if (restores && outer_needs) frame.flags |= NativeFrame::kChecksSlot;
+      outer_needs = frame.has(NativeFrame::kUsesFrame) || (!restores && outer_needs);
+      if (outer_needs) frame.flags |= NativeFrame::kNeedsFrame;
+      frames[kept + i] = frame;
+    }
+    state_.depth = kept + count_;
+  }
+
+ private:
+  NativeStackState& state_;
+  uint32_t count_ = 0;
+};
+
+void drop_stale_caches(NativeStackState& state) {
+  const uint32_t modules = module_unload_generation();
+  if (state.module_generation != modules) {
+    state.module_generation = modules;
+    state.depth = 0;
+    state.objects = {};
+  }
+  const uint32_t windows = unwind::stack_windows_generation.load(std::memory_order_relaxed);
+  if (state.windows_generation != windows) {
+    state.windows_generation = windows;
+    state.depth = 0;
+    state.memory.forget();
+  }
+}
+
+// The first frame that is not ours. Our own code keeps frame pointers, so its frames are a chain.
+Position program_position(const void* frame_address) {
+  auto frame = reinterpret_cast<uintptr_t>(frame_address);
+  for (;;) {
+    const uintptr_t pc = load_word(frame + kWord), outer = load_word(frame);
+    if (!is_own_code(pc - 1)) return {pc, frame + 2 * kWord, outer, false};
+    frame = outer;
+  }
+}
+
+}  // namespace
+
+uint32_t update_native_frames(NativeStackState& state, const void* frame_address, bool& too_deep) {
+  too_deep = false;
+  drop_stale_caches(state);
+  if (__builtin_expect(!own_code_known, 0)) find_own_code(state);
+  Position position = program_position(frame_address);
+
+  NativeFrame* const frames = state.frames;
+  uint32_t lost_windows = state.memory.lost_windows();
+  const bool readable = state.memory.enter(position.stack_pointer);
+  // Nothing is kept for whoever comes when this climb is left by a jump.
+  int64_t candidate = static_cast<int64_t>(state.depth) - 1;
+  state.depth = 0;
+  if (!readable) return 0;
+
+  FreshFrames fresh(state);
+  for (;;) {
+    if (__builtin_expect(state.memory.lost_windows() != lost_windows, 0)) {
+      lost_windows = state.memory.lost_windows();
+      candidate = -1;  // kept frames may lie in memory that is gone
+    }
+    while (candidate >= 0 && frames[candidate].stack_pointer < position.stack_pointer) --candidate;
+    if (candidate >= 0) {
+      const NativeFrame& known = frames[candidate];
+      if (known.stack_pointer == position.stack_pointer && known.pc == position.pc &&
+          known.has(NativeFrame::kExact) == position.exact &&
+          (!known.has(NativeFrame::kNeedsFrame) || known.frame_pointer == position.frame_pointer)) {
+        int64_t at = candidate;
+        while (at > 0 && leads_to(frames[at], frames[at - 1])) --at;
+        state.frames_compared += static_cast<uint64_t>(candidate - at);
+        if (at == 0 && !frames[0].has(NativeFrame::kNotComparable)) break;
+        // The step out of `at` has to be made again; frames inside it are what they were.
+        too_deep = !fresh.has_room_to_move(candidate);
+        for (int64_t i = candidate; i > at && !too_deep; --i) {
+          NativeFrame* copy = fresh.add(at);
+          *copy = frames[i];
+          copy->frame_pointer = position.frame_pointer;
+          if (copy->has(NativeFrame::kRestoresFrame)) {
+            position.frame_pointer = load_word(copy->frame_slot);
+          }
+        }
+        position.pc = frames[at].pc;
+        position.stack_pointer = frames[at].stack_pointer;
+        position.exact = frames[at].has(NativeFrame::kExact);
+        candidate = at - 1;
+      }
+    }
+    NativeFrame* frame = too_deep ? nullptr : fresh.add(candidate + 1);
+    if (__builtin_expect(frame == nullptr, 0)) {
+      too_deep = true;
+      candidate = -1;
+      break;
+    }
+    *frame = {.pc = position.pc,
+              .stack_pointer = position.stack_pointer,
+              .frame_pointer = position.frame_pointer,
+              .frame_slot = 0,
+              .node = 0,
+              .flags = static_cast<uint8_t>(position.exact ? NativeFrame::kExact : 0),
+              .interpreter = 0,
+              .tagged = 0};
+    ++state.frames_stepped;
+    if (!step(state, position, *frame)) {
+      candidate = -1;
+      break;
+    }
+  }
+  const auto kept = static_cast<uint32_t>(candidate + 1);
+  fresh.append_to(kept);
+  return kept;
+}
+
+uint32_t intern_native_frame(NativeStackState& state, uint32_t parent, const NativeFrame& frame,
+                             const NativeFrame* parent_frame) {
+  if (__builtin_expect(frame.has(NativeFrame::kCut), 0)) {
+    parent = intern_label_node(parent, kCodeWithoutInformationLabel);
+    if (frame.has(NativeFrame::kOutside)) return parent;
+  } else if (__builtin_expect(frame.has(NativeFrame::kOutside), 0)) {
+    // A run of them is one frame of the report.
+    if (parent_frame != nullptr && parent_frame->has(NativeFrame::kOutside)) return parent;
+    return intern_label_node(parent, kCodeWithoutInformationLabel);
+  }
+  uint64_t address = frame.code_address();
+  // Wrappers of ours in the middle of a stack (around dlclose) are none of the program's business.
+  if (__builtin_expect(is_own_code(address), 0)) return parent;
+  if (__builtin_expect(frame.tagged, 0)) {
+    const CodeObject* object = unwind::find_object(address, state.objects);
+    if (object != nullptr) address |= object->place_tag;
+  }
+  uint32_t node = node_cache.find(parent, address);
+  if (__builtin_expect(node == 0, 0)) {
+    node = intern_native_node(parent, address);
+    if (node != 0) node_cache.insert(parent, address, node);
+  }
+  return node;
+}
+
+__attribute__((noinline)) uint32_t capture_native_stack(NativeStackState& state) {
+  bool too_deep = false;
+  const uint32_t kept = update_native_frames(state, __builtin_frame_address(0), too_deep);
+  NativeFrame* const frames = state.frames;
+  const uint32_t depth = state.depth;
+  uint32_t first = kept;
+  uint32_t node = format::kRootNode;
+  if (__builtin_expect(too_deep, 0)) {
+    if (depth > kInnermostFramesOfDeepNativeStack)
+      first = depth - kInnermostFramesOfDeepNativeStack;
+    node = intern_label_node(node, kDeepNativeStackLabel);
+    state.depth = 0;
+  } else if (kept > 0) {
+    node = frames[kept - 1].node;
+  }
+  for (uint32_t i = first; i < depth; ++i) {
+    node = intern_native_frame(state, node, frames[i], i > 0 ? &frames[i - 1] : nullptr);
+    frames[i].node = node;
+  }
+  return node;
+}
+
+void forget_native_nodes() { node_cache.forget(); }
+
+namespace {
+// A forked child numbers its nodes anew.
+__attribute__((constructor)) void register_for_fork() { at_forked_child(forget_native_nodes); }
+}  // namespace
+
+}  // namespace memlens::interposer

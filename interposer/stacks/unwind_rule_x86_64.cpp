@@ -1,0 +1,144 @@
+#include "interposer/stacks/unwind_rule_x86_64.h"
+
+#include "interposer/stacks/unwind_bytes.h"
+#include "interposer/stacks/unwind_cfi.h"
+
+namespace memlens::interposer::unwind {
+namespace {
+
+constexpr uint8_t kRbp = 6, kRsp = 7, kRip = 16;  // DWARF numbers
+
+// DW_OP_*
+constexpr uint8_t kOpDeref = 0x06, kOpBreg0 = 0x70, kOpBreg31 = 0x8f;
+
+bool fits(int64_t offset) { return offset >= -kMaxRuleOffset && offset <= kMaxRuleOffset; }
+
+// breg<n> <offset> [deref]: the only expressions compilers write for general registers.
+struct SimpleExpression {
+  bool valid;
+  bool dereferenced;
+  uint8_t reg;
+  int64_t offset;
+};
+
+ByteCursor operations_of(ExpressionPointer expression) {
+  // The interpreter has checked that length and operations lie within the section.
+  constexpr size_t kMaxLengthBytes = 10;
+  ByteCursor length(expression, expression + kMaxLengthBytes);
+  const uint64_t bytes = length.read_uleb128();
+  return ByteCursor(length.position(), length.position() + bytes);
+}
+
+SimpleExpression parse_simple(ExpressionPointer expression) {
+  ByteCursor code = operations_of(expression);
+  SimpleExpression result{};
+  const auto operation = code.read<uint8_t>();
+  if (operation < kOpBreg0 || operation > kOpBreg31) return result;
+  result.reg = static_cast<uint8_t>(operation - kOpBreg0);
+  result.offset = code.read_sleb128();
+  if (!code.at_end()) result.dereferenced = code.read<uint8_t>() == kOpDeref;
+  result.valid = !code.failed() && code.at_end();
+  return result;
+}
+
+// The one expression linkers write, for .plt: rsp + 8 + ((rip & 15) >= n ? 8 : 0).
+// Returns n, or 0 when it is something else.
+int64_t parse_plt_expression(ExpressionPointer expression) {
+  ByteCursor code = operations_of(expression);
+  constexpr uint8_t kBefore[] = {0x77, 8, 0x80, 0, 0x3f, 0x1a};  // breg7 8; breg16 0; lit15; and
+  constexpr uint8_t kAfter[] = {0x2a, 0x33, 0x24, 0x22};         // ge; lit3; shl; plus
+  if (code.left() != sizeof kBefore + 1 + sizeof kAfter ||
+      std::memcmp(code.position(), kBefore, sizeof kBefore) != 0) {
+    return 0;
+  }
+  code.skip(sizeof kBefore);
+  const uint8_t literal = code.read<uint8_t>();
+  if (literal < 0x31 || literal > 0x3f) return 0;  // lit1..lit15
+  return std::memcmp(code.position(), kAfter, sizeof kAfter) == 0 ? literal - 0x30 : 0;
+}
+
+bool is_at(const UnwindRow& row, uint8_t reg, int64_t rsp_offset) {
+  if (row.kinds[reg] != RegisterKind::kAtExpression) return false;
+  const SimpleExpression place = parse_simple(row.values[reg].expression);
+  return place.valid && !place.dereferenced && place.reg == kRsp && place.offset == rsp_offset;
+}
+
+bool is_kernel_signal_frame(const UnwindRow& row) {
+  if (row.cfa_kind != CfaKind::kExpression) return false;
+  const SimpleExpression cfa = parse_simple(row.cfa_expression);
+  return cfa.valid && cfa.dereferenced && cfa.reg == kRsp && cfa.offset == kSignalFrameRsp &&
+         is_at(row, kRbp, kSignalFrameRbp) && is_at(row, kRip, kSignalFrameRip);
+}
+
+bool compile_cfa(const UnwindRow& row, UnwindRule& rule) {
+  if (row.cfa_kind == CfaKind::kRegisterPlus) {
+    if (row.cfa_register != kRsp && row.cfa_register != kRbp) return false;
+    rule = UnwindRule::of(row.cfa_register == kRsp ? RuleKind::kCfaFromStack
+                                                   : RuleKind::kCfaFromFrame);
+    rule.cfa_offset = row.cfa_offset;
+    return fits(row.cfa_offset);
+  }
+  if (const int64_t pushed_from = parse_plt_expression(row.cfa_expression); pushed_from != 0) {
+    rule = UnwindRule::of(RuleKind::kPltStub);
+    rule.cfa_offset = pushed_from;
+    return true;
+  }
+  const SimpleExpression cfa = parse_simple(row.cfa_expression);
+  if (!cfa.valid || (cfa.reg != kRsp && cfa.reg != kRbp) || !fits(cfa.offset)) return false;
+  if (cfa.dereferenced) {
+    rule = UnwindRule::of(cfa.reg == kRsp ? RuleKind::kCfaAtStack : RuleKind::kCfaAtFrame);
+  } else {
+    rule = UnwindRule::of(cfa.reg == kRsp ? RuleKind::kCfaFromStack : RuleKind::kCfaFromFrame);
+  }
+  rule.cfa_offset = cfa.offset;
+  return true;
+}
+
+bool compile_saved_frame(const UnwindRow& row, UnwindRule& rule) {
+  SavedFrame saved = SavedFrame::kSame;
+  int64_t offset = 0;
+  switch (row.kinds[kRbp]) {
+    case RegisterKind::kSame:
+    case RegisterKind::kUndefined:
+      break;
+    case RegisterKind::kAtCfa:
+      saved = SavedFrame::kAtCfa;
+      offset = row.values[kRbp].offset;
+      break;
+    case RegisterKind::kAtExpression: {
+      const SimpleExpression place = parse_simple(row.values[kRbp].expression);
+      if (!place.valid || place.dereferenced || (place.reg != kRsp && place.reg != kRbp)) {
+        return false;
+      }
+      saved = place.reg == kRsp ? SavedFrame::kAtStack : SavedFrame::kAtFrame;
+      offset = place.offset;
+      break;
+    }
+    default:
+      return false;
+  }
+  if (!fits(offset)) return false;
+  rule.saved_frame_bits = static_cast<uint64_t>(saved);
+  rule.frame_offset = offset;
+  return true;
+}
+
+}  // namespace
+
+UnwindRule compile_rule(const UnwindRow& row, bool signal_frame) {
+  const UnwindRule complex = UnwindRule::of(RuleKind::kNeedsRegisters);
+  if (row.kinds[kRip] == RegisterKind::kUndefined) return UnwindRule::of(RuleKind::kOutermost);
+  if (signal_frame) {
+    return is_kernel_signal_frame(row) ? UnwindRule::of(RuleKind::kSignalFrame) : complex;
+  }
+  constexpr int64_t kReturnAddress = -8;  // below the CFA, where `call` pushed it
+  if (row.kinds[kRip] != RegisterKind::kAtCfa || row.values[kRip].offset != kReturnAddress ||
+      row.kinds[kRsp] != RegisterKind::kSame) {
+    return complex;
+  }
+  UnwindRule rule;
+  if (!compile_cfa(row, rule) || !compile_saved_frame(row, rule)) return complex;
+  return rule;
+}
+
+}  // namespace memlens::interposer::unwind

@@ -1,0 +1,69 @@
+"""More than two thousand stacks of each interpreter, frame by frame against what it says itself."""
+import json
+import os
+
+from memlens_testing import MemlensTest, main
+from python_versions import blocks, interpreters
+
+PROGRAM = os.path.join(os.path.dirname(os.path.abspath(__file__)), "stacks_program.py")
+BASE = 700_000  # the program's
+MAX_BLOCKS = 10_000
+
+
+def shown(frames):
+    """As a report shows the frames of an expected stack."""
+    return [[file, line or 0, function] for file, line, function in frames]
+
+
+class Stacks(MemlensTest):
+    time_limit_seconds = 300
+
+    def check(self, path, seed, *options, environment=None):
+        expected_file = os.path.join(self.directory, f"expected-{seed}.jsonl")
+        capture = self.record([path, PROGRAM, expected_file, str(seed)], *options,
+                              env=dict(os.environ, **(environment or {})))
+        self.assertNotIn("disagrees", self.recording.stderr)
+        self.assertNotIn("Traceback", self.recording.stderr)
+        recorded = {}
+        for block in blocks(capture, BASE, BASE + 16 * MAX_BLOCKS):
+            number, extra = divmod(block["bytes"] - BASE, 16)
+            if extra <= 1:  # the terminator of a bytearray
+                recorded.setdefault(number, []).append(block["frames"])
+        wrong = []
+        with open(expected_file, encoding="utf-8") as lines:
+            expected = dict(map(json.loads, lines))
+        for number, frames in expected.items():
+            stacks = recorded.get(number, [])
+            want = shown(frames)
+            if not frames:
+                # A thread that Python does not know: a label and nothing of Python's.
+                right = len(stacks) == 1 and [f[0] for f in stacks[0]] == ["[label]"]
+            else:
+                right = stacks == [want]
+            if not right:
+                wrong.append((number, want[:4], [stack[:4] for stack in stacks]))
+        self.assertGreater(len(expected), 1000)
+        self.assertGreater(len({json.dumps(frames) for frames in expected.values()}), 1000)
+        self.assertEqual(wrong[:5], [], f"{len(wrong)} of {len(expected)} stacks are wrong")
+        print(f"{path}: {len(expected)} stacks, "
+              f"{sum(map(len, expected.values()))} frames, 0 wrong", flush=True)
+
+    def test_every_stack_is_what_the_interpreter_says(self):
+        for name, path in interpreters():
+            for seed in (1, 2):
+                with self.subTest(python=name, seed=seed):
+                    self.check(path, seed)
+
+    def test_every_stack_is_right_with_debugging_allocators(self):
+        for name, path in interpreters():
+            with self.subTest(python=name):
+                self.check(path, 3, environment={"PYTHONDEVMODE": "1", "PYTHONASYNCIODEBUG": "0"})
+
+    def test_every_stack_is_right_at_the_malloc_level(self):
+        for name, path in interpreters():
+            with self.subTest(python=name):
+                self.check(path, 4, "--no-python-allocators")
+
+
+if __name__ == "__main__":
+    main()

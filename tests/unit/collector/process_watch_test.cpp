@@ -1,0 +1,131 @@
+#include "interposer/collector/process_watch.h"
+
+#include <doctest/doctest.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "interposer/collector/clock.h"
+#include "interposer/collector/process_files.h"
+#include "interposer/collector/shared_segment.h"
+
+using namespace memlens;
+using collector::ProcessWatch;
+using collector::WatchedProcess;
+
+namespace {
+
+// As interposer/process_registration.cpp does it.
+uint32_t register_process(segment::SegmentHeader* segment, uint32_t slot, int32_t pid) {
+  segment::ProcessSlot& taken = segment->processes[slot];
+  taken.state = segment::kSlotClaimed;
+  taken.process = segment->next_process.fetch_add(1);
+  taken.pid = pid;
+  taken.pid_namespace = collector::pid_namespace_of(0);
+  taken.state.store(segment::kSlotLive, std::memory_order_release);
+  return taken.process;
+}
+
+pid_t start_sleeper() {
+  const pid_t pid = fork();
+  if (pid == 0) {
+    pause();
+    _exit(0);
+  }
+  return pid;
+}
+
+std::vector<WatchedProcess> wait_for_end(ProcessWatch& watch) {
+  for (int i = 0; i < 1000; ++i) {
+    auto ended = watch.update(collector::monotonic_ns());
+    if (!ended.empty()) return ended;
+    usleep(2000);
+  }
+  return {};
+}
+
+}  // namespace
+
+TEST_CASE("a process lives until its pidfd says otherwise, and its slot is used again") {
+  collector::SharedSegment segment(0);
+  ProcessWatch watch(segment.header());
+  const pid_t pid = start_sleeper();
+  const uint32_t index = register_process(segment.header(), 3, pid);
+  CHECK(watch.update(collector::monotonic_ns()).empty());
+  REQUIRE(watch.living().size() == 1);
+  CHECK(watch.living()[0].host_pid == pid);
+  CHECK(watch.is_tracked(pid));
+  kill(pid, SIGKILL);
+  const auto ended = wait_for_end(watch);
+  REQUIRE(ended.size() == 1);
+  CHECK(ended[0].process == index);
+  CHECK(ended[0].slot == 3);
+  CHECK(watch.living().empty());
+  watch.free_slot(ended[0]);
+  CHECK(segment.header()->processes[3].state == segment::kSlotFree);
+  waitpid(pid, nullptr, 0);
+
+  const pid_t next = start_sleeper();
+  register_process(segment.header(), 3, next);
+  watch.update(collector::monotonic_ns());
+  CHECK(watch.is_tracked(next));
+  kill(next, SIGKILL);
+  waitpid(next, nullptr, 0);
+}
+
+TEST_CASE("a zombie is dead, and one that had gone before we looked as well") {
+  collector::SharedSegment segment(0);
+  ProcessWatch watch(segment.header());
+  const pid_t zombie = fork();
+  if (zombie == 0) _exit(0);
+  usleep(20'000);
+  register_process(segment.header(), 0, zombie);
+  CHECK(wait_for_end(watch).size() == 1);
+  waitpid(zombie, nullptr, 0);
+  register_process(segment.header(), 1, zombie);
+  CHECK(wait_for_end(watch).size() == 1);
+}
+
+TEST_CASE("exec ends the old image though the pid lives on, in whatever order slots are found") {
+  for (const bool newer_slot_first : {false, true}) {
+    collector::SharedSegment segment(0);
+    ProcessWatch watch(segment.header());
+    const pid_t pid = start_sleeper();
+    const uint32_t old_image = register_process(segment.header(), newer_slot_first ? 9 : 1, pid);
+    const uint32_t new_image = register_process(segment.header(), 5, pid);
+    const auto ended = watch.update(collector::monotonic_ns());
+    REQUIRE(ended.size() == 1);
+    CHECK(ended[0].process == old_image);
+    REQUIRE(watch.living().size() == 1);
+    CHECK(watch.living()[0].process == new_image);
+    kill(pid, SIGKILL);
+    waitpid(pid, nullptr, 0);
+  }
+}
+
+TEST_CASE("the direct child's status is the one that was waited for") {
+  collector::SharedSegment segment(0);
+  ProcessWatch watch(segment.header());
+  const pid_t pid = start_sleeper();
+  watch.set_child(pid);
+  register_process(segment.header(), 0, pid);
+  watch.update(collector::monotonic_ns());
+  kill(pid, SIGKILL);
+  usleep(20'000);
+  CHECK(watch.update(collector::monotonic_ns()).empty());  // not before it was waited for
+  waitpid(pid, nullptr, 0);
+  watch.child_ended({std::nullopt, SIGKILL});
+  const auto ended = watch.update(collector::monotonic_ns());
+  REQUIRE(ended.size() == 1);
+  CHECK(ended[0].status.signal == SIGKILL);
+}
+
+TEST_CASE("a slot that is claimed but not filled in is waited for") {
+  collector::SharedSegment segment(0);
+  ProcessWatch watch(segment.header());
+  segment.header()->processes[0].state = segment::kSlotClaimed;
+  segment.header()->next_process.fetch_add(1);
+  watch.update(collector::monotonic_ns());
+  CHECK(watch.registration_pending());
+  CHECK(watch.living().empty());
+}
