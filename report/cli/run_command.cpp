@@ -11,6 +11,7 @@
 #include "report/cli/run/output_file.h"
 #include "report/cli/run/own_descriptors.h"
 #include "report/cli/run/preload.h"
+#include "report/cli/run/progress.h"
 #include "report/cli/run/record_program.h"
 #include "report/cli/run/run_error.h"
 #include "report/cli/run/run_line.h"
@@ -70,6 +71,7 @@ int record(const RunOptions& options) {
     if (output.regular) unlink(output.path.c_str());
     throw RunError(kOwnFailure, "cannot write " + output.path + ": " + reason);
   }
+  const bool progress = !options.quiet && progress_disturbs_nobody();
   inherited.close_in_this_process();
   if (const int error = program.release(); error != 0) {
     if (output.regular) unlink(output.path.c_str());
@@ -81,6 +83,7 @@ int record(const RunOptions& options) {
   run.name = target.executable;
   run.obstacle = target.obstacle;
   run.quiet = options.quiet;
+  run.progress = progress;
   run.source = options.source;
   return record_program(recording, program, run);
 }

@@ -38,7 +38,7 @@ class FullDisk(MemlensTest):
         self.assertGreater(summary["allocations"], 1000)
 
     def test_a_file_size_limit_ends_the_recording_and_not_the_program(self):
-        limit = 100 * 1024
+        limit = 256 * 1024
         capture = os.path.join(self.directory, "limited.mlens")
 
         def set_limit():

@@ -63,7 +63,7 @@ class Killed(MemlensTest):
 
     def test_when_the_collector_is_killed_the_program_runs_on_with_one_line(self):
         for delay in (0.0, 0.05, 0.15):
-            limit = 3000000
+            limit = 10000000
             memlens = self.start(2, limit, name=f"c{delay}")
             self.wait_for_counts()
             time.sleep(delay)

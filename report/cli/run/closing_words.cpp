@@ -4,6 +4,8 @@
 
 #include <cstring>
 
+#include "report/cli/run/capture_totals.h"
+
 namespace memlens::report::cli {
 namespace {
 
@@ -44,6 +46,8 @@ void print_ending(const Ending& ending) {
   print_line("capture " + std::string(ending.interrupted ? "(ended early) " : "") + "written to " +
              ending.path);
   if (ending.processes == 0) return;
+  const std::string totals = describe_totals(ending.path);
+  if (!totals.empty()) print_line(totals);
   print_line("next: memlens summary " + ending.path);
 }
 

@@ -6,6 +6,7 @@
 #include <cstdio>
 
 #include "interposer/collector/clock.h"
+#include "report/terminal/units.h"
 
 namespace memlens::report::cli {
 namespace {
@@ -15,10 +16,10 @@ constexpr int64_t kIntervalNs = 1'000'000'000;
 
 }  // namespace
 
-Progress::Progress(bool quiet)
-    : allowed_(!quiet && isatty(STDERR_FILENO) != 0 && isatty(STDOUT_FILENO) == 0),
-      start_ns_(collector::monotonic_ns()),
-      next_ns_(start_ns_ + kFirstNs) {}
+bool progress_disturbs_nobody() { return isatty(STDERR_FILENO) != 0 && isatty(STDOUT_FILENO) == 0; }
+
+Progress::Progress(bool allowed)
+    : allowed_(allowed), start_ns_(collector::monotonic_ns()), next_ns_(start_ns_ + kFirstNs) {}
 
 Progress::~Progress() { clear(); }
 
@@ -27,9 +28,9 @@ void Progress::update(int64_t now_ns, uint64_t file_bytes, unsigned processes) {
   next_ns_ = now_ns + kIntervalNs;
   termios terminal{};
   if (tcgetattr(STDERR_FILENO, &terminal) != 0 || (terminal.c_lflag & ICANON) == 0) return;
-  fprintf(stderr, "\r\033[Kmemlens: recording for %.0f s, %u process%s, %.1f MB written",
-          static_cast<double>(now_ns - start_ns_) / 1e9, processes, processes == 1 ? "" : "es",
-          static_cast<double>(file_bytes) / 1e6);
+  fprintf(stderr, "\r\033[Kmemlens: recording for %s, %u process%s, %s written",
+          format_seconds(static_cast<double>(now_ns - start_ns_) / 1e9).c_str(), processes,
+          processes == 1 ? "" : "es", format_bytes(file_bytes).c_str());
   fflush(stderr);
   shown_ = true;
 }

@@ -5,11 +5,14 @@
 
 namespace memlens::report::cli {
 
-// Shown only where it disturbs nobody: stderr is a terminal, the program's output goes elsewhere,
-// and no full-screen program has taken the terminal over.
+// Whether it would disturb nobody: stderr is a terminal and the program's output goes elsewhere. To
+// be asked while stdout is still the program's.
+bool progress_disturbs_nobody();
+
+// Not shown either while a full-screen program has taken the terminal over.
 class Progress {
  public:
-  explicit Progress(bool quiet);
+  explicit Progress(bool allowed);
   ~Progress();
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;

@@ -39,7 +39,7 @@ int exit_code_of(const ExitStatus& status) {
 class ProgramRun {
  public:
   ProgramRun(Recording& recording, ChildProgram& program, const RecordedRun& run)
-      : recording_(recording), program_(program), run_(run), progress_(run.quiet) {}
+      : recording_(recording), program_(program), run_(run), progress_(run.progress) {}
 
   int serve_and_close();
 
