@@ -78,8 +78,12 @@ void add_report_options(CLI::App& command, ReportOptions& options) {
   command.add_flag("--at-exit", options.query.until_exit,
                    "Count what Python frees while it shuts down as freed (by default such blocks\n"
                    "count as still allocated: the program had not let go of them)");
-  command.add_flag("--native,!--no-native", options.native,
-                   "Show native frames, or hide them (default: shown when recorded)");
+  // Two flags and not one with a negation: CLI11 would set that one to false when it is not given.
+  command.add_flag_callback(
+      "--native", [&options] { options.native = true; },
+      "Show native frames (the default where recorded)");
+  command.add_flag_callback(
+      "--no-native", [&options] { options.native = false; }, "Hide native frames");
   command.parse_complete_callback([&options] {
     if (options.query.from_seconds && options.query.to_seconds &&
         *options.query.from_seconds > *options.query.to_seconds) {
