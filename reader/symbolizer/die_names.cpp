@@ -31,14 +31,10 @@ Dwarf_Die declaration_of(Dwarf_Die function) {
   return function;
 }
 
-// Compilers spell a lambda's class as a type or not at all.
 std::string scope_name(Dwarf_Die& scope) {
   const char* name = dwarf_diename(&scope);
-  if (name == nullptr) {
-    return dwarf_tag(&scope) == DW_TAG_namespace ? "(anonymous namespace)" : "{unnamed}";
-  }
-  if (std::string_view(name).starts_with("<lambda")) return "{lambda}";
-  return name;
+  if (name != nullptr) return name;
+  return dwarf_tag(&scope) == DW_TAG_namespace ? "(anonymous namespace)" : "{unnamed}";
 }
 
 bool has_named_scopes(Dwarf_Die& unit) {
@@ -104,7 +100,10 @@ std::string QualifiedNames::of(Dwarf_Die& function) {
   while (at >= 0 && scopes[at].end <= offset) at = scopes[at].parent;
   for (; at >= 0; at = scopes[at].parent) {
     Dwarf_Die scope = scopes[at].die;
-    name = scope_name(scope) + "::" + name;
+    std::string outer = scope_name(scope);
+    // Classes without a name cannot have operators, but for lambdas' own.
+    if (name == "operator()" && outer == "{unnamed}") outer = "<lambda()>";
+    name = outer + "::" + name;
   }
   return name;
 }

@@ -131,13 +131,36 @@ void drop_bracketed(std::string& text, std::string_view prefix) {
   }
 }
 
-void drop_lambda_parameters(std::string& text) {
-  constexpr std::string_view kLambda = "{lambda(";
-  for (size_t at = text.find(kLambda); at != std::string::npos; at = text.find(kLambda, at + 1)) {
-    const size_t open = at + kLambda.size() - 1;
-    const size_t close = closing_bracket(text, open);
-    if (close == std::string::npos) return;
-    text.erase(open, close + 1 - open);
+// Demanglers write "f(int)::{lambda(char)#1}", GCC's DWARF "f(int)::<lambda(char)>": both without
+// the parameters, and those of the function around.
+void simplify_lambdas(std::string& text) {
+  for (const std::string_view lambda : {"{lambda(", "<lambda("}) {
+    for (size_t at = text.find(lambda); at != std::string::npos; at = text.find(lambda, at + 1)) {
+      const size_t open = at + lambda.size() - 1;
+      const size_t close = closing_bracket(text, open);
+      if (close == std::string::npos) return;
+      text.erase(open, close + 1 - open);
+      if (lambda[0] != '<') continue;
+      const size_t end = text.find('>', open);
+      if (end == std::string::npos) return;
+      text.replace(at, end + 1 - at, "{lambda}");
+    }
+  }
+  constexpr std::string_view kInFunction = ")::{lambda";
+  for (size_t at = text.find(kInFunction); at != std::string::npos;
+       at = text.find(kInFunction, at + 1)) {
+    size_t open = at;
+    for (int depth = 1; depth > 0 && open > 0;) {
+      --open;
+      depth += text[open] == ')' ? 1 : text[open] == '(' ? -1 : 0;
+    }
+    // The parentheses of "operator()" are its name.
+    constexpr std::string_view kOperator = "operator";
+    const bool is_name =
+        std::string_view(text).substr(0, open).ends_with(kOperator) && open + 1 == at;
+    if (text[open] != '(' || is_name) continue;
+    text.erase(open, at + 1 - open);
+    at = open;
   }
 }
 
@@ -150,7 +173,7 @@ void drop_marks(std::string& text) {
   replace_all(text, "{anonymous}", kAnonymousMark);
   replace_all(text, kAnonymous, kAnonymousMark);
   while (text.find("> >") != std::string::npos) replace_all(text, "> >", ">>");
-  drop_lambda_parameters(text);
+  simplify_lambdas(text);
 }
 
 // ---- rule 2: standard templates ----

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -104,6 +105,7 @@ void resolve_into(int pipe, const std::string& path, const FinishOptions& option
 }
 
 [[noreturn]] void run_child(int pipe, const std::string& path, const FinishOptions& options) {
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
   signal(SIGPIPE, SIG_IGN);
   // A crash here is expected of some files: it ends this process, and leaves nothing behind.
   for (const int fatal : {SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL}) signal(fatal, SIG_DFL);

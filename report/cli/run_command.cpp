@@ -85,6 +85,7 @@ int record(const RunOptions& options) {
   run.quiet = options.quiet;
   run.progress = progress;
   run.source = options.source;
+  run.debuginfod = options.debuginfod;
   return record_program(recording, program, run);
 }
 

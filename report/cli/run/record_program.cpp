@@ -152,6 +152,7 @@ void ProgramRun::forward(const ReceivedSignal& signal) {
 void add_names_and_source(Recording& recording, const RecordedRun& run) {
   FinishOptions options;
   options.source_text = run.source;
+  options.debuginfod = run.debuginfod;
   options.progress = !run.quiet;
   // Ctrl-C from here on: the user is tired of waiting for names.
   end_wished() = false;

@@ -19,6 +19,7 @@ struct RecordedRun {
   bool quiet = false;
   bool progress = false;  // may be shown
   bool source = true;
+  bool debuginfod = false;
 };
 
 // Returns memlens's exit code. `program` has been released.

@@ -97,6 +97,8 @@ std::optional<RunOptions> parse_run_options(const std::vector<std::string>& argu
                "Only malloc and its like, not each Python object");
   app.add_flag("!--no-follow", options.follow, "Only the first process, not its children");
   app.add_flag("!--no-source", options.source, "Do not store the text of source lines");
+  app.add_flag("--debuginfod", options.debuginfod,
+               "Ask the servers in DEBUGINFOD_URLS for missing debug files");
   app.add_option("--python", options.python, "Python to run scripts with (python3 on PATH)")
       ->type_name("PATH");
   app.add_flag("-q,--quiet", options.quiet, "Say nothing but errors");

@@ -27,6 +27,7 @@ struct RunOptions {
   bool follow = true;
   bool quiet = false;
   bool source = true;
+  bool debuginfod = false;
   std::string python;  // empty: python3 on PATH
   ProgramForm form = ProgramForm::kProgram;
   std::vector<std::string> program;

@@ -82,6 +82,18 @@ TEST_CASE("C++ operators, lambdas and unnamed namespaces stay readable") {
   });
 }
 
+TEST_CASE("lambdas read the same from DWARF as from symbols, but for their number") {
+  CHECK(shorten_cpp_name("each<main()::<lambda(int)> >") == "each<main::{lambda}>");
+  CHECK(shorten_cpp_name("std::__invoke_impl<void, run(int, char*)::<lambda()>&>") ==
+        "std::__invoke_impl<void, run::{lambda}&>");
+  CHECK(shorten_cpp_name("main::<lambda()>::operator()") == "main::{lambda}");
+  CHECK(shorten_cpp_name("t<abcde()::<lambda()>&>") == "t<abcde::{lambda}&>");
+  CHECK(shorten_cpp_name("Job::operator()()::<lambda()>::operator()") ==
+        "Job::operator()::{lambda}");
+  CHECK(shorten_cpp_name("f(g(int))::{lambda(h(int))#2}::operator()(int) const") ==
+        "f::{lambda#2}");
+}
+
 TEST_CASE("template arguments that are not the default are kept") {
   CHECK(
       shorten_cpp_name("std::map<int, int, std::greater<int>, std::allocator<int> >::find(int)") ==
