@@ -88,6 +88,9 @@ export class Table {
     if (height === 0) return;
     const first = Math.max(0, Math.floor(this.scroller.scrollTop / ROW_HEIGHT) - OVERSCAN);
     const end = Math.min(this.rows.length, first + Math.ceil(height / ROW_HEIGHT) + 2 * OVERSCAN);
+    // The heading stays over its columns, whatever a scroll bar takes.
+    byId('table-header').style.paddingRight =
+      `${this.scroller.offsetWidth - this.scroller.clientWidth}px`;
     const elements = [];
     for (let i = first; i < end; ++i) elements.push(this.rowElement(i));
     this.spacer.replaceChildren(...elements);

@@ -1,0 +1,124 @@
+#include "report/html/page_budget.h"
+
+#include <doctest/doctest.h>
+
+#include <random>
+
+using namespace memlens;
+using namespace memlens::report::html;
+using memlens::reader::RangeCell;
+
+namespace {
+
+// A random tree whose nodes have sites at random; 8 buckets.
+PageModel random_page(unsigned seed, size_t nodes) {
+  std::mt19937 random(seed);
+  const auto pick = [&](unsigned below) { return static_cast<uint32_t>(random() % below); };
+  PageModel page;
+  for (int i = 0; i < 30; ++i) page.frames.emplace_back();
+  while (page.nodes.size() < nodes) {
+    page.nodes.push_back({pick(static_cast<unsigned>(page.nodes.size())), pick(30), 0});
+  }
+  for (uint32_t node = 1; node < nodes; ++node) {
+    if (pick(3) == 0) continue;
+    PageSite site;
+    site.node = node;
+    site.lane = pick(2);
+    for (unsigned i = 0; i <= pick(3); ++i) {
+      RangeCell cell;
+      cell.allocated = static_cast<uint16_t>(1 + pick(16));
+      if (pick(2)) cell.removed = static_cast<uint16_t>(cell.allocated + pick(17 - cell.allocated));
+      cell.tally = {1 + pick(1000), 1 + pick(9)};
+      site.range.cells.push_back(cell);
+    }
+    reader::merge_equal_cells(site.range.cells);
+    site.temporary = {pick(50), pick(5)};
+    page.sites.push_back(std::move(site));
+  }
+  page.axis_to_seconds = 8;
+  for (unsigned i = 0; i < 8; ++i) page.buckets.push_back({pick(1000), 0.5 + i});
+  return page;
+}
+
+struct Sums {
+  uint64_t bytes = 0, blocks = 0, leaked = 0, temporary = 0;
+  bool operator==(const Sums&) const = default;
+};
+
+// Below each node, itself included.
+std::vector<Sums> sums_of(const PageModel& page) {
+  std::vector<Sums> sums(page.nodes.size());
+  for (const PageSite& site : page.sites) {
+    Sums& own = sums[site.node];
+    own.temporary += site.temporary.bytes;
+    for (const RangeCell& cell : site.range.cells) {
+      own.bytes += cell.tally.bytes;
+      own.blocks += cell.tally.blocks;
+      if (cell.removed == RangeCell::kNever) own.leaked += cell.tally.bytes;
+    }
+  }
+  for (size_t node = sums.size(); node-- > 1;) {
+    Sums& parent = sums[page.nodes[node].parent];
+    parent.bytes += sums[node].bytes;
+    parent.blocks += sums[node].blocks;
+    parent.leaked += sums[node].leaked;
+    parent.temporary += sums[node].temporary;
+  }
+  return sums;
+}
+
+}  // namespace
+
+TEST_CASE("merging small nodes keeps the sums, and counts what it merged") {
+  for (unsigned seed = 1; seed <= 20; ++seed) {
+    PageModel page = random_page(seed, 2000);
+    const Sums before = sums_of(page)[0];
+    fit_node_budget(page, 300);
+    CHECK(page.nodes.size() <= 300);
+    CHECK(sums_of(page)[0] == before);
+    size_t stands_for = 0;
+    for (size_t node = 1; node < page.nodes.size(); ++node) {
+      REQUIRE(page.nodes[node].parent < node);
+      const bool others = page.frames[page.nodes[node].frame].kind == FrameKind::kOthers;
+      CHECK(others == (page.nodes[node].merged > 0));
+      stands_for += others ? page.nodes[node].merged : 1;
+    }
+    CHECK(stands_for == 1999);
+  }
+}
+
+TEST_CASE("a page within the budget stays as it is") {
+  PageModel page = random_page(1, 100);
+  fit_node_budget(page, 100);
+  CHECK(page.nodes.size() == 100);
+  CHECK(page.frames.size() == 30);
+}
+
+TEST_CASE("the largest node of each view survives") {
+  PageModel page = random_page(2, 2000);
+  PageSite leak;
+  leak.node = 1999;
+  leak.range.cells = {{1, RangeCell::kNever, false, {1, 5000}}};  // few bytes, very many blocks
+  page.sites.push_back(leak);
+  fit_node_budget(page, 100);
+  bool found = false;
+  for (const PageSite& site : page.sites) {
+    for (const RangeCell& cell : site.range.cells) {
+      if (cell.tally.blocks < 5000) continue;
+      found = page.frames[page.nodes[site.node].frame].kind != FrameKind::kOthers;
+    }
+  }
+  CHECK(found);
+}
+
+TEST_CASE("fewer buckets hold the same sums in fewer cells") {
+  PageModel page = random_page(3, 2000);
+  const Sums before = sums_of(page)[0];
+  const uint64_t highest =
+      std::ranges::max_element(page.buckets, {}, &reader::RangeBucket::high_bytes)->high_bytes;
+  fit_cell_budget(page, 1500);
+  CHECK(page.buckets.size() < 8);
+  CHECK(sums_of(page)[0] == before);
+  CHECK(std::ranges::max_element(page.buckets, {}, &reader::RangeBucket::high_bytes)->high_bytes ==
+        highest);
+}
