@@ -302,6 +302,7 @@ class V0Demangler {
     const bool was_silent = std::exchange(is_silent_, true);
     path(false);
     is_silent_ = was_silent;
+    const size_t begin = out_.size();
     print("<");
     type();
     if (is_of_trait) {
@@ -309,6 +310,21 @@ class V0Demangler {
       path(true);
     }
     print(">");
+    // "<alloc::vec::Vec<u8>>::push" reads better, and no less clearly, without the outer brackets.
+    if (!is_of_trait && !is_silent_ && !failed_ && is_plain_path(begin + 1)) {
+      out_.pop_back();
+      out_.erase(begin, 1);
+    }
+  }
+
+  // Whether the type printed from `begin` on is a mere name; "dyn A", "&T", "[T]", "fn()" are not.
+  bool is_plain_path(size_t begin) const {
+    const std::string_view type = std::string_view(out_).substr(begin);
+    const size_t name_end = type.find_first_of("<( ");
+    const bool is_name = is_lower(type[0]) || is_upper(type[0]) || type[0] == '_';
+    return is_name &&
+           type[name_end == std::string_view::npos ? type.size() - 1 : name_end] != ' ' &&
+           !type.starts_with("fn(");
   }
 
   template <typename Item>
@@ -323,21 +339,13 @@ class V0Demangler {
 
   void generic_argument() {
     if (take_if('L')) {
-      print_lifetime(base62());
+      base62();
+      print("'_");
     } else if (take_if('K')) {
       constant();
     } else {
       type();
     }
-  }
-
-  void print_lifetime(uint64_t index) {
-    if (index == 0) {
-      print("'_");
-      return;
-    }
-    const std::string name = "'" + std::to_string(index);
-    print(name);
   }
 
   static std::string_view basic_type(char tag) {
@@ -434,16 +442,18 @@ class V0Demangler {
       failed_ = true;
       return;
     }
-    if (const uint64_t lifetime = base62(); lifetime != 0) {
-      print(" + ");
-      print_lifetime(lifetime);
-    }
+    base62();  // bounds of lifetimes say nothing to a reader of stacks
   }
 
   void dyn_trait() {
     path(true);
     if (!take_if('p')) return;
-    print("<");
+    if (!is_silent_ && out_.ends_with('>')) {
+      out_.pop_back();
+      print(", ");
+    } else {
+      print("<");
+    }
     do {
       print_identifier(identifier());
       print(" = ");
