@@ -1,0 +1,181 @@
+#include "tests/support/sample_captures.h"
+
+#include <xxhash.h>
+
+#include <cstring>
+
+#include "reader/symbolizer/symbols_payload.h"
+#include "tests/support/capture_bytes.h"
+#include "tests/support/history.h"
+#include "tests/support/random_history.h"
+
+namespace memlens::testing {
+
+using format::AllocationKind;
+using format::FrameKind;
+
+namespace {
+
+constexpr uint64_t kStart = CaptureBytes::kStartTicks;
+
+// Python and native frames, symbols, source, memory samples, marks, a long string, a shutdown.
+std::string everything() {
+  CaptureBytes capture;
+  capture.add_session(
+      R"({"command":["python3","app.py"],"cwd":"/srv","hostname":"box","memlens":"0.1.0",)"
+      R"("options":{"native":true,"python_allocators":true,"follow":true},"page_bytes":4096})");
+  MetadataBytes metadata;
+  metadata.add_process(41, 1, 0, format::ProcessOrigin::kStart, kStart + 1000, "/usr/bin/python3",
+                       {"python3", "app.py", ""});
+  metadata.add_thread(1, 41, kStart + 1000, "main");
+  metadata.add_python(12, "3.12.1 (main)");
+  metadata.add_diagnostic(format::DiagnosticCode::kUntrackedChild, "/bin/busybox: static");
+  metadata.add_module(0x400000, 0x401000, 0x500000, "/opt/lib/libthing.so");
+  // 3.11 locations: one line for two units, then three lines on (no columns), one unit.
+  const std::string locations("\x81\x00\xe8\x06", 4);
+  const uint32_t module_code =
+      metadata.add_code("app.py", "<module>", 1, "", format::LineTableFormat::kNone);
+  const uint32_t code = metadata.add_code("app.py", "Cache.fill", 10, locations,
+                                          format::LineTableFormat::kLocations311);
+  const uint32_t mark = metadata.add_string(std::string(300, 'm'), 100);
+  const uint32_t outer = metadata.add_python_node(0, module_code, 0);
+  const uint32_t first = metadata.add_python_node(outer, code, 3);
+  const uint32_t second = metadata.add_python_node(outer, code, 5);
+  const uint32_t native = metadata.add_native_node(second, 0x401234);
+  const uint32_t unresolved = metadata.add_native_node(native, 0x402000);
+  const uint32_t label = metadata.add_label_node(first, "[stack table full]");
+  capture.add_frame({.kind = FrameKind::kMetadata, .process = 1, .compress = true},
+                    metadata.take());
+  EventBytes events;
+  events.allocate(AllocationKind::kMalloc, 0x1000, 100, first);
+  events.allocate(AllocationKind::kPyObjectMalloc, 0x2000, 56, second);
+  events.allocate(AllocationKind::kPyObjectMalloc, 0x2040, 56, second);
+  events.free(0x2040);
+  events.time(5000);
+  events.mark(mark);
+  events.allocate(AllocationKind::kCalloc, 0x3008, 7, native);
+  events.map(AllocationKind::kMmap, 0x7f0000000000, 0x5000, unresolved);
+  events.unmap(0x7f0000001000, 0x1000);
+  events.free(0x1000);
+  events.undo();
+  events.epoch(9, false);
+  events.allocate(AllocationKind::kMalloc, 0x40000, uint64_t{5} << 30, label);
+  events.shutdown(true);
+  events.free(0x3008);
+  events.free(0x2000);
+  events.free(0x9990);
+  capture.add_frame({.kind = FrameKind::kEvents,
+                     .process = 1,
+                     .thread = 1,
+                     .ticks = kStart + 2000,
+                     .order_epoch = 3,
+                     .lost_events = 2,
+                     .compress = true},
+                    events.payload());
+  reader::SymbolsEncoder symbols;
+  const reader::SymbolsEncoder::Frame frames[] = {{"inlined", "_Z7inlinedv", "thing.cc", 7},
+                                                  {"thing", "", "thing.cc", 20}};
+  symbols.add_address(0x401234, "/opt/lib/libthing.so", frames);
+  symbols.add_note("/opt/lib/libthing.so", "no debug information");
+  capture.add_frame({.kind = FrameKind::kSymbols, .process = 1}, symbols.finish());
+  std::string source;
+  append_varint(source, 1);
+  append_string(source, "app.py");
+  append_varint(source, 10);
+  append_string(source, "    self.rows.append(row)\n");
+  capture.add_frame({.kind = FrameKind::kSource}, source);
+  std::string memory;
+  append_varint(memory, kStart + 2000);
+  append_varint(memory, 1);
+  append_varint(memory, 1 << 20);
+  capture.add_frame({.kind = FrameKind::kMemory}, memory);
+  capture.add_frame({.kind = static_cast<FrameKind>(77), .process = 1}, "from the future");
+  capture.add_clock(kStart + 20'000);
+  capture.add_process_end(1, 41, kStart + 15'000, 3);
+  capture.add_trailer(kStart + 20'000);
+  return capture.bytes();
+}
+
+// One frame of events as given.
+std::string events_only(std::string_view payload) {
+  CaptureBytes capture;
+  capture.add_frame({.kind = FrameKind::kEvents, .process = 1, .thread = 1, .ticks = kStart},
+                    payload);
+  capture.add_trailer(kStart + 1000);
+  return capture.bytes();
+}
+
+std::string metadata_only(MetadataBytes& metadata) {
+  CaptureBytes capture;
+  capture.add_frame({.kind = FrameKind::kMetadata, .process = 1}, metadata.take());
+  capture.add_trailer(kStart + 1000);
+  return capture.bytes();
+}
+
+std::string two_frames_of_one_number() {
+  CaptureBytes capture;
+  const FrameFields fields{.kind = FrameKind::kEvents, .process = 1, .thread = 1};
+  capture.add_frame(fields, "");
+  capture.add_frame(fields, "");
+  return capture.bytes();
+}
+
+std::string newer_version() {
+  std::string bytes = CaptureBytes().bytes();
+  bytes[8] = 7;
+  const uint32_t checksum = XXH32(bytes.data(), 60, 0);
+  std::memcpy(bytes.data() + 60, &checksum, sizeof checksum);
+  return bytes;
+}
+
+}  // namespace
+
+std::map<std::string, std::string> sample_captures() {
+  std::map<std::string, std::string> samples;
+  const auto history = [](const RandomHistoryOptions& options) {
+    return random_history(options, 7);
+  };
+  samples["everything"] = everything();
+  samples["one_thread"] = write_history(history({.events = 200}), {.compress = true});
+  samples["threads_owner_epochs"] =
+      write_history(history({.events = 300, .threads = 4}), {.shuffle_seed = 3});
+  samples["threads_shared_epochs"] =
+      write_history(history({.events = 300, .threads = 4, .thread_run = 2}),
+                    {.shared_epochs = true, .events_per_epoch = 120, .events_per_chunk = 40});
+  samples["process_tree"] = write_history(
+      history({.events = 300, .processes = 3, .threads = 2, .process_ends = true}), {});
+  samples["python_shutdown"] =
+      write_history(history({.events = 200, .shutdown = true}), {.events_per_chunk = 50});
+  samples["no_events"] = write_history({}, {});
+  samples["cut_in_a_frame"] = everything().substr(0, 700);
+  samples["cut_between_frames"] = CaptureBytes().bytes();
+
+  samples["invalid_empty"] = "";
+  samples["invalid_foreign"] =
+      "\x7f"
+      "ELF and so on, long enough to hold a whole file header, which this is not";
+  samples["invalid_short_header"] = everything().substr(0, 30);
+  samples["invalid_newer_version"] = newer_version();
+  std::string flipped = everything();
+  flipped[64 + 9] ^= 4;
+  samples["invalid_frame_header"] = flipped;
+  flipped = everything();
+  flipped[64 + 64 + 5] ^= 4;
+  samples["invalid_payload"] = flipped;
+  samples["invalid_after_frame"] = everything() + std::string(100, 'x');
+  samples["invalid_sequence"] = two_frames_of_one_number();
+  samples["invalid_event_cut"] = events_only(std::string("\x01\x00\xff", 3));
+  samples["invalid_event_operation"] = events_only("\x02");
+  samples["invalid_event_dictionary"] = events_only(std::string("\x15\x05", 2));
+  samples["invalid_event_reference"] = events_only("\x14");
+  MetadataBytes metadata;
+  metadata.add_record(static_cast<uint8_t>(format::MetadataType::kNativeNode),
+                      std::string("\xff\xff\xff\xff\x0f\x00\x01", 7));
+  samples["invalid_node_id"] = metadata_only(metadata);
+  metadata.add_record(static_cast<uint8_t>(format::MetadataType::kNativeNode),
+                      std::string("\x01\x01\x01", 3));
+  samples["invalid_node_parent"] = metadata_only(metadata);
+  return samples;
+}
+
+}  // namespace memlens::testing
