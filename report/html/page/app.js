@@ -10,6 +10,7 @@ import { fillFacts } from './facts.js';
 import { FlameView } from './flame_view.js';
 import { InvertedTree } from './grouped_tree.js';
 import { Panel } from './panel.js';
+import { preparePrint } from './print.js';
 import { Sandwich } from './sandwich.js';
 import { compilePattern, matchedTotal, matchingFrames } from './search.js';
 import { Table, rowId } from './table.js';
@@ -53,6 +54,8 @@ class App {
     });
     bindControls(this);
     window.addEventListener('popstate', () => this.restore());
+    window.addEventListener('beforeprint', () => preparePrint(this));
+    window.addEventListener('afterprint', () => this.flame.resized());
     this.takePalette();
     this.showAll({ zoom: this.state.zoom });
   }

@@ -2,7 +2,7 @@
 
 import { byId, element } from './dom.js';
 import { EDITORS, editorTemplate, setEditorTemplate } from './editor.js';
-import { formatMetric, formatMetricLong } from './units.js';
+import { formatMetric } from './units.js';
 import { RANGE_MEANINGS, RANGE_TITLES, VIEWS, VIEW_MEANINGS, VIEW_TITLES } from './values.js';
 
 const CHECKBOXES = {
@@ -153,6 +153,4 @@ export function reflectControls(app) {
   }
   byId('range-chip').hidden = state.range === null;
   byId('range-text').textContent = app.timeline.describeRange();
-  byId('shown-total').textContent =
-    `${titles[state.view]}: ${formatMetricLong(totals[state.view], state.metric)}`;
 }

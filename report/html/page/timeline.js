@@ -246,7 +246,7 @@ export class Timeline {
     context.fillStyle = palette.axis;
     context.strokeStyle = palette.line;
     context.lineWidth = 1;
-    const step = niceStep(highest, 3);
+    const step = niceStep(highest, 4);
     context.beginPath();
     for (let value = 0; value <= highest; value += step) {
       const y = Math.round(yOf(value)) + 0.5;
