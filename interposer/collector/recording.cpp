@@ -216,6 +216,7 @@ void Recording::stop_after_write_failure() {
 void Recording::end_events() {
   if (ended_) return;
   ended_ = true;
+  end_ = read_moment();
   settle_ended_processes();
   drain_->drain();
   stop();
@@ -227,10 +228,9 @@ void Recording::end_events() {
 }
 
 void Recording::write_trailer(EndReason reason, const ExitStatus& status) {
-  const Moment now = read_moment();
   Json json;
-  json["end_ticks"] = now.ticks;
-  json["end_monotonic_ns"] = now.monotonic_ns;
+  json["end_ticks"] = end_.ticks;
+  json["end_monotonic_ns"] = end_.monotonic_ns;
   json["reason"] = write_failure() != 0             ? "write_failed"
                    : reason == EndReason::kFinished ? "finished"
                                                     : "interrupted";
@@ -238,7 +238,7 @@ void Recording::write_trailer(EndReason reason, const ExitStatus& status) {
   json["lost_processes"] = processes_lost();
   FrameDescription frame;
   frame.kind = format::FrameKind::kTrailer;
-  frame.ticks = now.ticks;
+  frame.ticks = end_.ticks;
   writer_->append(frame, to_text(json));
 }
 

@@ -98,6 +98,15 @@ for i in range(300):
                                "sleep 0.2; exit 3"], code=3)
         self.assertGreaterEqual(self.processes(capture), 3)
 
+    def test_a_program_that_gives_up_its_rights_and_its_children_are_recorded(self):
+        if os.getuid() != 0:
+            self.skipTest("giving up rights needs root")
+        script = self.script("import os, subprocess\n"
+                             "os.setgid(65534); os.setuid(65534)\n"
+                             "subprocess.run(['/bin/true'])\n", "drop.py")
+        os.chmod(self.directory, 0o755)
+        self.assertEqual(self.processes(self.record([script], "--python", "/usr/bin/python3")), 2)
+
     def test_exit_codes_of_processes_are_known(self):
         capture = self.record(["sh", "-c", "sh -c 'exit 7'; exit 5"], code=5)
         self.assertTrue(self.summary(capture)["complete"])

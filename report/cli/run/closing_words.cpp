@@ -43,8 +43,10 @@ void print_ending(const Ending& ending) {
   if (ending.processes == 0) print_line(nothing_recorded(ending));
   // The failure itself was told when it happened.
   if (ending.quiet || !ending.readable) return;
-  print_line("capture " + std::string(ending.interrupted ? "(ended early) " : "") + "written to " +
-             ending.path);
+  const char* shortened = ending.write_failure != 0 ? "(cut short) "
+                          : ending.interrupted      ? "(ended early) "
+                                                    : "";
+  print_line(std::string("capture ") + shortened + "written to " + ending.path);
   if (ending.processes == 0) return;
   const std::string totals = describe_totals(ending.path);
   if (!totals.empty()) print_line(totals);
