@@ -426,12 +426,14 @@ size_t special_prefix_length(std::string_view text) {
 
 std::string function_only(const std::string& text) {
   const size_t prefix = special_prefix_length(text);
+  // "void (*f<int>(int))(char)": a function that returns a pointer to one is not taken apart.
+  bool returns_function = false;
+  scan(text, [&](size_t i, size_t depth) {
+    returns_function = depth == 0 && text.compare(i, 2, "(*") == 0;
+    return !returns_function;
+  });
+  if (returns_function) return text;
   std::string name = drop_parameters(std::string_view(text).substr(prefix));
-  // Text that ends in other things than a parameter list (a function that returns a pointer to a
-  // function, say) is not taken apart.
-  if (name.find('(') != std::string::npos && name.find("(*") != std::string::npos) {
-    return text;
-  }
   name = drop_return_type(name);
   // A lambda's body is its call operator.
   constexpr std::string_view kCall = "}::operator()";
@@ -448,22 +450,24 @@ std::string elide_templates(std::string_view text, size_t level) {
   std::string result;
   size_t angle_depth = 0;
   size_t skip_depth = 0;  // of all brackets; 0: not skipping
+  size_t copied = 0;      // of text; operator names are copied with what follows them
   const bool matched = scan(text, [&](size_t i, size_t depth) {
     const char c = text[i];
     if (skip_depth > 0) {
       if (depth >= skip_depth) return true;
       skip_depth = 0;
+      copied = i;
       result += "...";
     }
     const bool opens = c == '<' && i > 0 && is_identifier(text[i - 1]);
     if (c == '>' && angle_depth > 0 && !(i > 0 && text[i - 1] == '-')) --angle_depth;
-    result += c;
+    result += text.substr(copied, i + 1 - copied);
+    copied = i + 1;
     if (opens && ++angle_depth >= level) skip_depth = depth + 1;
     return true;
   });
-  // scan() passes operator names by, so text with one is not put together again from it.
-  if (!matched || text.find("operator") != std::string_view::npos) return std::string(text);
-  return result;
+  if (!matched) return std::string(text);
+  return result += text.substr(copied);
 }
 
 std::string fit_length(std::string text) {

@@ -11,7 +11,8 @@ function where both tools have a linkage name. Allowed, and counted:
   alias       another name of the same address (`read` for `__libc_read`)
   symbol      addr2line names the innermost inlined function by the symbol it was inlined into, or
               gives the object's FILE symbol for a file, without a line
-  llvm        addr2line is wrong (bfd 2.40 takes some files of DWARF 5 tables for their neighbours):
+  llvm        addr2line is wrong (bfd 2.40 takes some files of DWARF 5 tables for their neighbours,
+              and the padding between functions for the line before it):
               llvm-symbolizer, asked about every address the two disagree on, says what we say
 """
 import argparse
@@ -190,7 +191,7 @@ def ask_llvm(path, addresses):
         frames = []
         for function, place in zip(lines[::2], lines[1::2]):
             file, line, _column = place.rsplit(":", 2)
-            frames.append((function, os.path.normpath(file), int(line)))
+            frames.append((function, "" if file == "??" else os.path.normpath(file), int(line)))
         answers[address] = frames
     return answers
 

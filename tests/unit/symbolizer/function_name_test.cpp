@@ -94,6 +94,12 @@ TEST_CASE("lambdas read the same from DWARF as from symbols, but for their numbe
         "f::{lambda#2}");
 }
 
+TEST_CASE("types of functions and arrays among template arguments stay") {
+  CHECK(shorten_cpp_name("void a<void (*&)(int)>::b<char const (&) [30]>(void (*&)(int), int)") ==
+        "a<void (*&)(int)>::b<char const (&) [30]>");
+  CHECK(shorten_cpp_name("void (*f<int>(int))(char)") == "void (*f<int>(int))(char)");
+}
+
 TEST_CASE("template arguments that are not the default are kept") {
   CHECK(
       shorten_cpp_name("std::map<int, int, std::greater<int>, std::allocator<int> >::find(int)") ==
@@ -124,6 +130,10 @@ TEST_CASE("long names lose inner template arguments first") {
   CHECK(shown.starts_with("outer<wrapper<"));
   CHECK(shown.ends_with(">::run"));
   CHECK(shown.find("...") != std::string::npos);
+  const std::string call = shorten_cpp_name("outer<" + argument + ">::operator()(int) const");
+  CHECK(call.size() <= 160);
+  CHECK(call.starts_with("outer<wrapper<"));
+  CHECK(call.ends_with(">::operator()"));
 }
 
 TEST_CASE("names of a damaged file cannot take long or grow") {
