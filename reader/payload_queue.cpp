@@ -5,12 +5,12 @@
 
 namespace memlens::reader {
 
-PayloadQueue::PayloadQueue(const Source& source) : source_(source), own_loader_(source) {
-  // Loading is a small part of the work: a few threads keep any consumer busy.
-  const unsigned processors = std::max(1u, std::thread::hardware_concurrency());
-  const unsigned count = std::min(processors - 1, 3u);
-  for (unsigned i = 0; i < count; ++i) threads_.emplace_back([this] { work(); });
-}
+// Loading is a small part of the work: a few threads keep any consumer busy. With one processor the
+// consumer loads for itself.
+PayloadQueue::PayloadQueue(const Source& source)
+    : source_(source),
+      own_loader_(source),
+      max_threads_(std::min(std::max(1u, std::thread::hardware_concurrency()) - 1, 3u)) {}
 
 PayloadQueue::~PayloadQueue() {
   {
@@ -27,14 +27,19 @@ std::unique_ptr<PayloadQueue::Job> PayloadQueue::request(const FrameRef& frame, 
   job->frame = &frame;
   {
     const std::lock_guard<std::mutex> guard(mutex_);
-    if (!always && (threads_.empty() || loaded_ahead_bytes_ + frame.raw_bytes > kBudgetBytes))
+    if (!always && (max_threads_ == 0 || loaded_ahead_bytes_ + frame.raw_bytes > kBudgetBytes))
       return nullptr;
     loaded_ahead_bytes_ += frame.raw_bytes;
     if (!spare_.empty()) {
       job->payload = std::move(spare_.back());
       spare_.pop_back();
     }
-    if (!always) waiting_.push_back(job.get());
+    if (!always) {
+      waiting_.push_back(job.get());
+      // A small capture needs no thread, a large one soon has them all.
+      if (threads_.size() < max_threads_ && waiting_.size() > threads_.size())
+        threads_.emplace_back([this] { work(); });
+    }
   }
   if (!always) work_there_.notify_one();
   return job;

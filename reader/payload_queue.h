@@ -53,6 +53,7 @@ class PayloadQueue {
 
   const Source& source_;
   PayloadLoader own_loader_;
+  const size_t max_threads_;
   std::mutex mutex_;
   std::condition_variable work_there_;
   std::condition_variable job_done_;
