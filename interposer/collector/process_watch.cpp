@@ -97,7 +97,7 @@ void ProcessWatch::find_new_slots() {
       }
     }
     open_pidfd(process);
-    living_.push_back(std::move(process));
+    living_.push_back(process);
   }
 }
 
@@ -140,7 +140,7 @@ std::vector<WatchedProcess> ProcessWatch::update(int64_t now_ns) {
   for (size_t i = 0; i < living_.size(); ++i) {
     const bool readable = (polled[i].revents & POLLIN) != 0;
     const bool over = has_ended(living_[i], readable, now_ns);
-    (over ? ended : still_living).push_back(std::move(living_[i]));
+    (over ? ended : still_living).push_back(living_[i]);
   }
   living_ = std::move(still_living);
   return ended;

@@ -11,7 +11,7 @@ namespace {
 
 constexpr uint32_t kSamplesPerInterval = 4096;
 constexpr int64_t kFlushIntervalNs = 5'000'000'000;
-constexpr size_t kFlushBytes = 16 * 1024;
+constexpr size_t kFlushBytes = size_t{16} * 1024;
 
 }  // namespace
 
