@@ -3,9 +3,18 @@
 
 #include <cstdint>
 
+#include "interposer/stacks/unwind_objects.h"
+
 namespace memlens::interposer {
+
+// Looks for the loop, once; to be called when Python's stacks can be taken. Does not allocate. The
+// caches are the calling thread's.
+void find_evaluation_loop(unwind::ObjectCache& objects, unwind::CfiScratch& scratch);
 
 // Whether the code at `address` is part of the loop. Any thread, no lock.
 bool is_evaluation_loop(uintptr_t address);
+
+// Goes up when the loop has been found: what was compiled before does not know it.
+uint32_t evaluation_loop_generation();
 
 }  // namespace memlens::interposer

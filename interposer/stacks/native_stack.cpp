@@ -168,6 +168,11 @@ bool step(NativeStackState& state, Position& position, NativeFrame& frame) {
       stepped = step_with_registers(state, position);
     } else {
       if (rule.kind() == RuleKind::kOutsideModules) frame.flags |= NativeFrame::kOutside;
+      // The ABI's mark of the outermost frame: the loader's entry point has no description.
+      if (rule.kind() == RuleKind::kNoInformation && position.frame_pointer == 0) {
+        frame.flags |= NativeFrame::kUsesFrame;
+        return false;
+      }
       stepped = step_by_frame_pointer(state, position, trace);
     }
     outcome = stepped ? StepOutcome::kStepped : StepOutcome::kUnreadable;
@@ -232,7 +237,7 @@ class FreshFrames {
 };
 
 void drop_stale_caches(NativeStackState& state) {
-  const uint32_t modules = module_unload_generation();
+  const uint32_t modules = module_unload_generation() + evaluation_loop_generation();
   if (state.module_generation != modules) {
     state.module_generation = modules;
     state.depth = 0;

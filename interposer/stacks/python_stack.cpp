@@ -366,4 +366,18 @@ bool is_entry_frame(const PythonStackState& state, uint32_t position) {
   return position == 0 || is_interpreters_own<StatedLayout>(state.stack[position - 1].frame);
 }
 
+uint32_t intern_python_frame(PythonStackState& state, uint32_t position, uint32_t parent) {
+  const PythonFrame& entry = state.stack[position];
+  if (entry.code_id == 0) return parent;
+  const Layout& layout = runtime.layout;
+  auto offset = static_cast<int64_t>(entry.instruction);
+  if (layout.instruction_form == InstructionForm::kUnitOffset) offset *= 2;
+  if (layout.instruction_form == InstructionForm::kPointer) {
+    offset -= static_cast<int64_t>((entry.code & layout.code_mask) +
+                                   static_cast<uintptr_t>(layout.code_instructions));
+  }
+  const bool begun = offset >= 0 && offset <= INT32_MAX;
+  return cached_node(state, parent, entry.code_id, begun ? static_cast<uint32_t>(offset) + 1 : 0);
+}
+
 }  // namespace memlens::interposer

@@ -93,4 +93,7 @@ void start_python_stacks();
 // up to the next entry, share one C activation of the loop.
 bool is_entry_frame(const PythonStackState& state, uint32_t position);
 
+// The node of the kept frame at `position` on top of `parent`, which need not be a Python frame.
+uint32_t intern_python_frame(PythonStackState& state, uint32_t position, uint32_t parent);
+
 }  // namespace memlens::interposer

@@ -1,5 +1,6 @@
 target_sources(memlens_interposer_objects PRIVATE
   stacks/hybrid_interpreter.cpp
+  stacks/hybrid_stack.cpp
   stacks/module_places.cpp
   stacks/native_stack.cpp
   stacks/node_table.cpp

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include "interposer/stacks/hybrid_stack.h"
 #include "interposer/stacks/native_stack.h"
 #include "interposer/stacks/python_stack.h"
 
@@ -11,6 +12,7 @@ namespace memlens::interposer {
 // Caches of one thread, in zeroed pages.
 struct StackState {
   PythonStackState python;
+  HybridStackState hybrid;
   NativeStackState native;
 };
 

@@ -10,6 +10,7 @@
 #include "interposer/modules.h"
 #include "interposer/process.h"
 #include "interposer/reentrancy.h"
+#include "interposer/stacks/hybrid_interpreter.h"
 
 namespace memlens::interposer {
 
@@ -66,6 +67,8 @@ uint32_t intern_native_node(uint32_t parent, uint64_t address) { return intern(p
 uint32_t intern_label_node(uint32_t parent, const char*) { return intern(parent, kLabel); }
 uint32_t module_unload_generation() { return unloads.load(); }
 void at_forked_child(void (*)()) {}
+bool is_evaluation_loop(uintptr_t) { return false; }
+uint32_t evaluation_loop_generation() { return 0; }
 
 }  // namespace memlens::interposer
 

@@ -19,8 +19,9 @@ def interpreters():
     return found
 
 
-def blocks(capture, low, high):
+def blocks(capture, low, high, *native):
     """The allocations of low to high bytes, as print_blocks.cpp describes them."""
-    printed = subprocess.run([os.path.join(TOOLS, "print_blocks"), capture, str(low), str(high)],
+    printed = subprocess.run([os.path.join(TOOLS, "print_blocks"), capture, str(low), str(high),
+                              *native],
                              stdout=subprocess.PIPE, check=True).stdout
     return [json.loads(line) for line in printed.splitlines()]

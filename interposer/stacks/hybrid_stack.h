@@ -1,0 +1,54 @@
+// Native and Python frames woven into one stack: `--native` in a Python program.
+//
+// An evaluation-loop frame of the native stack is replaced by the Python frames it runs: one
+// to 3.10, from 3.11 on as many as have called each other without leaving the loop. The interpreter
+// marks the frames it entered the loop with (is_entry_frame), and so the n-th loop from outside
+// runs the frames from the n-th entry up to the next. All other native frames stand where they are:
+// those of an extension module between the Python frame that called it and the one it calls back.
+//
+// Where the two disagree (an interpreter without unwind information, a stack cut short), every
+// Python frame is still shown, in the outermost loop that may run it or, without any loop, alone.
+#pragma once
+
+#include <cstdint>
+
+#include "interposer/stacks/native_stack.h"
+#include "interposer/stacks/python_stack.h"
+
+namespace memlens::interposer {
+
+// Caches of one thread, valid together with those of the two stacks. Zeroed memory is valid.
+struct HybridStackState {
+  // What a Python frame was when it was woven in.
+  struct WovenPython {
+    const char* frame;
+    uint32_t python_node;
+  };
+  // An evaluation loop of the native stack.
+  struct Loop {
+    uint32_t native_index;
+    uint32_t python_start;  // the first of the Python frames it runs
+  };
+  uint32_t active;  // the native frames' nodes are woven ones
+  uint32_t python_depth;
+  uint32_t native_depth;
+  uint32_t loop_count;
+  uint32_t unbalanced;  // loops and entries did not match: nothing is kept
+  uint32_t node;        // of the whole stack
+  WovenPython python[kMaxPythonFrames];
+  Loop loops[kMaxPythonFrames];
+
+  void reset() {
+    active = 0;
+    native_depth = 0;
+    python_depth = 0;
+    loop_count = 0;
+    unbalanced = 0;
+  }
+};
+
+// The node of the calling thread's stack. Inside a HookScope; keeps errno.
+uint32_t capture_hybrid_stack(HybridStackState& state, NativeStackState& native,
+                              PythonStackState& python);
+
+}  // namespace memlens::interposer
