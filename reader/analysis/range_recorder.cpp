@@ -166,14 +166,6 @@ void RangeRecorder::close_bucket() {
 void RangeRecorder::add_closed(SiteState& site, uint16_t allocated, uint16_t removed, bool unfreed,
                                const Sum& sum) {
   if (sum.bytes == 0 && sum.blocks == 0) return;
-  // Blocks both allocated and removed in one bucket can come from two open sums.
-  for (auto cell = site.closed_removals.rbegin(); cell != site.closed_removals.rend(); ++cell) {
-    if (cell->removed + 1 < removed) break;
-    if (cell->allocated == allocated && cell->removed == removed && cell->unfreed == unfreed) {
-      cell->sum += sum;
-      return;
-    }
-  }
   site.closed_removals.push_back({allocated, removed, unfreed, sum});
   ++cells_;
 }
@@ -202,6 +194,23 @@ void RangeRecorder::close_site(SiteState& site, uint16_t before_cell) {
   site.is_open = false;
 }
 
+// Sorts by time of allocation, then of removal, and makes one of what is alike.
+void RangeRecorder::merge_removals(std::vector<ClosedCell>& removals) {
+  const auto key = [](const ClosedCell& cell) {
+    return std::tuple(cell.allocated, cell.removed, cell.unfreed);
+  };
+  std::ranges::sort(removals, {}, key);
+  size_t kept = 0;
+  for (const ClosedCell& cell : removals) {
+    if (kept > 0 && key(removals[kept - 1]) == key(cell)) {
+      removals[kept - 1].sum += cell.sum;
+    } else {
+      removals[kept++] = cell;
+    }
+  }
+  removals.resize(kept);
+}
+
 void RangeRecorder::halve_buckets() {
   std::vector<bool> second_is_higher;
   std::vector<Bucket> halved;
@@ -223,20 +232,8 @@ void RangeRecorder::halve_buckets() {
       cell.allocated = coarser_cell(cell.allocated, second_is_higher);
       cell.removed = coarser_cell(cell.removed, second_is_higher);
     }
-    const auto key = [](const ClosedCell& cell) {
-      return std::tuple(cell.removed, cell.allocated, cell.unfreed);
-    };
-    std::ranges::sort(site.closed_removals, {}, key);
-    size_t kept = 0;
-    for (const ClosedCell& cell : site.closed_removals) {
-      if (kept > 0 && key(site.closed_removals[kept - 1]) == key(cell)) {
-        site.closed_removals[kept - 1].sum += cell.sum;
-      } else {
-        site.closed_removals[kept++] = cell;
-      }
-    }
-    site.closed_removals.resize(kept);
-    kept = 0;  // allocations ascend, so equal ones are neighbours
+    merge_removals(site.closed_removals);
+    size_t kept = 0;  // allocations ascend, so equal ones are neighbours
     for (const ClosedAllocation& cell : site.closed_allocations) {
       if (kept > 0 && site.closed_allocations[kept - 1].allocated == cell.allocated) {
         site.closed_allocations[kept - 1].sum += cell.sum;
@@ -260,9 +257,7 @@ void RangeRecorder::close_point() {
 
 // The cells of a site: its removals, and what they leave of its allocations.
 std::vector<RangeCell> RangeRecorder::settle(SiteState& site) {
-  std::ranges::sort(site.closed_removals, {}, [](const ClosedCell& cell) {
-    return std::tuple(cell.allocated, cell.removed, cell.unfreed);
-  });
+  merge_removals(site.closed_removals);
   std::vector<RangeCell> cells;
   size_t at = 0;
   for (const ClosedAllocation& allocation : site.closed_allocations) {

@@ -142,6 +142,7 @@ class RangeRecorder {
   void add_closed(SiteState& site, uint16_t allocated, uint16_t removed, bool unfreed,
                   const Sum& sum);
   void halve_buckets();
+  static void merge_removals(std::vector<ClosedCell>& removals);
   void schedule();
   static std::vector<RangeCell> settle(SiteState& site);
 

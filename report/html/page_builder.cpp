@@ -167,7 +167,7 @@ class PageBuilder {
 
   // The script of an interpreter says more than the interpreter.
   std::string process_name(const reader::ProcessInfo& process) const {
-    const std::string name = base_name(process.executable);
+    std::string name = base_name(process.executable);
     if (!is_interpreter(process.executable) || process.command.size() < 2) return name;
     const std::string& first = process.command[1];
     if (!first.starts_with('-')) return name + " " + base_name(first);

@@ -2,7 +2,7 @@
 
 import { CallTree } from './call_tree.js';
 import { Capture } from './capture.js';
-import { COLOR_NAMES, Palette } from './colors.js';
+import { COLOR_NAMES, Palette, isKindPresent } from './colors.js';
 import { bindControls, reflectControls } from './controls.js';
 import { decodeEmbedded } from './decode.js';
 import { announce, byId, element } from './dom.js';
@@ -278,7 +278,8 @@ class App {
     this.flame.setPalette(this.palette);
     this.timeline.setPalette(this.palette);
     this.sandwich.setPalette(this.palette);
-    byId('color-legend').replaceChildren(...Object.entries(COLOR_NAMES).map(([kind, name]) => {
+    const kinds = Object.entries(COLOR_NAMES).filter(([kind]) => isKindPresent(this.capture, kind));
+    byId('color-legend').replaceChildren(...kinds.map(([kind, name]) => {
       const swatch = element('i', { class: 'swatch' });
       swatch.style.background = this.palette.sample(kind);
       return element('span', { class: 'legend-entry' }, swatch, name);

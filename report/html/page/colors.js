@@ -50,6 +50,11 @@ export const COLOR_NAMES = {
   map: 'kernel maps',
 };
 
+export function isKindPresent(capture, kind) {
+  if (kind === 'map') return capture.siteIsKernelMap.includes(1);
+  return capture.frameKind.some((frameKind) => KIND_OF_FRAME[frameKind] === kind);
+}
+
 const SHADES = 4;
 
 // Colours for canvases, taken again whenever the theme changes.

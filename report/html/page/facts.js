@@ -55,7 +55,8 @@ export function fillFacts(capture) {
       `${formatBytes(unexplained.bytes)} (${formatShare(unexplained.bytes, unexplained.resident)})`,
       `When the resident set was largest (${formatBytes(unexplained.resident)} at `
       + `${formatSeconds(unexplained.seconds)}): program and library pages, the interpreter, `
-      + 'thread stacks, and what allocators keep beyond the blocks in use'));
+      + 'thread stacks, and what allocators keep beyond the blocks in use'
+      + (about.processes.length > 1 ? '. Pages that processes share count in each of them' : '')));
   }
   facts.push(
     fact('Processes', String(about.processes.length)),
