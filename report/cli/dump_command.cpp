@@ -5,7 +5,6 @@
 #include "reader/dump.h"
 #include "report/cli/command.h"
 #include "report/cli/report_options.h"
-#include "report/text/columns.h"
 
 namespace memlens::report::cli {
 namespace {
@@ -16,7 +15,7 @@ int dump(const std::string& path) {
   const reader::Capture capture = open_capture(options);
   reader::for_each_record(capture, [](const reader::DumpRecord& record) {
     std::cout << record.frame_offset << ' ' << record.process << '/' << record.thread << ' '
-              << record.type << ' ' << printable(record.text) << '\n';
+              << record.type << ' ' << record.text << '\n';
   });
   return 0;
 }

@@ -76,8 +76,7 @@ void add_report_options(CLI::App& command, ReportOptions& options) {
       ->check(CLI::NonNegativeNumber)
       ->option_text("S");
   command.add_flag("--at-exit", options.query.until_exit,
-                   "Count what Python frees while it shuts down as freed (by default such blocks\n"
-                   "count as still allocated: the program had not let go of them)");
+                   "Count what Python frees while it shuts down as freed");
   // Two flags and not one with a negation: CLI11 would set that one to false when it is not given.
   command.add_flag_callback(
       "--native", [&options] { options.native = true; },

@@ -7,12 +7,14 @@
 #include "report/cli/command.h"
 #include "report/cli/report_options.h"
 #include "report/terminal/tree_report.h"
+#include "report/view/code_origin.h"
 
 namespace memlens::report::cli {
 namespace {
 
 struct TreeOptions : ReportOptions {
   View view = View::kPeak;
+  bool all_frames = false;
   double min_percent = TreeLimits{}.min_share * 100;
   size_t lines_per_chain = TreeLimits{}.lines_per_chain;
 };
@@ -21,8 +23,9 @@ int print_tree(const TreeOptions& options) {
   const reader::Capture capture = open_capture(options);
   const reader::Analysis analysis = reader::analyze(capture, options.query);
   FrameTree frames;
-  const StackList list(analysis.sites, options.view, Grouping::kByFrames,
-                       shown_frames(options, capture), frames);
+  FramesOf frames_of = shown_frames(options, capture);
+  if (!options.all_frames) frames_of = without_machinery(frames_of);
+  const StackList list(analysis.sites, options.view, Grouping::kByFrames, frames_of, frames);
   const CallTree tree(list, frames, options.view);
   print_tree_report(std::cout, detect_terminal(STDOUT_FILENO), capture.info(), analysis.totals,
                     options.view, tree, {options.min_percent / 100, options.lines_per_chain});
@@ -35,7 +38,9 @@ void add_tree_command(CLI::App& app, Action& chosen) {
   auto options = std::make_shared<TreeOptions>();
   CLI::App* command = app.add_subcommand("tree", "The call tree of a view, from the root");
   command->footer(
-      "Calls that lead to one place only are one run of lines, shortened in the middle.\n\n"
+      "Calls that lead to one place only are one run of lines, shortened in the middle. Others "
+      "that\n"
+      "together are below a tenth of --min-percent are not listed; every total contains them.\n\n"
       "Examples:\n"
       "  memlens tree app.mlens\n"
       "  memlens tree app.mlens --view leaks --min-percent 5\n"
@@ -43,6 +48,8 @@ void add_tree_command(CLI::App& app, Action& chosen) {
   add_report_options(*command, *options);
   add_threshold_option(*command, *options);
   add_view_option(*command, options->view, "What is counted (default: peak)");
+  command->add_flag("--all-frames", options->all_frames,
+                    "Show also the import system and the insides of the C++ library");
   command
       ->add_option("--min-percent", options->min_percent,
                    "Branches below this become one line of others")

@@ -7,6 +7,7 @@
 #include "report/terminal/units.h"
 #include "report/terminal/wording.h"
 #include "report/text/columns.h"
+#include "report/text/short_function.h"
 #include "report/text/short_path.h"
 #include "report/view/code_origin.h"
 #include "report/view/folded_stack.h"
@@ -61,7 +62,7 @@ void print_frames(std::ostream& out, const Terminal& terminal, const reader::Cap
   const reader::Frame* responsible = &tree.frame(responsible_node(tree, leaf));
   Table table({{},
                {.cut = Cut::kEnd, .min_columns = 24},
-               {.cut = Cut::kStart, .min_columns = 24},
+               {.cut = Cut::kFolders, .min_columns = 26},
                {.cut = Cut::kEnd, .min_columns = 16}});
   for (const StackLine& line : fold_stack(tree, leaf, max_lines)) {
     if (line.frame == nullptr) {
@@ -70,7 +71,8 @@ void print_frames(std::ostream& out, const Terminal& terminal, const reader::Cap
     }
     const bool is_responsible = line.frame == responsible;
     table.add_row({is_responsible ? (terminal.unicode ? "▸" : ">") : " ",
-                   {printable(line.frame->function), is_responsible ? Paint::kBold : Paint::kPlain},
+                   {short_function(line.frame->function, terminal.unicode),
+                    is_responsible ? Paint::kBold : Paint::kPlain},
                    place_of(*line.frame, info.working_directory),
                    {printable(line.frame->source), Paint::kDim}});
   }

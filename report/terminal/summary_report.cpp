@@ -8,6 +8,7 @@
 #include "report/terminal/units.h"
 #include "report/terminal/wording.h"
 #include "report/text/columns.h"
+#include "report/text/short_function.h"
 #include "report/text/short_path.h"
 
 namespace memlens::report {
@@ -30,7 +31,8 @@ class SummaryPrinter {
     print_allocators();
     print_locations("At the peak", View::kPeak, summary_.peak, locations);
     print_locations("Still allocated at the end", View::kLeaks, summary_.leaks, locations);
-    print_locations("Temporary", View::kTemporary, summary_.temporary, locations);
+    print_locations("Temporary, by number of allocations", View::kTemporary, summary_.temporary,
+                    locations);
     if (summary_.info.processes.size() > 1) print_processes();
     if (summary_.info.threads.size() > summary_.info.processes.size()) print_threads();
     print_notes();
@@ -78,7 +80,7 @@ class SummaryPrinter {
                  {"bytes", Align::kRight},
                  {"blocks", Align::kRight},
                  {"function", Align::kLeft, Cut::kEnd, 20},
-                 {"place", Align::kLeft, Cut::kStart, 24},
+                 {"place", Align::kLeft, Cut::kFolders, 26},
                  {"", Align::kLeft, Cut::kEnd, 16}});
     const size_t shown = limit == 0 ? locations.size() : std::min(limit, locations.size());
     for (size_t i = 0; i < shown; ++i) {
@@ -87,7 +89,7 @@ class SummaryPrinter {
       table.add_row({{format_share(weight, whole), paint_of_share(weight, whole)},
                      format_bytes(location.tally.bytes),
                      format_count(location.tally.blocks),
-                     {printable(location.frame->function), Paint::kBold},
+                     {short_function(location.frame->function, terminal_.unicode), Paint::kBold},
                      place_of(*location.frame, summary_.info.working_directory),
                      {printable(location.frame->source), Paint::kDim}});
     }

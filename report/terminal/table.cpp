@@ -11,8 +11,8 @@ constexpr size_t kGap = 2;
 
 std::string fit(const Cell& cell, const Column& column, size_t width, bool unicode) {
   switch (column.cut) {
-    case Cut::kStart:
-      return cut_start(cell.text, width, unicode);
+    case Cut::kFolders:
+      return cut_folders(cell.text, width, unicode);
     case Cut::kEnd:
       return cut_end(cell.text, width, unicode);
     case Cut::kNever:
@@ -50,7 +50,7 @@ bool Table::has_titles() const {
   return std::ranges::any_of(columns_, [](const Column& column) { return !column.title.empty(); });
 }
 
-std::vector<size_t> Table::fit_columns(size_t available) const {
+std::vector<size_t> Table::natural_widths() const {
   std::vector<size_t> widths(columns_.size());
   for (size_t i = 0; i < columns_.size(); ++i) widths[i] = column_count(columns_[i].title);
   for (const auto& row : rows_) {
@@ -58,24 +58,37 @@ std::vector<size_t> Table::fit_columns(size_t available) const {
       widths[i] = std::max(widths[i], column_count(row[i].text));
     }
   }
+  return widths;
+}
+
+std::vector<size_t> Table::fit_columns(size_t available) const {
+  std::vector<size_t> widths = natural_widths();
+  if (narrow_columns(widths, available) || widths.empty()) return widths;
+  // A last column without a title is a remark: better none than rows that break.
+  if (!columns_.back().title.empty() || columns_.back().cut == Cut::kNever) return widths;
+  widths = natural_widths();
+  widths.back() = 0;
+  narrow_columns(widths, available);
+  return widths;
+}
+
+// Takes from the widest that may still become narrower, until all fit. False: they do not.
+bool Table::narrow_columns(std::vector<size_t>& widths, size_t available) const {
   const auto total = [&] {
     size_t sum = 0;
     for (size_t width : widths) sum += width == 0 ? 0 : width + kGap;
     return sum == 0 ? 0 : sum - kGap;
   };
-  for (size_t i = columns_.size(); i-- > 0 && total() > available;) {
-    if (columns_[i].cut == Cut::kNever || widths[i] <= columns_[i].min_columns) continue;
-    const size_t excess = total() - available;
-    const size_t narrowest = columns_[i].min_columns;
-    const bool is_last_resort = i > 0 && columns_[i].title.empty() && i + 1 == columns_.size();
-    if (widths[i] >= narrowest + excess) {
-      widths[i] -= excess;
-    } else {
-      // A last column without a title is a remark: better none than a torn one.
-      widths[i] = is_last_resort ? 0 : narrowest;
+  for (size_t excess = total(); excess > available; --excess) {
+    size_t* widest = nullptr;
+    for (size_t i = 0; i < widths.size(); ++i) {
+      if (columns_[i].cut == Cut::kNever || widths[i] <= columns_[i].min_columns) continue;
+      if (widest == nullptr || widths[i] >= *widest) widest = &widths[i];
     }
+    if (widest == nullptr) return false;
+    --*widest;
   }
-  return widths;
+  return true;
 }
 
 void Table::print(std::ostream& out, const Terminal& terminal, size_t indent) const {

@@ -11,8 +11,8 @@ namespace memlens::report {
 
 enum class Align : unsigned char { kLeft, kRight };
 
-// From which end a text is cut when its column has to be narrower than it.
-enum class Cut : unsigned char { kNever, kStart, kEnd };
+// What of a text is left out when its column has to be narrower than it: a path loses folders.
+enum class Cut : unsigned char { kNever, kFolders, kEnd };
 
 struct Column {
   std::string title = {};
@@ -39,12 +39,14 @@ class Table {
   void add_row(std::vector<Cell> cells) { rows_.push_back(std::move(cells)); }
   bool empty() const { return rows_.empty(); }
 
-  // Titles are printed when a column has one. When the rows are too wide, the last columns become
-  // narrower first.
+  // Titles are printed when a column has one. When the rows are too wide, the widest columns that
+  // may be cut become narrower.
   void print(std::ostream& out, const Terminal& terminal, size_t indent) const;
 
  private:
+  std::vector<size_t> natural_widths() const;
   std::vector<size_t> fit_columns(size_t available) const;
+  bool narrow_columns(std::vector<size_t>& widths, size_t available) const;
   bool has_titles() const;
 
   std::vector<Column> columns_;

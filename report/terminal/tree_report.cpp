@@ -6,6 +6,7 @@
 #include "report/terminal/units.h"
 #include "report/terminal/wording.h"
 #include "report/text/columns.h"
+#include "report/text/short_function.h"
 #include "report/text/short_path.h"
 
 namespace memlens::report {
@@ -25,6 +26,8 @@ constexpr Drawing kUnicode = {"├─ ", "└─ ", "│  ", "   ", "⋮ "};
 constexpr Drawing kAscii = {"|- ", "`- ", "|  ", "   ", ": "};
 
 constexpr size_t kDrawnColumns = 30;
+// Others are listed when together they weigh this part of what a branch of its own must.
+constexpr double kOthersShare = 0.1;
 
 class TreePrinter {
  public:
@@ -41,7 +44,7 @@ class TreePrinter {
                 {"total", Align::kRight},
                 {"own", Align::kRight},
                 {"function", Align::kLeft, Cut::kEnd, 30},
-                {"place", Align::kLeft, Cut::kStart, 24},
+                {"place", Align::kLeft, Cut::kFolders, 26},
                 {"", Align::kLeft, Cut::kEnd, 16}}) {}
 
   void print(std::ostream& out, const Terminal& terminal) {
@@ -56,16 +59,17 @@ class TreePrinter {
     return static_cast<double>(weight(node)) < limits_.min_share * static_cast<double>(whole_);
   }
 
-  // A node's only callee; kRoot: there are several, or none worth a line.
-  NodeId only_callee(NodeId node) const {
+  // A node's only callee worth a line; kRoot: there are several, or none.
+  NodeId main_callee(NodeId node) const {
     const auto callees = tree_.children(node);
-    return callees.size() == 1 && !is_small(callees[0]) ? callees[0] : FrameTree::kRoot;
+    if (callees.empty() || is_small(callees[0])) return FrameTree::kRoot;
+    return callees.size() == 1 || is_small(callees[1]) ? callees[0] : FrameTree::kRoot;
   }
 
-  // A node and its single callees, in runs that all weigh the same.
+  // A node and the calls that lead on from it to one place, in runs that all weigh the same.
   std::vector<std::vector<NodeId>> chain_from(NodeId node) const {
     std::vector<std::vector<NodeId>> runs;
-    for (; node != FrameTree::kRoot; node = only_callee(node)) {
+    for (; node != FrameTree::kRoot; node = main_callee(node)) {
       if (runs.empty() || weight(runs.back().back()) != weight(node)) runs.emplace_back();
       runs.back().push_back(node);
     }
@@ -88,7 +92,7 @@ class TreePrinter {
     table_.add_row({{with_amounts ? format_share(weight(node), whole_) : "", paint},
                     with_amounts ? amount(tree_.total(node)) : "",
                     {own != 0 ? amount(tree_.own(node)) : "", Paint::kBold},
-                    label(drawn, printable(frame.function)),
+                    label(drawn, short_function(frame.function, unicode_)),
                     place_of(frame, info_.working_directory),
                     {printable(frame.source), Paint::kDim}});
   }
@@ -107,39 +111,59 @@ class TreePrinter {
       add_line(run[i], below, false);
   }
 
-  // Recursion goes as deep as branches nest that each weigh min_share or more; a chain of single
-  // callees is a loop. Of an only callee that is small, a line of others is left to print.
+  // Recursion goes as deep as branches nest that each weigh min_share or more; a chain is a loop.
   void add_callees(NodeId node, const std::string& prefix, bool is_top) {
     const auto callees = tree_.children(node);
     const auto first_small =
         std::ranges::find_if(callees, [&](NodeId callee) { return is_small(callee); });
     const size_t shown = static_cast<size_t>(first_small - callees.begin());
-    const bool has_others = shown < callees.size();
+    const reader::Tally others = sum(callees.subspan(shown));
+    const bool lists_others = is_worth_a_line(others);
     for (size_t i = 0; i < shown; ++i) {
-      const bool last = i + 1 == shown && !has_others;
+      const bool last = i + 1 == shown && !lists_others;
       const std::string drawn =
           is_top ? "" : prefix + (last ? drawing_.last_branch : drawing_.branch);
       const std::string below =
           is_top ? "" : prefix + (last ? drawing_.below_last : drawing_.below);
       const auto runs = chain_from(callees[i]);
-      for (const auto& run : runs) add_run(run, &run == &runs.front() ? drawn : below, below);
+      for (const auto& run : runs) {
+        add_run(run, &run == &runs.front() ? drawn : below, below);
+        if (&run != &runs.back()) add_side_calls(run.back(), below);
+      }
       add_callees(runs.back().back(), below, false);
     }
-    if (has_others) add_others(callees.subspan(shown), prefix, is_top);
+    if (lists_others) {
+      add_others(callees.size() - shown, others, is_top ? "" : prefix + drawing_.last_branch);
+    }
   }
 
-  void add_others(std::span<const NodeId> others, const std::string& prefix, bool is_top) {
-    reader::Tally sum;
-    for (NodeId node : others) {
-      sum.bytes += tree_.total(node).bytes;
-      sum.blocks += tree_.total(node).blocks;
-    }
-    table_.add_row({{format_share(weight_of(sum, view_), whole_), Paint::kDim},
-                    {amount(sum), Paint::kDim},
+  // What a node of a chain calls besides the next one of the chain.
+  void add_side_calls(NodeId node, const std::string& below) {
+    const auto others = tree_.children(node).subspan(1);
+    const reader::Tally amounts = sum(others);
+    if (is_worth_a_line(amounts)) add_others(others.size(), amounts, below + drawing_.branch);
+  }
+
+  void add_others(size_t count, const reader::Tally& amounts, const std::string& drawn) {
+    table_.add_row({{format_share(weight_of(amounts, view_), whole_), Paint::kDim},
+                    {amount(amounts), Paint::kDim},
                     "",
-                    {label(is_top ? "" : prefix + drawing_.last_branch,
-                           format_count_of(others.size(), "other")),
-                     Paint::kDim}});
+                    {label(drawn, format_count_of(count, "other")), Paint::kDim}});
+  }
+
+  reader::Tally sum(std::span<const NodeId> nodes) const {
+    reader::Tally tally;
+    for (NodeId node : nodes) {
+      tally.bytes += tree_.total(node).bytes;
+      tally.blocks += tree_.total(node).blocks;
+    }
+    return tally;
+  }
+
+  bool is_worth_a_line(const reader::Tally& others) const {
+    const double least = limits_.min_share * kOthersShare * static_cast<double>(whole_);
+    const uint64_t others_weight = weight_of(others, view_);
+    return others_weight > 0 && static_cast<double>(others_weight) >= least;
   }
 
   const bool unicode_;

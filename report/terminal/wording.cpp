@@ -73,8 +73,10 @@ std::string capture_heading(const reader::CaptureInfo& info, const Terminal& ter
            format_count_of(info.threads.size(), "thread");
   if (!info.complete) facts += dot + "ended early";
   const size_t room = terminal.columns - std::min(terminal.columns, column_count(facts));
+  std::vector<std::string> arguments = info.command;
+  if (!arguments.empty()) arguments[0].erase(0, arguments[0].rfind('/') + 1);
   const std::string command =
-      cut_end(command_text(info.command), std::max<size_t>(room, 20), terminal.unicode);
+      cut_end(command_text(arguments), std::max<size_t>(room, 20), terminal.unicode);
   return terminal.paint(Paint::kBold, command) + facts;
 }
 

@@ -17,4 +17,7 @@ size_t column_count(std::string_view printable_text);
 std::string cut_end(std::string_view printable_text, size_t columns, bool unicode);
 std::string cut_start(std::string_view printable_text, size_t columns, bool unicode);
 
+// The same of a path: whole folders go, where that leaves the file's name.
+std::string cut_folders(std::string_view printable_path, size_t columns, bool unicode);
+
 }  // namespace memlens::report

@@ -26,6 +26,12 @@ std::string_view short_path(std::string_view path, std::string_view working_dire
       path.starts_with(working_directory) && path[working_directory.size()] == '/') {
     return path.substr(working_directory.size() + 1);
   }
+  for (std::string_view folder : {"/usr/include/c++/", "/usr/include/"}) {
+    if (!path.starts_with(folder)) continue;
+    const size_t version_end = path.find('/', folder.size());
+    const bool has_version = folder.ends_with("c++/") && version_end != std::string_view::npos;
+    return path.substr(has_version ? version_end + 1 : folder.size());
+  }
   const std::string_view in_python = after_python_folder(path);
   return in_python.empty() ? path : in_python;
 }

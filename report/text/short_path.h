@@ -8,7 +8,7 @@
 
 namespace memlens::report {
 
-// Relative to the program's working directory, or to the folder Python installs to:
+// Relative to the program's working directory, or to the folder Python or the compiler installs to:
 // "app.py", "json/decoder.py", "numpy/core/numeric.py". Others are left as they are.
 std::string_view short_path(std::string_view path, std::string_view working_directory);
 

@@ -13,9 +13,10 @@ constexpr std::string_view kAllocatingFunctions[] = {
     "zrealloc", "g_malloc", "g_malloc0", "g_realloc",    "asprintf",     "vasprintf",
     "mmap",     "getline",  "getdelim",  "g_strdup",     "g_slice_alloc"};
 
-constexpr std::string_view kAllocatingPrefixes[] = {
-    "operator new", "std::",       "__gnu_cxx::", "void std::", "alloc::",
-    "core::",       "hashbrown::", "__rust",      "__rdl_",     "void* std::"};
+constexpr std::string_view kCppPrefixes[] = {"operator new",
+                                             "std::", "__gnu_cxx::", "void std::", "void* std::"};
+constexpr std::string_view kRustPrefixes[] = {"alloc::", "core::", "hashbrown::", "__rust",
+                                              "__rdl_"};
 
 constexpr std::string_view kSystemFolders[] = {"/lib/", "/usr/lib/", "/lib64/", "/usr/lib64/"};
 
@@ -44,8 +45,9 @@ CodeOrigin python_origin(const reader::Frame& frame) {
 
 CodeOrigin native_origin(const reader::Frame& frame) {
   if (std::ranges::find(kAllocatingFunctions, frame.function) != std::end(kAllocatingFunctions) ||
-      std::ranges::any_of(kAllocatingPrefixes,
-                          [&](std::string_view p) { return frame.function.starts_with(p); })) {
+      is_cpp_machinery(frame) || std::ranges::any_of(kRustPrefixes, [&](std::string_view p) {
+        return frame.function.starts_with(p);
+      })) {
     return CodeOrigin::kMachinery;
   }
   if (frame.file.starts_with("/usr/include/") || contains(frame.file, "/include/c++/")) {
@@ -67,6 +69,29 @@ bool is_import_machinery(const reader::Frame& frame) {
          (frame.file.starts_with("<frozen importlib") || frame.file == "<frozen zipimport>" ||
           frame.file.ends_with("/importlib/_bootstrap.py") ||
           frame.file.ends_with("/importlib/_bootstrap_external.py"));
+}
+
+bool is_cpp_machinery(const reader::Frame& frame) {
+  return frame.origin == reader::FrameOrigin::kNative &&
+         std::ranges::any_of(kCppPrefixes, [&](std::string_view prefix) {
+           return frame.function.starts_with(prefix);
+         });
+}
+
+FramesOf without_machinery(FramesOf frames_of) {
+  return [frames_of = std::move(frames_of)](uint32_t process_index, uint32_t node) {
+    std::vector<reader::Frame> frames = frames_of(process_index, node);
+    if (std::ranges::all_of(frames, is_import_machinery)) return frames;
+    std::erase_if(frames, is_import_machinery);
+    size_t kept = 0;
+    for (size_t i = 0; i < frames.size(); ++i) {
+      const bool is_inner =
+          i + 1 < frames.size() && is_cpp_machinery(frames[i]) && is_cpp_machinery(frames[i + 1]);
+      if (!is_inner) frames[kept++] = frames[i];
+    }
+    frames.resize(kept);
+    return frames;
+  };
 }
 
 CodeOrigin code_origin_of(const reader::Frame& frame) {

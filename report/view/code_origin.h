@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "report/view/frame_tree.h"
+#include "report/view/stack_list.h"
 
 namespace memlens::report {
 
@@ -18,6 +19,14 @@ CodeOrigin code_origin_of(const reader::Frame& frame);
 
 // Part of how Python imports a module, not of the module.
 bool is_import_machinery(const reader::Frame& frame);
+
+// Inside the C++ library or an operator new: how a container allocates, not which.
+bool is_cpp_machinery(const reader::Frame& frame);
+
+// The same stacks without import machinery, so that an imported module stands below the line that
+// imports it, and with only the outermost of C++ machinery, which is what the program called. A
+// stack of nothing else keeps it.
+FramesOf without_machinery(FramesOf frames_of);
 
 // The frame of a stack that a maintainer of the program would look at: the innermost one of the
 // program's own code, Python before native; else of a library's; else the innermost.

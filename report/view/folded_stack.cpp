@@ -8,7 +8,7 @@ namespace memlens::report {
 namespace {
 
 constexpr size_t kLongestCycle = 8;
-constexpr size_t kShortestImportRun = 3;
+constexpr size_t kShortestRun = 3;
 
 std::string count_frames(size_t count) {
   return std::to_string(count) + (count == 1 ? " frame" : " frames");
@@ -21,9 +21,11 @@ size_t repeated_frames(const std::vector<uint32_t>& ids, size_t begin, size_t le
   return (end - begin - length) / length * length;
 }
 
-size_t import_run(const std::vector<const reader::Frame*>& frames, size_t begin) {
+template <typename Predicate>
+size_t run_length(const std::vector<const reader::Frame*>& frames, size_t begin,
+                  Predicate predicate) {
   size_t end = begin;
-  while (end < frames.size() && is_import_machinery(*frames[end])) ++end;
+  while (end < frames.size() && predicate(*frames[end])) ++end;
   return end - begin;
 }
 
@@ -31,10 +33,18 @@ std::vector<StackLine> fold(const std::vector<const reader::Frame*>& frames,
                             const std::vector<uint32_t>& ids) {
   std::vector<StackLine> lines;
   for (size_t i = 0; i < frames.size();) {
-    const size_t imports = import_run(frames, i);
-    if (imports >= kShortestImportRun) {
-      lines.push_back({nullptr, count_frames(imports) + " of the import system", imports});
+    const size_t imports = run_length(frames, i, is_import_machinery);
+    if (imports >= kShortestRun) {
+      lines.push_back({nullptr, std::to_string(imports) + " import frames", imports});
       i += imports;
+      continue;
+    }
+    // The outermost is what the program called; the others are how that works.
+    const size_t cpp = run_length(frames, i, is_cpp_machinery);
+    if (cpp > kShortestRun) {
+      lines.push_back({nullptr, std::to_string(cpp - 1) + " C++ library frames", cpp - 1});
+      lines.push_back({frames[i + cpp - 1], "", 1});
+      i += cpp;
       continue;
     }
     size_t cycle = 0, repeats = 0;

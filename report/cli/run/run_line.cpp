@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <iostream>
 
+#include "report/cli/help_format.h"
 #include "report/cli/run/run_error.h"
 
 namespace memlens::report::cli {
@@ -84,6 +85,7 @@ std::optional<RunOptions> parse_run_options(const std::vector<std::string>& argu
 
   CLI::App app("Record a Python script or any other program, with its children, into one capture.",
                "memlens run");
+  use_help_format(app);
   app.add_option("-o,--output", options.output,
                  "Capture to write (memlens-<name>-<pid>.mlens); %p pid, %h host, %t time")
       ->type_name("FILE");

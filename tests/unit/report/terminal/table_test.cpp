@@ -27,7 +27,7 @@ TEST_CASE("columns line up under their titles and no line ends with blanks") {
 }
 
 TEST_CASE("the last columns become narrower first") {
-  Table table({{"", Align::kLeft, Cut::kEnd, 4}, {"", Align::kLeft, Cut::kStart, 4}});
+  Table table({{"", Align::kLeft, Cut::kEnd, 4}, {"", Align::kLeft, Cut::kFolders, 4}});
   table.add_row({"function", "path/file.py"});
   CHECK(print(table, 23) == " function  path/file.py\n");
   CHECK(print(table, 20) == " function  …/file.py\n");

@@ -41,8 +41,8 @@ TEST_CASE("small branches become one line of others that sums them") {
   CHECK(print(sample, {0.05, 4}, false) ==
         " share  total   own  function     place\n"
         " 100 %  100 B        main         app.py:4\n"
-        "96.0 %   96 B  96 B  |- a         app.py:1\n"
-        " 4.0 %    4 B        `- 2 others\n");
+        " 4.0 %    4 B        |- 2 others\n"
+        "96.0 %   96 B  96 B  a            app.py:1\n");
 }
 
 TEST_CASE("a run of single calls is one amount and cut in the middle") {

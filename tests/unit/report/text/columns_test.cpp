@@ -29,3 +29,10 @@ TEST_CASE("text is cut at the asked end and never exceeds its columns") {
   CHECK(cut_end("名前空間", 4, true) == "名…");
   CHECK(cut_end("abcdef", 0, true).empty());
 }
+
+TEST_CASE("a path loses whole folders before its file loses letters") {
+  CHECK(cut_folders("one/two/file.py:1", 17, true) == "one/two/file.py:1");
+  CHECK(cut_folders("one/two/file.py:1", 16, true) == "…/two/file.py:1");
+  CHECK(cut_folders("one/two/file.py:1", 13, true) == "…/file.py:1");
+  CHECK(cut_folders("one/two/file.py:1", 8, true) == "…le.py:1");
+}

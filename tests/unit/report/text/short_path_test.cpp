@@ -13,6 +13,7 @@ TEST_CASE("paths are relative to the working directory or to where Python instal
   CHECK(short_path("/usr/lib/python3/dist-packages/numpy/a.py", "/src") == "numpy/a.py");
   CHECK(short_path("/opt/python3.11/tool.py", "/src") == "/opt/python3.11/tool.py");
   CHECK(short_path("<frozen importlib._bootstrap>", "/src") == "<frozen importlib._bootstrap>");
+  CHECK(short_path("/usr/include/c++/12/bits/stl_vector.h", "/src") == "bits/stl_vector.h");
   CHECK(short_path("/main.py", "/") == "/main.py");
 }
 

@@ -85,6 +85,23 @@ TEST_CASE("the innermost native function of the program is responsible") {
                      native("handle", "/opt/server"), native("main", "/opt/server")}) == "handle");
 }
 
+TEST_CASE("stacks can be had without machinery") {
+  const auto functions = [](std::vector<Frame> frames) {
+    std::string text;
+    const FramesOf frames_of = [&](uint32_t, uint32_t) { return frames; };
+    for (const Frame& frame : without_machinery(frames_of)(1, 1)) {
+      text += std::string(frame.function) + " ";
+    }
+    return text;
+  };
+  const Frame import = python("_find_and_load", "<frozen importlib._bootstrap>");
+  CHECK(functions({python("<module>", "a.py"), import, import, python("main", "b.py")}) ==
+        "<module> main ");
+  CHECK(functions({import, import}) == "_find_and_load _find_and_load ");
+  CHECK(functions({native("operator new", ""), native("std::a", ""), native("std::v", ""),
+                   native("main", "")}) == "std::v main ");
+}
+
 TEST_CASE("without any better frame the innermost is responsible") {
   CHECK(responsible({native("malloc", "/lib/libc.so.6"), native("calloc", "/lib/libc.so.6")}) ==
         "malloc");

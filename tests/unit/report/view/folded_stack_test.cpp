@@ -53,7 +53,12 @@ TEST_CASE("frames of the import system are one line") {
     import.line = line;
     frames.insert(frames.begin() + 1, import);
   }
-  CHECK(folded(frames) == "mod [4 frames of the import system] main");
+  CHECK(folded(frames) == "mod [4 import frames] main");
+}
+
+TEST_CASE("of the C++ library only what the program called is shown") {
+  CHECK(folded(sample::frames_of("main !std::vector::insert !std::a !std::b !std::c")) ==
+        "[3 C++ library frames] std::vector::insert main");
 }
 
 TEST_CASE("a long stack keeps both ends") {

@@ -1,0 +1,24 @@
+#include "report/text/short_function.h"
+
+#include <doctest/doctest.h>
+
+using namespace memlens::report;
+
+TEST_CASE("what a function is nested in is enough") {
+  CHECK(short_function("rank.<locals>.<listcomp>", true) == "rank.<listcomp>");
+  CHECK(short_function("(anonymous namespace)::Book::add", true) == "Book::add");
+}
+
+TEST_CASE("long template arguments become an ellipsis, short ones stay") {
+  CHECK(short_function("std::vector<int>::push_back", true) == "std::vector<int>::push_back");
+  CHECK(short_function("std::vector<std::pair<int, long>>::_M_insert<char const*, void>", true) ==
+        "std::vector<…>::_M_insert<…>");
+  CHECK(short_function("f<std::function<int()>>", false) == "f<..>");
+}
+
+TEST_CASE("names in angle brackets and operators are no arguments") {
+  for (const char* name : {"<module>", "<lambda>", "operator<", "operator<<", "Book::operator->",
+                           "<alloc::vec::Vec<T> as Clone>::clone", "broken<arguments of nothing"}) {
+    CHECK(short_function(name, true) == name);
+  }
+}
