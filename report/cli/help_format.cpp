@@ -33,7 +33,10 @@ class HelpFormat : public CLI::Formatter {
   }
 
   std::string make_option_opts(const CLI::Option* option) const override {
-    const std::string text = option->get_option_text();
+    const bool takes_value = option->get_expected_max() > 0;
+    const std::string text = !option->get_option_text().empty() || !takes_value
+                                 ? option->get_option_text()
+                                 : option->get_type_name();
     return text.empty() ? "" : " " + text;
   }
 
