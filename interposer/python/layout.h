@@ -14,6 +14,8 @@
 
 namespace memlens::interposer::python {
 
+static_assert(sizeof(void*) == 8, "the rows are those of 64-bit interpreters");
+
 inline constexpr int16_t kAbsent = -1;
 
 // How far a frame's instruction is into its code.
