@@ -24,7 +24,9 @@ void poll_environment() {
   poll_modules();
   // A library may have brought Python in.
   const uint32_t modules = module_generation();
-  if (modules_seen.exchange(modules, std::memory_order_relaxed) != modules) python_attach();
+  if (modules_seen.exchange(modules, std::memory_order_relaxed) != modules) {
+    python_attach_loaded();
+  }
   poll_thread_name();
   python_poll();
 }
@@ -42,7 +44,7 @@ __attribute__((constructor)) void start() {
       publish_session();
       scan_modules();
       report_unseen_allocator();
-      python_attach();
+      python_attach_at_start();
     }
   }
   errno = saved_errno;

@@ -29,6 +29,7 @@ constexpr uint32_t kMaxEventPolls = 200'000;
 
 PrivateLock attach_lock;
 std::atomic<bool> attached{false};       // `runtime` is complete
+std::atomic<bool> being_loaded{false};   // an interpreter was there, not yet relocated
 std::atomic<bool> described{false};      // in this process's metadata
 std::atomic<bool> hooks_settled{false};  // nobody replaces the allocators any more
 std::atomic<uint32_t> event_polls{0};
@@ -85,6 +86,7 @@ void follow_phase() {
     python::check_for_shutdown();
     return;
   }
+  if (runtime.layout_known && !python_stacks_ready()) start_python_stacks();
   hooks_settled.store(true, std::memory_order_relaxed);
   attention.fetch_and(~kAttentionPython);
   const Phase before = python::phase.exchange(Phase::kInitialized);
@@ -97,32 +99,47 @@ void forked_child() {
   described.store(false);
 }
 
-bool attach_locked() {
+bool attach_locked(bool at_start) {
   if (attached.load(std::memory_order_relaxed)) return true;
   if (!python::find_runtime(runtime)) return false;
   at_forked_child(forked_child);
   describe(true);
-  if (runtime.layout_known) start_python_stacks();
+  // An interpreter loaded later may be asked for its threads' states only once it is initialised:
+  // inside dlopen its thread-local storage is not there yet.
+  if (runtime.layout_known && at_start) start_python_stacks();
   attached.store(true, std::memory_order_release);
   attention.fetch_or(kAttentionPython);
   return true;
 }
 
-}  // namespace
-
-void python_attach() {
+void attach(bool at_start) {
   if (!attached.load(std::memory_order_acquire)) {
     Discreetly discreetly;
     if (!attach_lock.lock(&hook_frame)) return;
-    const bool found = attach_locked();
+    const bool found = attach_locked(at_start);
     attach_lock.unlock();
     if (!found) return;
   }
   python_poll();
 }
 
+}  // namespace
+
+void python_attach_at_start() { attach(true); }
+
+void python_attach_loaded() {
+  if (attached.load(std::memory_order_acquire)) return;
+  HookScope scope;
+  const python::Presence presence = python::interpreter_presence();
+  being_loaded.store(presence == python::Presence::kBeingLoaded, std::memory_order_relaxed);
+  if (presence == python::Presence::kThere) attach(false);
+}
+
 void python_poll() {
-  if (!attached.load(std::memory_order_acquire)) return;
+  if (!attached.load(std::memory_order_acquire)) {
+    if (being_loaded.load(std::memory_order_relaxed)) python_attach_loaded();
+    return;
+  }
   Discreetly discreetly;
   if (!described.load(std::memory_order_relaxed)) describe(false);
   if (!hooks_settled.load(std::memory_order_relaxed)) {

@@ -94,6 +94,12 @@ uint32_t parse_version(const char* text) {
   return parts[0] << 24 | parts[1] << 16 | parts[2] << 8 | 0xf0;
 }
 
+Presence interpreter_presence() {
+  constexpr char kAnyFunction[] = "Py_GetVersion";
+  if (find_symbol(kAnyFunction) == nullptr) return Presence::kAbsent;
+  return is_relocated(kAnyFunction) ? Presence::kThere : Presence::kBeingLoaded;
+}
+
 bool find_runtime(Runtime& found) {
   found = Runtime{};
   const char* (*version_text)() = nullptr;

@@ -44,7 +44,12 @@ struct Runtime {
 // Written once, under the attach lock, before the capture function is published.
 extern Runtime runtime;
 
-// Looks for CPython among the loaded modules. False when it is not there. Does not allocate.
+// Whether CPython is among the loaded modules, and may be called yet.
+enum class Presence : uint8_t { kAbsent, kBeingLoaded, kThere };
+Presence interpreter_presence();
+
+// Looks for CPython among the loaded modules, which are relocated. False when it is not there. Does
+// not allocate.
 bool find_runtime(Runtime& found);
 
 // "3.11.7 (main, ...)" to 0x030b07f0; 0 when it is not of that form. Pre-releases count as final.

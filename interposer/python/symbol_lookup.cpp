@@ -1,11 +1,16 @@
 #include "interposer/python/symbol_lookup.h"
 
 #include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <link.h>
+#include <unistd.h>
 
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+
+#include "interposer/system_call.h"
 
 namespace memlens::interposer::python {
 namespace {
@@ -15,6 +20,7 @@ struct Search {
   uint32_t gnu_hash;
   uint32_t elf_hash;
   void* found;
+  uintptr_t protected_page;  // read-only once the module is relocated; 0: it has none
 };
 
 struct SymbolTable {
@@ -119,6 +125,19 @@ const ElfW(Sym) * find_by_elf_hash(const SymbolTable& table, const Search& searc
   return nullptr;
 }
 
+// The first page of what the loader protects, rounded as it does; 0 when that is less than a page.
+uintptr_t protected_page_of(const dl_phdr_info& module) {
+  const uintptr_t page_mask = ~(static_cast<uintptr_t>(sysconf(_SC_PAGESIZE)) - 1);
+  for (int i = 0; i < module.dlpi_phnum; ++i) {
+    const ElfW(Phdr)& segment = module.dlpi_phdr[i];
+    if (segment.p_type != PT_GNU_RELRO) continue;
+    const uintptr_t start = (module.dlpi_addr + segment.p_vaddr) & page_mask;
+    const uintptr_t end = (module.dlpi_addr + segment.p_vaddr + segment.p_memsz) & page_mask;
+    return start < end ? start : 0;
+  }
+  return 0;
+}
+
 int look_into(dl_phdr_info* module, size_t, void* argument) {
   auto& search = *static_cast<Search*>(argument);
   const SymbolTable table = symbol_table_of(*module);
@@ -131,15 +150,95 @@ int look_into(dl_phdr_info* module, size_t, void* argument) {
   }
   if (symbol == nullptr) return 0;
   search.found = reinterpret_cast<void*>(module->dlpi_addr + symbol->st_value);
+  search.protected_page = protected_page_of(*module);
   return 1;
+}
+
+Search search_for(const char* name) {
+  Search search{name, gnu_hash_of(name), elf_hash_of(name), nullptr, 0};
+  dl_iterate_phdr(look_into, &search);
+  return search;
+}
+
+// A line of /proc/self/maps begins "start-end rwxp"; takes one character at a time, so that lines
+// may be cut anywhere between two reads.
+class MapsReader {
+ public:
+  explicit MapsReader(uintptr_t page) : page_(page) {}
+
+  // True when the answer is known.
+  bool take(char character) {
+    switch (part_) {
+      case Part::kStart:
+        if (character == '-')
+          part_ = Part::kEnd;
+        else
+          start_ = start_ << 4 | digit(character);
+        break;
+      case Part::kEnd:
+        if (character == ' ')
+          part_ = Part::kRead;
+        else
+          end_ = end_ << 4 | digit(character);
+        break;
+      case Part::kRead:
+        part_ = Part::kWrite;
+        break;
+      case Part::kWrite:
+        if (page_ >= start_ && page_ < end_) {
+          read_only_ = character == '-';
+          return true;
+        }
+        part_ = Part::kRest;
+        break;
+      case Part::kRest:
+        if (character == '\n') {
+          part_ = Part::kStart;
+          start_ = end_ = 0;
+        }
+        break;
+    }
+    return false;
+  }
+  bool read_only() const { return read_only_; }
+
+ private:
+  enum class Part { kStart, kEnd, kRead, kWrite, kRest };
+  static uintptr_t digit(char character) {
+    return static_cast<uintptr_t>(character <= '9' ? character - '0' : character - 'a' + 10);
+  }
+
+  const uintptr_t page_;
+  uintptr_t start_ = 0;
+  uintptr_t end_ = 0;
+  Part part_ = Part::kStart;
+  bool read_only_ = false;
+};
+
+bool is_read_only(uintptr_t page) {
+  const int saved_errno = errno;
+  const int file = system_call::open_file("/proc/self/maps", O_RDONLY | O_CLOEXEC);
+  MapsReader reader(page);
+  bool known = false;
+  char buffer[1024];
+  while (file >= 0 && !known) {
+    const long bytes = system_call::read_file(file, buffer, sizeof buffer);
+    if (bytes <= 0) break;
+    for (long i = 0; i < bytes && !known; ++i) known = reader.take(buffer[i]);
+  }
+  if (file >= 0) system_call::close_file(file);
+  errno = saved_errno;
+  return known && reader.read_only();
 }
 
 }  // namespace
 
-void* find_symbol(const char* name) {
-  Search search{name, gnu_hash_of(name), elf_hash_of(name), nullptr};
-  dl_iterate_phdr(look_into, &search);
-  return search.found;
+void* find_symbol(const char* name) { return search_for(name).found; }
+
+bool is_relocated(const char* name) {
+  const Search search = search_for(name);
+  return search.found != nullptr && search.protected_page != 0 &&
+         is_read_only(search.protected_page);
 }
 
 }  // namespace memlens::interposer::python

@@ -13,4 +13,10 @@ namespace memlens::interposer::python {
 // Any thread; takes the loader's list lock only, which is never held for long.
 void* find_symbol(const char* name);
 
+// Whether the module that defines `name` is fit to be called and read. The loader lists a module
+// before it relocates it, and allocates in between: whoever looks from inside that malloc finds
+// functions whose first call would jump into nowhere. Once relocated, a module's RELRO part is made
+// read-only, which /proc/self/maps shows. False when it cannot be told. Some system calls.
+bool is_relocated(const char* name);
+
 }  // namespace memlens::interposer::python

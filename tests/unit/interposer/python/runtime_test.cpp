@@ -25,6 +25,7 @@ TEST_CASE("each version has one row, and no version to come has one") {
 
 TEST_CASE("a program without Python has no runtime") {
   Runtime found;
+  CHECK(interpreter_presence() == Presence::kAbsent);
   CHECK_FALSE(find_runtime(found));
   CHECK_FALSE(found.found());
 }

@@ -1,0 +1,27 @@
+"""An interpreter that memlens does not know gets one clear warning, and everything but its stacks."""
+import os
+
+from memlens_testing import MemlensTest, main
+from python_versions import TOOLS
+
+
+class UnknownLayout(MemlensTest):
+    def test_a_version_to_come_is_recorded_without_stacks_and_with_one_warning(self):
+        capture = self.record([os.path.join(TOOLS, "unknown_python")])
+        self.assertEqual(self.recording.stdout, "done\n")
+        warnings = [line for line in self.recording.stderr.splitlines() if "3.99.0" in line]
+        self.assertEqual(len(warnings), 1, self.recording.stderr)
+        self.assertIn("no Python stacks for Python 3.99.0", warnings[0])
+        self.assertIn("not known", warnings[0])
+
+        summary = self.summary(capture)
+        python = summary["by_allocator"]["python"]
+        self.assertEqual((python["allocations"], python["allocated_bytes"]), (3, 6000))
+        self.assertEqual(python["leaked_bytes"], 3000)
+        self.assertTrue(summary["python"].startswith("3.99.0"))
+        for stack in self.stacks("allocations", capture)["stacks"]:
+            self.assertNotIn("python", [frame["kind"] for frame in stack["frames"]])
+
+
+if __name__ == "__main__":
+    main()
