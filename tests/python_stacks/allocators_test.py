@@ -202,7 +202,7 @@ class Allocators(MemlensTest):
                 home = os.path.dirname(os.path.dirname(path))
                 text = "def f():\n  return [bytes(500_000) for _ in range(5)]\nkept = f()"
                 # Again and again: it may be found at any moment of its being loaded.
-                for _ in range(10):
+                for _ in range(4):
                     capture = self.record(
                         [os.path.join(TOOLS, "embeds_python"), library, "2", text],
                         env=dict(os.environ, PYTHONHOME=home))
