@@ -4,6 +4,8 @@
 
 #include <dlfcn.h>
 
+#include "interposer/reentrancy.h"
+
 namespace memlens::interposer {
 
 // Resolved at first use; nullptr when nothing else defines the function. Resolution may allocate
@@ -22,8 +24,15 @@ class NextFunction {
  private:
   __attribute__((noinline, cold)) Function resolve() {
     if (absent_) return nullptr;
+    // A name that is not there leaves an error message behind. It is not the program's allocation,
+    // nor the one its next dlerror() should be about.
+    HookScope scope;
     auto function = reinterpret_cast<Function>(dlsym(RTLD_NEXT, name_));
-    if (function == nullptr) absent_ = true;
+    if (function == nullptr) {
+      absent_ = true;
+      dlerror();  // takes the message
+      dlerror();  // frees it
+    }
     __atomic_store_n(&function_, function, __ATOMIC_RELAXED);
     return function;
   }

@@ -50,6 +50,10 @@ class NextOperator {
       found = dlsym(handle, name_);
       dlclose(handle);  // the program's own reference keeps it loaded
     }
+    if (found == nullptr) {
+      dlerror();  // takes the message, which the program's next one should not be about
+      dlerror();  // frees it
+    }
     counts_ = found == nullptr || called_by_allocator(found);
     auto function = reinterpret_cast<Function>(found);
     __atomic_store_n(&function_, function, __ATOMIC_RELEASE);

@@ -10,15 +10,23 @@ void Mappings::add(uint64_t address, uint64_t size_bytes, std::shared_ptr<Mappin
   if (size_bytes > 0) pieces_[address] = {address + size_bytes, std::move(mapping)};
 }
 
+namespace {
+
+// Mappings hold the bytes asked for, unmaps whole pages, of at least this size.
+constexpr uint64_t end_of_page(uint64_t address) { return (address + 4095) & ~uint64_t{4095}; }
+
+}  // namespace
+
 bool Mappings::covers(uint64_t address, uint64_t size_bytes) const {
   const uint64_t end = address + size_bytes;
   auto after = pieces_.upper_bound(address);
   if (after == pieces_.begin()) return size_bytes == 0;
   for (auto piece = std::prev(after);; ++piece) {
     if (address >= end) return true;
-    if (piece == pieces_.end() || piece->first > address || piece->second.end <= address)
-      return false;
-    address = piece->second.end;
+    if (piece == pieces_.end() || piece->first > address) return false;
+    const uint64_t piece_end = end_of_page(piece->second.end);
+    if (piece_end <= address) return false;
+    address = piece_end;
   }
 }
 

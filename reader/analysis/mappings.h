@@ -33,7 +33,7 @@ class Mappings {
   // What the range held before must have been removed.
   void add(uint64_t address, uint64_t size_bytes, std::shared_ptr<Mapping> mapping);
 
-  // Whether every byte of the range is mapped.
+  // Whether every byte of the range is mapped; a mapping's last page counts as whole.
   bool covers(uint64_t address, uint64_t size_bytes) const;
 
   // Takes the range away, wherever it is mapped, and returns what it took. `live_bytes` of the

@@ -161,6 +161,7 @@ void ProcessAccounts::apply(uint32_t stream_number, const Event& event) {
       break;
     case EventType::kUnmap:
       unmap(state, event.address, event.size_bytes);
+      state.unmapped_heap = !state.retired.pieces.empty();
       break;
     case EventType::kShutdown:
       shut_down(event.size_bytes != 0);
@@ -173,9 +174,11 @@ void ProcessAccounts::apply(uint32_t stream_number, const Event& event) {
 }
 
 void ProcessAccounts::map(Stream& stream, StreamState& state, const Event& event) {
-  // What is still there was unmapped in a way that was not recorded.
+  // What is still there was replaced by this, or unmapped in a way that was not recorded.
   unmap(state, event.address, event.size_bytes);
   state.retired.what = Retired::kNothing;
+  // mremap moves files, shared memory and reservations too: heap is what was heap before.
+  if (event.kind == format::AllocationKind::kMremap && !state.unmapped_heap) return;
   auto mapping = std::make_shared<Mapping>();
   mapping->mapped_bytes = mapping->live_bytes = event.size_bytes;
   mapping->site = site_of(stream, event);
@@ -267,6 +270,7 @@ void ProcessAccounts::undo(StreamState& state) {
       for (auto piece = retired.pieces.rbegin(); piece != retired.pieces.rend(); ++piece)
         undo_unmap(*piece);
       retired.pieces.clear();
+      state.unmapped_heap = false;
       break;
   }
 }

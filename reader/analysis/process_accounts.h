@@ -71,6 +71,7 @@ class ProcessAccounts {
   struct StreamState {
     uint32_t slot_sites[256];  // of the chunk's dictionary entries
     Retired retired;
+    bool unmapped_heap = false;  // by the last unmap, which was not undone
   };
 
   struct Stream {

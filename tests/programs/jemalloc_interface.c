@@ -14,11 +14,18 @@ void sdallocx(void*, size_t, int) __attribute__((weak));
 
 enum { kAlign64 = 6, kZero = 0x40 };
 
-int main(void) {
+int main(int argc, char** argv) {
   struct ledger ledger = {0};
   if (mallocx == NULL) {
     if (dlsym(RTLD_DEFAULT, "mallocx") != NULL) return 1;
+    dlerror();
     ledger_print(&ledger); /* untracked, and without jemalloc */
+    return 0;
+  }
+  int jemalloc = dlsym(RTLD_DEFAULT, "mallctl") != NULL;
+  dlerror();      /* gives back the message about what was not found */
+  if (argc > 1) { /* idle: what looking for functions costs */
+    ledger_print(&ledger);
     return 0;
   }
   char* block = mallocx(1000, kAlign64 | kZero);
@@ -30,11 +37,11 @@ int main(void) {
   ledger_resized(&ledger, 1000, 3000);
   size_t real_bytes = xallocx(block, 2900, 0, 0);
   /* In place, since it shrinks; libc has no such call and says how large the block is. */
-  if (real_bytes >= 2900 && dlsym(RTLD_DEFAULT, "mallctl") != NULL) {
+  if (real_bytes >= 2900 && jemalloc) {
     ledger_resized(&ledger, 3000, 2900);
   }
   sdallocx(block, 2900, kAlign64);
-  ledger_freed(&ledger, dlsym(RTLD_DEFAULT, "mallctl") != NULL && real_bytes >= 2900 ? 2900 : 3000);
+  ledger_freed(&ledger, jemalloc && real_bytes >= 2900 ? 2900 : 3000);
   block = mallocx(10, 0);
   ledger_allocated(&ledger, 10);
   dallocx(block, 0);

@@ -1,5 +1,5 @@
-/* Opens a library, which opens another by its RUNPATH; closes that and opens it again. Argument: the
-   directory of the first. */
+/* Opens a library, which opens another by its RUNPATH; closes that and opens it again. Argument:
+   the directory of the first. */
 #include <dlfcn.h>
 #include <stdio.h>
 #include <stdlib.h>

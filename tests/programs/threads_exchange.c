@@ -12,7 +12,11 @@ static struct ledger ledgers[kThreads];
 static uint64_t seed = 1;
 static long exchanges = 20000;
 
+/* All threads live at the same time, so that libc's own accounts of them are always the same. */
+static pthread_barrier_t all_there;
+
 static void* exchange(void* argument) {
+  pthread_barrier_wait(&all_there);
   long thread = (long)argument;
   struct ledger* ledger = &ledgers[thread];
   uint64_t state = seed * 0x9E3779B97F4A7C15ull + (uint64_t)thread + 1;
@@ -35,7 +39,11 @@ int main(int argc, char** argv) {
   if (argc > 1) seed = strtoul(argv[1], NULL, 10);
   if (argc > 2) exchanges = atol(argv[2]);
   pthread_t threads[kThreads];
-  for (long i = 0; i < kThreads; i++) pthread_create(&threads[i], NULL, exchange, (void*)i);
+  pthread_attr_t small_stack; /* all of them fit into libc's cache of stacks */
+  pthread_attr_init(&small_stack);
+  pthread_attr_setstacksize(&small_stack, 256 * 1024);
+  pthread_barrier_init(&all_there, NULL, kThreads);
+  for (long i = 0; i < kThreads; i++) pthread_create(&threads[i], &small_stack, exchange, (void*)i);
   for (int i = 0; i < kThreads; i++) pthread_join(threads[i], NULL);
   struct ledger sum = {0};
   for (int i = 0; i < kThreads; i++) {
