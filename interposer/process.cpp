@@ -6,6 +6,7 @@
 
 #include "interposer/definitions.h"
 #include "interposer/diagnostics.h"
+#include "interposer/hooks/exec_environment.h"
 #include "interposer/modules.h"
 #include "interposer/order.h"
 #include "interposer/platform/clock.h"
@@ -55,6 +56,13 @@ bool begin(segment::SegmentHeader* segment, format::ProcessOrigin origin) {
   return true;
 }
 
+// Only the first process is recorded, and this is another, started with our entries in its
+// environment by one that could not take them out (system, popen).
+bool left_out(const segment::SegmentHeader* segment, bool by_exec) {
+  return (segment->options & segment::kOptionFollow) == 0 && !by_exec &&
+         segment->next_process.load() > segment::kFirstProcess;
+}
+
 }  // namespace
 
 bool join_session() {
@@ -70,8 +78,15 @@ bool join_session() {
       description == nullptr ? start_own_collector() : attach_segment(description, announced);
   bool joined = false;
   if (segment != nullptr) {
-    start_thread_states();
     const bool by_exec = announced || process_is_known(segment, system_call::process_id());
+    if (left_out(segment, by_exec)) {
+      system_call::unmap(segment, segment::total_bytes());
+      remove_entries_in_place(environ);
+      join.store(Join::kDone, std::memory_order_release);
+      errno = saved_errno;
+      return false;
+    }
+    start_thread_states();
     joined = begin(segment, by_exec ? format::ProcessOrigin::kExec : format::ProcessOrigin::kStart);
     if (announced) segment->births_arrived.fetch_add(1);
   } else if (description != nullptr) {

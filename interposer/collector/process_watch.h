@@ -50,8 +50,11 @@ class ProcessWatch {
   void child_ended(const ExitStatus& status);
 
   const std::vector<WatchedProcess>& living() const { return living_; }
-  // Slots taken by a process that has not filled them in yet.
-  bool registration_pending() const { return pending_slots_ != 0; }
+  // Slots taken by a process that has not filled them in yet, or taken since the last update.
+  bool registration_pending() const {
+    return pending_slots_ != 0 ||
+           segment_->next_process.load(std::memory_order_acquire) != known_processes_;
+  }
   bool is_tracked(int32_t host_pid) const;
 
  private:

@@ -190,8 +190,11 @@ bool Recording::is_over() {
     snprintf(nonce, sizeof nonce, ":%" PRIx64 ":", segment_.header()->nonce);
     child_expected_ = any_process_with_environment(nonce);
   }
+  // In this order: a child takes its slot before its birth counts as arrived, so one that arrived
+  // since the last look at the slots is seen as pending.
+  const bool all_arrived = births_missing() == 0;
   if (child_expected_ || watch_.registration_pending()) return waited > kChildPatienceNs;
-  return births_missing() == 0 || waited > kBirthPatienceNs;
+  return all_arrived || waited > kBirthPatienceNs;
 }
 
 void Recording::wake_everybody() {

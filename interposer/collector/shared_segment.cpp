@@ -121,7 +121,7 @@ SharedSegment::SharedSegment(uint32_t options) {
   header_->total_bytes = segment::total_bytes();
   header_->collector_pid = getpid();
   header_->active_chunks = segment::kInitialChunks;
-  header_->next_process = 1;
+  header_->next_process = segment::kFirstProcess;
   header_->tick = 1;
   lock_for_life(&header_->collector_alive);
   open_socket();

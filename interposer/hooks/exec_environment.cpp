@@ -56,7 +56,7 @@ class Writer {
   explicit Writer(char* out) : out_(out) {}
   Writer& text(const char* value) { return text(value, std::strlen(value)); }
   Writer& text(const char* value, size_t length) {
-    std::memcpy(out_, value, length);
+    std::memmove(out_, value, length);  // remove_entries_in_place overlaps
     out_ += length;
     return *this;
   }
@@ -207,6 +207,22 @@ char** detach_entries(char* const* environment, void* memory) {
   }
   *out = nullptr;
   return static_cast<char**>(memory);
+}
+
+void remove_entries_in_place(char** environment) {
+  char** out = environment;
+  for (char** entry = environment; *entry != nullptr; ++entry) {
+    const char* value = value_of(*entry, kPreloadVariable);
+    if (value_of(*entry, segment::kSessionVariable) != nullptr) continue;
+    if (value != nullptr && names_our_library(value)) {
+      // What is kept is never longer than what has been read, so the text can be its own target.
+      Writer writer(*entry + sizeof kPreloadVariable);
+      if (!write_other_parts(writer, value, false)) continue;
+      writer.end();
+    }
+    *out++ = *entry;
+  }
+  *out = nullptr;
 }
 
 const char* own_library_path() { return library_path; }

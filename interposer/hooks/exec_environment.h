@@ -26,6 +26,9 @@ size_t bytes_to_detach(char* const* environment);
 char** attach_entries(char* const* environment, const SessionEntries& entries, void* memory);
 char** detach_entries(char* const* environment, void* memory);
 
+// detach_entries on the process's own environment, which only ever gets shorter.
+void remove_entries_in_place(char** environment);
+
 // Absolute path of the library this code is in; empty when unknown. Known from the constructor on.
 const char* own_library_path();
 

@@ -53,6 +53,8 @@ static_assert(sizeof(ChunkHeader) == 64);
 inline constexpr uint32_t kChunkPayloadBytes = kChunkBytes - sizeof(ChunkHeader);
 
 // ---- processes
+inline constexpr uint32_t kFirstProcess = 1;  // session-wide index of the program that was started
+
 enum SlotState : uint32_t { kSlotFree = 0, kSlotClaimed = 1, kSlotLive = 2 };
 
 struct alignas(64) ProcessSlot {

@@ -52,7 +52,15 @@ class Trees(MemlensTest):
                             "huge_environment")
 
     def test_spawned_programs_are_followed(self):
-        self.assert_started("posix_spawn", "posix_spawnp", "system", "popen")
+        self.assert_started("posix_spawn", "posix_spawnp")
+
+    def test_programs_started_by_a_shell_are_followed(self):
+        for shape in ("system", "popen"):
+            with self.subTest(shape):
+                self.leaks_of(shape)  # those of the shell among them
+                leaks = self.stacks("leaks", self.shape_capture)["stacks"]
+                self.assertEqual([stack["bytes"] for stack in leaks if stack["bytes"] == STARTED],
+                                 [STARTED])
 
     def test_starts_that_fail_fail_as_ever_and_leave_no_process(self):
         self.assertEqual(self.leaks_of("failed_exec"), [FIRST, SHARED])
@@ -136,6 +144,11 @@ class LeftOut(MemlensTest):
         self.assertIn("allocate_static is linked statically",
                       self.diagnostics(self.run_child(path)))
 
+    @staticmethod
+    def content(path):
+        with open(path, "rb") as file:
+            return file.read()
+
     def executable(self, name, content):
         path = os.path.join(self.directory, name)
         with open(path, "wb") as file:
@@ -188,7 +201,7 @@ class LeftOut(MemlensTest):
         if os.geteuid() != 0:
             self.skipTest("needs root to make such a program")
         os.chmod(self.directory, 0o755)
-        path = self.executable("privileged", open(self.program("allocate"), "rb").read())
+        path = self.executable("privileged", self.content(self.program("allocate")))
         os.chmod(path, 0o4755)
         script = self.script("import os, subprocess, sys\n"
                              "os.setgid(65534); os.setuid(65534)\n"

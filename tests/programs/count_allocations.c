@@ -1,6 +1,6 @@
-// count_allocations FILE THREADS [LIMIT]: each thread allocates for ever (or LIMIT blocks) and after
-// each block raises its counter in FILE, which is mapped: whatever kills the program, FILE tells how
-// many blocks there were at least. One block in two is freed.
+// count_allocations FILE THREADS [LIMIT]: each thread allocates for ever (or LIMIT blocks) and
+// after each block raises its counter in FILE, which is mapped: whatever kills the program, FILE
+// tells how many blocks there were at least. One block in two is freed.
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdint.h>

@@ -68,7 +68,7 @@ static int shape(const char* how) {
   if (IS("null_environment")) IN_CHILD(fork(), execve(program, arguments, NULL));
   if (IS("vfork_empty_environment")) IN_CHILD(vfork(), execve(program, arguments, nothing));
   if (IS("huge_environment")) {
-    char** huge = calloc(20001, sizeof *huge);
+    static char* huge[20001];
     for (int i = 0; i < 20000; i++) huge[i] = "NAME=value";
     IN_CHILD(vfork(), execve(program, arguments, huge));
   }

@@ -124,3 +124,18 @@ TEST_CASE("attaching and detaching any list of preloads gives the list back") {
     CHECK(detached(attached({"A=1", entry})) == Strings{"A=1", entry});
   }
 }
+
+TEST_CASE("an environment loses our entries in place as it does in a copy") {
+  const std::vector<Strings> cases{
+      {"A=1", "LD_PRELOAD=/opt/lib/libmemlens.so:a.so b.so", "MEMLENS_SESSION=x", "B=2"},
+      {"LD_PRELOAD=/opt/lib/libmemlens.so", "MEMLENS_SESSION=x"},
+      {"LD_PRELOAD=x.so:/opt/lib/libmemlens.so:y.so:z.so", "C="},
+      {"MEMLENS_SESSION=x", "MEMLENS_SESSION=y", "A=1"},
+      {"LD_PRELOAD=own.so", "A=1"},
+      {}};
+  for (const Strings& entries : cases) {
+    Environment environment(entries);
+    remove_entries_in_place(environment.pointers.data());
+    CHECK(strings(environment.pointers.data()) == detached(entries));
+  }
+}
