@@ -134,7 +134,8 @@ const char* absolute_path(const char* name) {
 
 void define(Module& module) {
   module.id = define_module(module.load_bias + module.place_tag, module.start + module.place_tag,
-                            module.end + module.place_tag, module.path, module.build_id, module.build_id_bytes);
+                            module.end + module.place_tag, module.path, module.build_id,
+                            module.build_id_bytes);
 }
 
 bool same_module(const Module& module, const dl_phdr_info& info, uint64_t start, uint64_t end) {
@@ -179,7 +180,8 @@ int look_at_module(dl_phdr_info* info, size_t, void*) {
   module->load_bias = info->dlpi_addr;
   module->start = start;
   module->end = end;
-  module->place_tag = place_tag(info->dlpi_name, info->dlpi_addr, info->dlpi_phdr, info->dlpi_phnum);
+  module->place_tag =
+      place_tag(info->dlpi_name, info->dlpi_addr, info->dlpi_phdr, info->dlpi_phnum);
   module->path = path;
   read_build_id(*info, *module);
   module->loaded = true;

@@ -9,6 +9,7 @@
 
 #include "interposer/definitions.h"
 #include "interposer/diagnostics.h"
+#include "interposer/process.h"
 
 namespace memlens::interposer {
 namespace {
@@ -83,7 +84,9 @@ void report_unseen_allocator() {
           " brings its own malloc, which is used before any other: what is allocated through it is "
           "not seen, only the memory it maps");
   define_diagnostic(format::DiagnosticCode::kStaticAllocator, text.c_str());
-  report_line(text);
+  // The first process's stderr is where whoever started the run looks; a child's may be a pipe that
+  // somebody reads and compares.
+  if (process.index == segment::kFirstProcess) report_line(text);
 }
 
 }  // namespace memlens::interposer

@@ -49,6 +49,13 @@ class Unseen(MemlensTest):
         self.assertIn("brings its own malloc", self.memlens("dump", capture).stdout)
         self.assertIn("brings its own malloc", self.memlens("summary", capture).stdout)
 
+    def test_a_child_with_its_own_malloc_keeps_its_stderr(self):
+        script = self.script("import subprocess, sys\n"
+                             "child = subprocess.run([sys.argv[1]], capture_output=True)\n"
+                             "sys.exit(child.stderr.decode() or 0)\n")
+        capture = self.record(["/usr/bin/python3", script, self.program("static_allocator")])
+        self.assertIn("brings its own malloc", self.memlens("summary", capture).stdout)
+
 
 class Exports(MemlensTest):
     def test_the_library_exports_its_hooks_and_nothing_else(self):
