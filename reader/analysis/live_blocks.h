@@ -33,6 +33,14 @@ class LiveBlocks {
     __builtin_prefetch(slots_ + (capacity_ != 0 ? slot_of(address) : 0), 1);
   }
 
+  // The site of the block at an address, when it is where it is looked for first; a guess for
+  // prefetching. UINT32_MAX: not there.
+  uint32_t likely_site(uint64_t address) const {
+    if (capacity_ == 0) return UINT32_MAX;
+    const LiveBlock& block = slots_[slot_of(address)];
+    return block.address == address ? block.site : UINT32_MAX;
+  }
+
   // The slot for a new block. One with this address that is still there is what the slot then holds
   // (address not 0); the caller overwrites all of it either way.
   LiveBlock& insert(uint64_t address) {

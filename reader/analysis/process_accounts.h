@@ -50,7 +50,8 @@ class ProcessAccounts {
 
  private:
   static constexpr uint32_t kNoSite = UINT32_MAX;  // of a thread that is not selected
-  static constexpr unsigned kPrefetchAhead = 8;
+  static constexpr unsigned kPrefetchFar = 20;  // events ahead
+  static constexpr unsigned kPrefetchNear = 8;
 
   // What a free or unmap did, for an undo.
   struct Retired {
@@ -81,6 +82,7 @@ class ProcessAccounts {
   };
 
   StreamState& state_of(uint32_t stream);
+  void prefetch(const Stream& stream, const Event* event, const Event* end) const;
   uint32_t site_of(const Stream& stream, const Event& event);
   void allocate(Stream& stream, StreamState& state, const Event& event);
   bool free(StreamState& state, const Event& event);

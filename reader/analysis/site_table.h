@@ -47,6 +47,21 @@ class SiteTable {
     }
   }
 
+  // Ahead of a find_or_add(): first the bucket, then the account it names.
+  void prefetch_bucket(uint32_t stream, uint32_t node, format::AllocationKind kind) const {
+    __builtin_prefetch(&buckets_[hash_of(stream, node, kind) >> shift_]);
+  }
+  void prefetch_likely(uint32_t stream, uint32_t node, format::AllocationKind kind) const {
+    const Bucket& bucket = buckets_[hash_of(stream, node, kind) >> shift_];
+    if (bucket.site_plus_1 != 0) prefetch(bucket.site_plus_1 - 1);
+  }
+  void prefetch(uint32_t site) const {
+    if (site >= sites_.size()) return;
+    const char* account = reinterpret_cast<const char*>(&sites_[site]);
+    __builtin_prefetch(account, 1);
+    __builtin_prefetch(account + 64, 1);
+  }
+
   size_t size() const { return sites_.size(); }
   SiteAccount& operator[](uint32_t site) { return sites_[site]; }
   const SiteAccount& operator[](uint32_t site) const { return sites_[site]; }
