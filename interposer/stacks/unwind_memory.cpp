@@ -30,6 +30,7 @@ bool is_readable(uintptr_t address) {
   // for memory that cannot be read, EINVAL otherwise. Unlike process_vm_readv it is in every
   // seccomp filter's list of allowed calls; unlike mincore it knows PROT_NONE.
   constexpr size_t kKernelSignalSetBytes = 8;
+  if (address < kPageBytes) return false;  // no set, to the kernel
   const int saved_errno = errno;
   const long result =
       syscall(SYS_rt_sigprocmask, ~0, address & ~uintptr_t{7}, nullptr, kKernelSignalSetBytes);
@@ -39,38 +40,38 @@ bool is_readable(uintptr_t address) {
 }
 
 bool StackMemory::enter_slowly(uintptr_t stack_pointer) {
-  if (other_high_ != 0 && stack_pointer >= other_low_ && stack_pointer <= other_high_ - kWord) {
-    const uintptr_t low = low_, high = high_;
-    low_ = other_low_;
-    high_ = other_high_;
-    other_low_ = low;
-    other_high_ = high;
+  if (other_.holds(stack_pointer)) {
+    const Window window = current_;
+    current_ = other_;
+    other_ = window;
     return true;
   }
   const uintptr_t page = page_of(stack_pointer);
-  if (high_ != 0 && stack_pointer < low_ && low_ - page <= kMaxGrowthDownBytes) {
+  if (!current_.empty() && page < current_.low && current_.low - page <= kMaxGrowthDownBytes) {
     uintptr_t probe = page;
-    while (probe < low_ && is_readable(probe)) probe += kPageBytes;
-    if (probe >= low_) {
-      low_ = page;
+    while (probe < current_.low && is_readable(probe)) probe += kPageBytes;
+    if (probe >= current_.low) {
+      current_ = Window::of(page, current_.high());
       return true;
     }
   }
   if (!is_readable(page)) return false;
-  if (other_high_ != 0) ++lost_windows_;
-  other_low_ = low_;
-  other_high_ = high_;
-  low_ = page;
-  high_ = page + kPageBytes;
+  if (!other_.empty()) ++lost_windows_;
+  other_ = current_;
+  current_ = Window::of(page, page + kPageBytes);
   return true;
 }
 
 bool StackMemory::extend(uintptr_t address) {
-  if (high_ == 0 || address < low_ || address > UINTPTR_MAX - 2 * kPageBytes) return false;
-  if (address > high_ && address - high_ > kMaxGrowthBytes) return false;
-  while (address > high_ - kWord) {
-    if (!is_readable(high_)) return false;
-    high_ += kPageBytes;
+  if (current_.empty() || address < current_.low || address > UINTPTR_MAX - 2 * kPageBytes) {
+    return false;
+  }
+  uintptr_t high = current_.high();
+  if (address > high && address - high > kMaxGrowthBytes) return false;
+  while (address > high - kWord) {
+    if (!is_readable(high)) return false;
+    high += kPageBytes;
+    current_ = Window::of(current_.low, high);
   }
   return true;
 }

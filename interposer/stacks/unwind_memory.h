@@ -30,13 +30,13 @@ class StackMemory {
   // Makes the window around `stack_pointer` the current one. False when it points to nothing
   // readable.
   bool enter(uintptr_t stack_pointer) {
-    if (stack_pointer >= low_ && stack_pointer <= high_ - kWord && high_ != 0) return true;
+    if (current_.holds(stack_pointer)) return true;
     return enter_slowly(stack_pointer);
   }
 
   // May the word at `address` be read? Only addresses in or above the current window.
   bool readable(uintptr_t address) {
-    if (address >= low_ && address <= high_ - kWord) return true;
+    if (current_.holds(address)) return true;
     return extend(address);
   }
 
@@ -44,18 +44,28 @@ class StackMemory {
   uint32_t lost_windows() const { return lost_windows_; }
 
   void forget() {
-    low_ = high_ = other_low_ = other_high_ = 0;
+    current_ = other_ = {};
     ++lost_windows_;
   }
 
  private:
   static constexpr uintptr_t kWord = sizeof(uintptr_t);
 
+  struct Window {
+    uintptr_t low;
+    uintptr_t word_starts;  // how many bytes from `low` on a word may start at; 0: no window
+
+    bool holds(uintptr_t address) const { return address - low < word_starts; }
+    bool empty() const { return word_starts == 0; }
+    uintptr_t high() const { return low + word_starts + kWord - 1; }
+    static Window of(uintptr_t low, uintptr_t high) { return {low, high - low - kWord + 1}; }
+  };
+
   bool enter_slowly(uintptr_t stack_pointer);
   bool extend(uintptr_t address);
 
-  uintptr_t low_, high_;  // current; high_ 0: none
-  uintptr_t other_low_, other_high_;
+  Window current_;
+  Window other_;
   uint32_t lost_windows_;
 };
 

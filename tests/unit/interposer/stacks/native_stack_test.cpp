@@ -1,0 +1,217 @@
+#include "interposer/stacks/native_stack.h"
+
+#include <doctest/doctest.h>
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <cstring>
+#include <thread>
+#include <vector>
+
+#include "tests/native_stacks/recorded_nodes.h"
+
+using namespace memlens::interposer;
+
+namespace {
+
+#define NOINLINE __attribute__((noinline))
+
+NativeStackState& state() {
+  static auto* const pages =
+      static_cast<NativeStackState*>(mmap(nullptr, sizeof(NativeStackState), PROT_READ | PROT_WRITE,
+                                          MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+  return *pages;
+}
+
+struct Stack {
+  std::vector<uintptr_t> addresses;  // innermost first
+  bool label = false;
+
+  // Where in it a function is, within its first bytes; -1: nowhere.
+  template <typename Function>
+  int position(Function* function) const {
+    const auto start = reinterpret_cast<uintptr_t>(function);
+    for (size_t i = 0; i < addresses.size(); ++i) {
+      if (addresses[i] - start < 32) return static_cast<int>(i);
+    }
+    return -1;
+  }
+};
+
+Stack stack_of(uint32_t node) {
+  Stack stack;
+  stack.addresses.resize(20'000);
+  const int count =
+      memlens::native_stacks_test::frames_of(node, stack.addresses.data(), 20'000, stack.label);
+  stack.addresses.resize(static_cast<size_t>(count));
+  return stack;
+}
+
+uint32_t captured;
+extern "C" NOINLINE void test_take_stack() {
+  captured = capture_native_stack(state());
+  asm volatile("");
+}
+
+// The functions below are written out, so that their frames are known exactly.
+extern "C" {
+void test_cfa_in_rbx(void (*callback)());
+void test_garbage_frame_pointer(void (*callback)());
+}
+asm(R"(
+    .text
+    .globl test_cfa_in_rbx
+    .hidden test_cfa_in_rbx
+    .type test_cfa_in_rbx, @function
+test_cfa_in_rbx:                  # what the lazy binder does before it aligns the stack
+    .cfi_startproc
+    pushq %rbx
+    .cfi_adjust_cfa_offset 8
+    .cfi_rel_offset %rbx, 0
+    movq %rsp, %rbx
+    .cfi_def_cfa_register %rbx
+    subq $40, %rsp
+    andq $-64, %rsp
+    call *%rdi
+    movq %rbx, %rsp
+    .cfi_def_cfa_register %rsp
+    popq %rbx
+    .cfi_adjust_cfa_offset -8
+    ret
+    .cfi_endproc
+    .size test_cfa_in_rbx, .-test_cfa_in_rbx
+
+    .globl test_garbage_frame_pointer
+    .hidden test_garbage_frame_pointer
+    .type test_garbage_frame_pointer, @function
+test_garbage_frame_pointer:       # not described, and rbp leads to nothing
+    pushq %rbp
+    movq $0x10, %rbp
+    call *%rdi
+    popq %rbp
+    ret
+    .size test_garbage_frame_pointer, .-test_garbage_frame_pointer
+)");
+
+NOINLINE void outermost(void (*function)(void (*)()), void (*callback)()) {
+  function(callback);
+  asm volatile("");
+}
+
+NOINLINE void recurse(int depth) {
+  if (depth == 0) {
+    test_take_stack();
+  } else {
+    recurse(depth - 1);
+  }
+  asm volatile("");
+}
+
+// Code made at run time, as a JIT would; `code` calls its first argument.
+class GeneratedCode {
+ public:
+  explicit GeneratedCode(const std::vector<uint8_t>& code) {
+    page_ = mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    std::memcpy(page_, code.data(), code.size());
+    mprotect(page_, 4096, PROT_READ | PROT_EXEC);
+  }
+  ~GeneratedCode() { munmap(page_, 4096); }
+  auto function() const { return reinterpret_cast<void (*)(void (*)())>(page_); }
+
+ private:
+  void* page_;
+};
+
+// push rbp; mov rbp, rsp; call rdi; pop rbp; ret
+const std::vector<uint8_t> kWithFramePointer{0x55, 0x48, 0x89, 0xe5, 0xff, 0xd7, 0x5d, 0xc3};
+// push rbp; xor ebp, ebp; dec rbp; call rdi; pop rbp; ret
+const std::vector<uint8_t> kWithNonsense{0x55, 0x31, 0xed, 0x48, 0xff,
+                                         0xcd, 0xff, 0xd7, 0x5d, 0xc3};
+
+}  // namespace
+
+TEST_CASE("a frame whose rule needs all registers is stepped with them") {
+  outermost(test_cfa_in_rbx, test_take_stack);
+  const Stack stack = stack_of(captured);
+  const int at = stack.position(test_cfa_in_rbx);
+  CHECK(at == 1);
+  CHECK(stack.position(outermost) == at + 1);
+  CHECK_FALSE(stack.label);
+  CHECK(state().rules_complex >= 1);
+  // Again, from the kept stack.
+  outermost(test_cfa_in_rbx, test_take_stack);
+  CHECK(stack_of(captured).addresses.size() == stack.addresses.size());
+}
+
+TEST_CASE("generated code with frame pointers: a label, and the stack goes on") {
+  const GeneratedCode code(kWithFramePointer);
+  outermost(code.function(), test_take_stack);
+  const Stack stack = stack_of(captured);
+  CHECK(stack.label);
+  CHECK(stack.position(test_take_stack) == 0);
+  CHECK(stack.position(outermost) == 1);
+  CHECK(stack.addresses.size() > 5);
+}
+
+TEST_CASE("generated code that leads nowhere: the stack begins with a label") {
+  const GeneratedCode code(kWithNonsense);
+  outermost(code.function(), test_take_stack);
+  const Stack stack = stack_of(captured);
+  CHECK(stack.label);
+  CHECK(stack.addresses.size() == 1);
+  CHECK(stack.position(test_take_stack) == 0);
+  // The next stack is whole.
+  recurse(2);
+  CHECK_FALSE(stack_of(captured).label);
+  CHECK(stack_of(captured).addresses.size() > 5);
+}
+
+TEST_CASE("undescribed code of a module is named, and cut when its frame pointer is nonsense") {
+  outermost(test_garbage_frame_pointer, test_take_stack);
+  const Stack stack = stack_of(captured);
+  CHECK(stack.label);
+  CHECK(stack.position(test_garbage_frame_pointer) == 1);
+  CHECK(stack.addresses.size() == 2);
+}
+
+TEST_CASE("depth changes by what is called") {
+  recurse(3);
+  const size_t shallow = stack_of(captured).addresses.size();
+  recurse(40);
+  CHECK(stack_of(captured).addresses.size() == shallow + 37);
+  recurse(3);
+  CHECK(stack_of(captured).addresses.size() == shallow);
+}
+
+TEST_CASE("a stack deeper than the buffer is shown by its innermost frames on a label") {
+  recurse(static_cast<int>(kMaxNativeFrames) + 100);
+  const Stack stack = stack_of(captured);
+  CHECK(stack.label);
+  CHECK(stack.addresses.size() == kInnermostFramesOfDeepNativeStack);
+  CHECK(stack.position(test_take_stack) == 0);
+  recurse(3);
+  CHECK_FALSE(stack_of(captured).label);
+}
+
+TEST_CASE("nodes of unchanged stacks are the same, in other threads too") {
+  std::vector<uint32_t> nodes;
+  const auto work = [&nodes] {
+    state().reset();
+    for (int i = 0; i < 3; ++i) {
+      recurse(10);
+      nodes.push_back(captured);
+    }
+  };
+  std::thread(work).join();
+  std::thread(work).join();
+  REQUIRE(nodes.size() == 6);
+  CHECK(std::count(nodes.begin(), nodes.end(), nodes[0]) == 6);
+}
+
+TEST_CASE("a stack window made stale in between is looked for again") {
+  recurse(4);
+  const uint32_t before = captured;
+  unwind::forget_stack_windows();
+  recurse(4);
+  CHECK(stack_of(captured).addresses.size() == stack_of(before).addresses.size());
+}
