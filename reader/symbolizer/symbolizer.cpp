@@ -36,8 +36,8 @@ std::string_view label_of(std::string_view path) {
 // Frames of addresses in any order, then put in order: DWARF is read unit by unit.
 class ResultBuilder {
  public:
-  ResultBuilder(const ModuleImage& module, std::span<const uint64_t> addresses)
-      : module_(module), addresses_(addresses), frames_of_(addresses.size()) {}
+  ResultBuilder(const ModuleImage& module, std::span<const uint64_t> addresses, bool demangle)
+      : module_(module), addresses_(addresses), demangle_(demangle), frames_of_(addresses.size()) {}
 
   bool has(size_t address_index) const { return frames_of_[address_index].count != 0; }
 
@@ -62,7 +62,8 @@ class ResultBuilder {
   ResolvedFrame symbol_frame(const char* symbol) {
     const auto [entry, is_new] = symbol_frames_.try_emplace(symbol);
     if (is_new) {
-      const std::string shown = display_name(symbol);
+      const std::string shown =
+          demangle_ ? display_name(symbol) : std::string(without_clone_suffix(symbol));
       entry->second.function = string_number(shown);
       entry->second.linkage_name = shown == symbol ? 0 : string_number(symbol);
     }
@@ -112,6 +113,7 @@ class ResultBuilder {
 
   const ModuleImage& module_;
   std::span<const uint64_t> addresses_;
+  bool demangle_;
   ModuleSymbols symbols_;
   std::vector<ResolvedFrame> frames_;
   std::vector<Slice> frames_of_;
@@ -243,7 +245,7 @@ void fill_unknown(size_t address_count, std::span<const char* const> symbols,
 
 ModuleSymbols resolve(const ModuleImage& module, std::span<const uint64_t> addresses,
                       const SymbolizerOptions& options) {
-  ResultBuilder result(module, addresses);
+  ResultBuilder result(module, addresses, options.demangle);
   if (!is_a_file(module.path)) {
     fill_unknown(addresses.size(), {}, result);
     return result.finish(ModuleStatus::kNotAFile);

@@ -34,6 +34,10 @@ Clock::duration seconds(double count) {
   return std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(count));
 }
 
+// Files are mapped and do not count. Large programs take a few hundred megabytes; a mangled name
+// made for it takes all there is when it is demangled.
+constexpr rlim_t kMaxMemoryBytes = rlim_t{4} << 30;
+
 // What goes through the pipe: this, then so many bytes.
 struct MessageHeader {
   uint32_t size_bytes = 0;
@@ -89,14 +93,19 @@ void send(int pipe, uint16_t kind, uint32_t process, std::string_view payload) {
   write_all(pipe, payload.data(), payload.size());
 }
 
-void resolve_into(int pipe, const std::string& path, const FinishOptions& options) {
+// What is left out after a failure, more each time.
+enum class Extent { kAll, kWithoutLines, kWithoutDemangling };
+
+void resolve_into(int pipe, const std::string& path, const FinishOptions& options, Extent extent) {
   const reader::Capture capture = reader::Capture::open(path);
   ProgressLine progress(options.progress);
   reader::CaptureSymbolsOptions symbols;
   symbols.source_text = options.source_text;
   symbols.files.stop = options.stop;
   symbols.files.symbolizer.debuginfod = options.debuginfod;
-  symbols.files.symbolizer.deadline = Clock::now() + seconds(options.limit_seconds);
+  symbols.files.symbolizer.demangle = extent != Extent::kWithoutDemangling;
+  symbols.files.symbolizer.deadline = Clock::now();
+  if (extent == Extent::kAll) symbols.files.symbolizer.deadline += seconds(options.limit_seconds);
   symbols.files.progress = [&](size_t done, size_t total) { progress.update(done, total); };
   reader::resolve_capture(
       capture, symbols, [&](format::FrameKind kind, uint32_t process, const std::string& payload) {
@@ -104,16 +113,19 @@ void resolve_into(int pipe, const std::string& path, const FinishOptions& option
       });
 }
 
-[[noreturn]] void run_child(int pipe, const std::string& path, const FinishOptions& options) {
+[[noreturn]] void run_child(int pipe, const std::string& path, const FinishOptions& options,
+                            Extent extent) {
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   signal(SIGPIPE, SIG_IGN);
   // A crash here is expected of some files: it ends this process, and leaves nothing behind.
   for (const int fatal : {SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL}) signal(fatal, SIG_DFL);
   const rlimit no_core{0, 0};
   setrlimit(RLIMIT_CORE, &no_core);
+  const rlimit memory{kMaxMemoryBytes, kMaxMemoryBytes};
+  setrlimit(RLIMIT_DATA, &memory);
   int code = 0;
   try {
-    resolve_into(pipe, path, options);
+    resolve_into(pipe, path, options, extent);
   } catch (const std::exception& error) {
     code = 1;
     try {
@@ -137,12 +149,13 @@ struct Attempt {
 // Reads messages until the child closes its end, or its time is up.
 class Listener {
  public:
-  Listener(int pipe, pid_t child, const FinishOptions& options, const AppendToCapture& append)
+  Listener(int pipe, pid_t child, double limit_seconds, const FinishOptions& options,
+           const AppendToCapture& append)
       : pipe_(pipe),
         child_(child),
         options_(options),
         append_(append),
-        kill_at_(Clock::now() + seconds(options.limit_seconds + options.grace_seconds)) {}
+        kill_at_(Clock::now() + seconds(limit_seconds + options.grace_seconds)) {}
 
   Attempt run() {
     Attempt attempt;
@@ -220,7 +233,7 @@ class Listener {
   bool timed_out_ = false;
 };
 
-Attempt attempt_to_finish(const std::string& path, const FinishOptions& options,
+Attempt attempt_to_finish(const std::string& path, const FinishOptions& options, Extent extent,
                           const AppendToCapture& append) {
   int ends[2];
   if (pipe2(ends, O_CLOEXEC) != 0) return {false, true, std::strerror(errno)};
@@ -234,28 +247,30 @@ Attempt attempt_to_finish(const std::string& path, const FinishOptions& options,
   }
   if (child == 0) {
     close(ends[0]);
-    run_child(ends[1], path, options);
+    run_child(ends[1], path, options, extent);
   }
   close(ends[1]);
-  return Listener(ends[0], child, options, append).run();
+  const double limit_seconds = extent == Extent::kAll ? options.limit_seconds : 0;
+  return Listener(ends[0], child, limit_seconds, options, append).run();
 }
 
 }  // namespace
 
 bool finish_capture(const std::string& path, const FinishOptions& options,
                     const AppendToCapture& append) {
-  const Attempt full = attempt_to_finish(path, options, append);
-  if (full.worked) return true;
-  Attempt names_only;
-  if (!full.write_failed) {
-    // Symbol tables are simple; what went wrong was probably DWARF.
-    FinishOptions without_lines = options;
-    without_lines.limit_seconds = 0;
-    names_only = attempt_to_finish(path, without_lines, append);
+  Attempt attempt = attempt_to_finish(path, options, Extent::kAll, append);
+  if (attempt.worked) return true;
+  const std::string failure = attempt.failure;
+  const char* missing = "symbols";
+  // Symbol tables are simple: what went wrong was probably DWARF. If not, one name was too much.
+  for (const Extent extent : {Extent::kWithoutLines, Extent::kWithoutDemangling}) {
+    if (attempt.write_failed) break;
+    attempt = attempt_to_finish(path, options, extent, append);
+    if (!attempt.worked) continue;
+    missing = "files and lines of native functions";
+    break;
   }
-  std::fprintf(stderr, "memlens: %s are missing from the capture: %s\n",
-               names_only.worked ? "files and lines of native functions" : "symbols",
-               full.failure.c_str());
+  std::fprintf(stderr, "memlens: %s are missing from the capture: %s\n", missing, failure.c_str());
   return false;
 }
 

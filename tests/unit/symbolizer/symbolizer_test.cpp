@@ -251,6 +251,16 @@ TEST_CASE("a file without a build id must not have changed since it was mapped")
   CHECK(status == ModuleStatus::kReplaced);
 }
 
+TEST_CASE("names can be left as the object file spells them") {
+  const SampleProgram program("");
+  SymbolizerOptions options;
+  options.demangle = false;
+  ModuleStatus status{};
+  const auto frames = frames_at(image_of(program), program.address_of("inlined"), options, status);
+  CHECK(frames.at(0).function == "_ZNK6shapes6SquareIiE4areaEv");
+  CHECK(frames.at(0).linkage_name.empty());
+}
+
 TEST_CASE("memory that is no file says so") {
   ModuleImage module;
   module.path = "linux-vdso.so.1";
