@@ -85,12 +85,16 @@ void print_heading_of_stack(std::ostream& out, const Terminal& terminal,
   const std::string rank = std::to_string(number) + ".";
   const uint64_t weight = weight_of(stack.tally, view);
   const uint64_t whole = weight_of(total, view);
+  const std::string amounts =
+      format_bytes(stack.tally.bytes) + " in " + format_count_of(stack.tally.blocks, "block");
+  const std::string share = format_share(weight, whole);
+  const size_t taken = std::max(rank.size() + 1, kIndent) + share.size() + amounts.size() + 4;
+  const std::string details =
+      cut_end("by " + allocating_functions(stack, view) + where_text(stack, info),
+              terminal.columns - std::min(taken, terminal.columns), terminal.unicode);
   out << rank << std::string(rank.size() < kIndent ? kIndent - rank.size() : 1, ' ')
-      << terminal.paint(paint_of_share(weight, whole), format_share(weight, whole)) << "  "
-      << terminal.paint(Paint::kBold, format_bytes(stack.tally.bytes)) << " in "
-      << format_count_of(stack.tally.blocks, "block") << "  "
-      << terminal.paint(Paint::kDim,
-                        "by " + allocating_functions(stack, view) + where_text(stack, info))
+      << terminal.paint(paint_of_share(weight, whole), share) << "  "
+      << terminal.paint(Paint::kBold, amounts) << "  " << terminal.paint(Paint::kDim, details)
       << '\n';
 }
 

@@ -8,6 +8,7 @@ namespace memlens::report {
 namespace {
 
 constexpr size_t kGap = 2;
+constexpr size_t kFewLetters = 10;
 
 std::string fit(const Cell& cell, const Column& column, size_t width, bool unicode) {
   switch (column.cut) {
@@ -63,17 +64,21 @@ std::vector<size_t> Table::natural_widths() const {
 
 std::vector<size_t> Table::fit_columns(size_t available) const {
   std::vector<size_t> widths = natural_widths();
-  if (narrow_columns(widths, available) || widths.empty()) return widths;
-  // A last column without a title is a remark: better none than rows that break.
-  if (!columns_.back().title.empty() || columns_.back().cut == Cut::kNever) return widths;
-  widths = natural_widths();
-  widths.back() = 0;
-  narrow_columns(widths, available);
+  if (narrow_columns(widths, available, Least::kReadable)) return widths;
+  // A last column without a title is a remark: better none than names nobody can read.
+  const bool has_remark =
+      !columns_.empty() && columns_.back().title.empty() && columns_.back().cut != Cut::kNever;
+  if (has_remark) {
+    widths = natural_widths();
+    widths.back() = 0;
+    if (narrow_columns(widths, available, Least::kReadable)) return widths;
+  }
+  narrow_columns(widths, available, Least::kFewLetters);
   return widths;
 }
 
 // Takes from the widest that may still become narrower, until all fit. False: they do not.
-bool Table::narrow_columns(std::vector<size_t>& widths, size_t available) const {
+bool Table::narrow_columns(std::vector<size_t>& widths, size_t available, Least least) const {
   const auto total = [&] {
     size_t sum = 0;
     for (size_t width : widths) sum += width == 0 ? 0 : width + kGap;
@@ -82,7 +87,8 @@ bool Table::narrow_columns(std::vector<size_t>& widths, size_t available) const 
   for (size_t excess = total(); excess > available; --excess) {
     size_t* widest = nullptr;
     for (size_t i = 0; i < widths.size(); ++i) {
-      if (columns_[i].cut == Cut::kNever || widths[i] <= columns_[i].min_columns) continue;
+      const size_t minimum = least == Least::kReadable ? columns_[i].min_columns : kFewLetters;
+      if (columns_[i].cut == Cut::kNever || widths[i] <= minimum) continue;
       if (widest == nullptr || widths[i] >= *widest) widest = &widths[i];
     }
     if (widest == nullptr) return false;

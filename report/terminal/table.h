@@ -18,7 +18,7 @@ struct Column {
   std::string title = {};
   Align align = Align::kLeft;
   Cut cut = Cut::kNever;
-  size_t min_columns = 0;  // where it may be cut; a column that would be narrower is left out
+  size_t min_columns = 0;  // of a column that may be cut: narrower only when nothing else helps
 };
 
 // A text, printable; made from one without ceremony.
@@ -46,7 +46,9 @@ class Table {
  private:
   std::vector<size_t> natural_widths() const;
   std::vector<size_t> fit_columns(size_t available) const;
-  bool narrow_columns(std::vector<size_t>& widths, size_t available) const;
+  // What narrowing leaves of a column: its own minimum, or hardly anything.
+  enum class Least : unsigned char { kReadable, kFewLetters };
+  bool narrow_columns(std::vector<size_t>& widths, size_t available, Least least) const;
   bool has_titles() const;
 
   std::vector<Column> columns_;

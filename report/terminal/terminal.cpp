@@ -10,7 +10,7 @@
 namespace memlens::report {
 namespace {
 
-constexpr size_t kMinColumns = 60;
+constexpr size_t kMinColumns = 70;
 constexpr size_t kMaxColumns = 400;
 constexpr size_t kColumnsOfFiles = 100;
 

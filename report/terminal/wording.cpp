@@ -10,6 +10,8 @@
 namespace memlens::report {
 namespace {
 
+constexpr size_t kListedFunctions = 2;
+
 std::string quoted(const std::string& argument) {
   static constexpr std::string_view kPlain =
       "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=./:,@%^";
@@ -91,11 +93,13 @@ std::string allocating_functions(const Stack& stack, View view) {
   std::ranges::stable_sort(kinds, std::greater{},
                            [&](const auto& kind) { return weight_of(kind.second, view); });
   std::string text;
-  for (const auto& [kind, tally] : kinds) {
-    if (!text.empty()) text += ", ";
+  for (size_t i = 0; i < kinds.size() && i < kListedFunctions; ++i) {
+    const auto& [kind, tally] = kinds[i];
+    if (i > 0) text += ", ";
     text += format::allocation_kind_name(kind);
     if (kinds.size() > 1) text += " " + format_bytes(tally.bytes);
   }
+  if (kinds.size() > kListedFunctions) text += ", ...";
   return text;
 }
 

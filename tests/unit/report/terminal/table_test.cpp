@@ -41,6 +41,13 @@ TEST_CASE("a remark that would be torn is left out") {
   CHECK(print(table, 16) == " a\n value\n");
 }
 
+TEST_CASE("columns go below their minimum when nothing else helps") {
+  Table table({{"a", Align::kLeft, Cut::kEnd, 20}});
+  table.add_row({"a value of twenty-six here"});
+  CHECK(print(table, 22) == " a\n a value of twenty-si…\n");
+  CHECK(print(table, 14) == " a\n a value of t…\n");
+}
+
 TEST_CASE("colour does not count as width") {
   Table table({{}, {}});
   table.add_row({{"a", Paint::kBold}, "x"});
