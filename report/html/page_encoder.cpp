@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <numeric>
+#include <optional>
 #include <stdexcept>
+#include <unordered_map>
 
 namespace memlens::report::html {
 namespace {
@@ -56,6 +58,33 @@ std::vector<uint32_t> depth_first_order(const std::vector<PageNode>& nodes) {
   return order;
 }
 
+// "node.frame": a frame not seen before, one given in "node.far" as a distance from the newest, or
+// a place among the parent's recent callees.
+constexpr uint64_t kNewFrame = 0;
+constexpr uint64_t kFarFrame = 1;
+constexpr uint64_t kFirstRecent = 2;
+
+// The frames last called from one frame, the most recent first. page/capture.js keeps the same.
+class RecentCallees {
+ public:
+  // Moves the frame to the front. Returns where it was, if it was there.
+  std::optional<size_t> touch(uint32_t frame) {
+    const auto found = std::ranges::find(frames_, frame);
+    if (found == frames_.end()) {
+      if (frames_.size() == kKept) frames_.pop_back();
+      frames_.insert(frames_.begin(), frame);
+      return std::nullopt;
+    }
+    const auto place = static_cast<size_t>(found - frames_.begin());
+    std::rotate(frames_.begin(), found, found + 1);
+    return place;
+  }
+
+ private:
+  static constexpr size_t kKept = 64;
+  std::vector<uint32_t> frames_;
+};
+
 class Encoder {
  public:
   explicit Encoder(const PageModel& page) : page_(page), order_(depth_first_order(page.nodes)) {
@@ -87,9 +116,11 @@ class Encoder {
   }
 
  private:
-  // Frames are numbered as the walk first meets them: most nodes of a tree then cost one zero byte.
+  // Frames are numbered as the walk first meets them, and a node says how its frame follows from
+  // its parent's: most callers call the same few functions wherever they stand.
   void add_nodes() {
-    Column up("node.up"), frame("node.frame"), merged("node.merged");
+    Column up("node.up"), frame("node.frame"), far("node.far"), merged("node.merged");
+    std::unordered_map<uint32_t, RecentCallees> recent;  // by the caller's frame
     frame_number_.assign(page_.frames.size(), kUnnumbered);
     std::vector<uint32_t> depth(order_.size(), 0);
     for (uint32_t i = 1; i < order_.size(); ++i) {
@@ -98,17 +129,27 @@ class Encoder {
       up.add(depth[i - 1] + 1 - depth[i]);
       uint32_t& number = frame_number_[node.frame];
       const auto next = static_cast<uint32_t>(frame_order_.size());
-      if (number == kUnnumbered) {
+      RecentCallees& callees =
+          recent[node.parent == 0 ? kUnnumbered : page_.nodes[node.parent].frame];
+      const bool is_new = number == kUnnumbered;
+      if (is_new) {
         number = next;
         frame_order_.push_back(node.frame);
-        frame.add(0);
+      }
+      const std::optional<size_t> place = callees.touch(number);
+      if (is_new) {
+        frame.add(kNewFrame);
+      } else if (place) {
+        frame.add(kFirstRecent + *place);
       } else {
-        frame.add(next - number);
+        frame.add(kFarFrame);
+        far.add(next - number);
       }
       if (page_.frames[node.frame].kind == FrameKind::kOthers) merged.add(node.merged);
     }
     columns_.push_back(std::move(up));
     columns_.push_back(std::move(frame));
+    columns_.push_back(std::move(far));
     columns_.push_back(std::move(merged));
   }
 

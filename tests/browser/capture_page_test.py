@@ -159,16 +159,24 @@ class AgainstDump(CapturePageTest):
 
     def events(self, capture):
         lines = self.memlens("dump", capture).stdout.splitlines()
-        sequences, events = {}, []
+        sequences, events, times = {}, [], []
         for position, line in enumerate(lines):
             offset, owner, kind, *fields = line.split(" ")
             values = dict(field.split("=", 1) for field in fields if "=" in field)
             if kind == "frame":
                 sequences[offset] = int(values["sequence"])
+            elif kind == "time":
+                times.append((int(values["ticks"]), float(values["seconds"])))
+            elif kind == "process_end":
+                end_ticks = int(re.search(r'ticks\\":(\d+)', line).group(1))
             elif kind in ("allocate", "free", "map", "unmap", "shutdown"):
                 events.append((sequences[offset], position, owner, kind, values))
         self.assertEqual(len({owner for _, _, owner, _, _ in events}), 1, "one thread only")
-        return [event[3:] for event in sorted(events, key=lambda event: event[:2])]
+        (first_ticks, first), (last_ticks, last) = min(times), max(times)
+        rate = (last - first) / (last_ticks - first_ticks)
+        end = first + (end_ticks - first_ticks) * rate
+        return [event[3:] for event in sorted(events, key=lambda event: event[:2])] + [
+            ("process_end", {"seconds": end})]
 
     def answers(self, events, start, end):
         """(allocated inside, retained, peak inside) in bytes; `end` None: to the last event."""
@@ -181,7 +189,9 @@ class AgainstDump(CapturePageTest):
                 entered, peak = True, level
             if end is not None and seconds >= end:
                 break
-            if kind == "shutdown":
+            if kind == "process_end":
+                level = 0
+            elif kind == "shutdown":
                 shut_down = values["began"] == "1"
             elif kind in ("allocate", "map"):
                 size = int(values["bytes"])
@@ -197,6 +207,8 @@ class AgainstDump(CapturePageTest):
                 level -= size
                 if shut_down and not born_late and birth in born_inside:
                     retained_anyway += size
+        if not entered:
+            peak = level
         retained = sum(size for size, birth, _ in live.values() if birth in born_inside)
         return allocated, retained + retained_anyway, peak
 

@@ -32,6 +32,24 @@ export function isKernelMap(kind) {
   return kind >= FIRST_KERNEL_MAP;
 }
 
+// As in report/html/page_encoder.cpp: how a node's frame is told.
+const NEW_FRAME = 0;
+const FIRST_RECENT = 2;
+const CALLEES_KEPT = 64;
+
+function recentCallees(recent, frame) {
+  let callees = recent.get(frame);
+  if (!callees) recent.set(frame, (callees = []));
+  return callees;
+}
+
+function moveToFront(list, place) {
+  const value = list[place];
+  for (let i = place; i > 0; --i) list[i] = list[i - 1];
+  list[0] = value;
+  return value;
+}
+
 function startsOf(counts) {
   const starts = new Int32Array(counts.length + 1);
   for (let i = 0; i < counts.length; ++i) starts[i + 1] = starts[i] + counts[i];
@@ -99,7 +117,8 @@ export class Capture {
 
   readNodes(columns) {
     const up = columns.integers('node.up');
-    const newness = columns.integers('node.frame');
+    const codes = columns.integers('node.frame');
+    const far = columns.integers('node.far');
     const merged = columns.integers('node.merged');
     const count = up.length + 1;
     const parents = new Int32Array(count);
@@ -111,7 +130,9 @@ export class Capture {
     parents[0] = -1;
     // The last node seen at each depth of the walk.
     const path = [0];
+    const recent = new Map();
     let framesSeen = 0;
+    let farSeen = 0;
     let othersSeen = 0;
     for (let i = 0; i < up.length; ++i) {
       const node = i + 1;
@@ -119,7 +140,15 @@ export class Capture {
       parents[node] = path[depth - 1];
       depths[node] = depth;
       path[depth] = node;
-      frames[node] = newness[i] === 0 ? framesSeen++ : framesSeen - newness[i];
+      const callees = recentCallees(recent, frames[parents[node]]);
+      const code = codes[i];
+      if (code >= FIRST_RECENT) {
+        frames[node] = moveToFront(callees, code - FIRST_RECENT);
+      } else {
+        frames[node] = code === NEW_FRAME ? framesSeen++ : framesSeen - far[farSeen++];
+        if (callees.length === CALLEES_KEPT) callees.pop();
+        callees.unshift(frames[node]);
+      }
       if (this.frameKind[frames[node]] === FrameKind.OTHERS) {
         this.mergedNodes.set(node, merged[othersSeen++]);
       }
