@@ -6,18 +6,20 @@
 namespace memlens::report {
 namespace {
 
-// Allocate on behalf of their caller.
+// Allocate on behalf of their caller: the C library's, and those that programs put around them.
 constexpr std::string_view kAllocatingFunctions[] = {
-    "malloc",   "calloc",   "realloc",   "reallocarray", "xmalloc",      "xcalloc",
-    "xrealloc", "xstrdup",  "strdup",    "strndup",      "zmalloc",      "zcalloc",
-    "zrealloc", "g_malloc", "g_malloc0", "g_realloc",    "asprintf",     "vasprintf",
-    "mmap",     "getline",  "getdelim",  "g_strdup",     "g_slice_alloc"};
+    "malloc",   "calloc",   "realloc",   "reallocarray", "strdup",   "strndup",
+    "asprintf", "mmap",     "vasprintf", "getline",      "getdelim", "xmalloc",
+    "xcalloc",  "xrealloc", "xstrdup",   "xstrndup",     "xzalloc",  "xmemdup"};
+
+// glib, redis, gcc's collected heap, obstacks, Rust.
+constexpr std::string_view kAllocatingPrefixes[] = {
+    "g_malloc", "g_realloc", "g_strdup", "g_slice_",  "zmalloc",       "zcalloc",      "zrealloc",
+    "ztry",     "zstrdup",   "ggc_",     "_obstack_", "obstack_",      "git_buf_",     "alloc::",
+    "core::",   "hashbrown", "__rust",   "__rdl_",    "CRYPTO_malloc", "CRYPTO_zalloc"};
 
 constexpr std::string_view kCppPrefixes[] = {"operator new",
                                              "std::", "__gnu_cxx::", "void std::", "void* std::"};
-constexpr std::string_view kRustPrefixes[] = {"alloc::", "core::", "hashbrown::", "__rust",
-                                              "__rdl_"};
-
 constexpr std::string_view kSystemFolders[] = {"/lib/", "/usr/lib/", "/lib64/", "/usr/lib64/"};
 
 bool contains(std::string_view text, std::string_view part) {
@@ -45,7 +47,7 @@ CodeOrigin python_origin(const reader::Frame& frame) {
 
 CodeOrigin native_origin(const reader::Frame& frame) {
   if (std::ranges::find(kAllocatingFunctions, frame.function) != std::end(kAllocatingFunctions) ||
-      is_cpp_machinery(frame) || std::ranges::any_of(kRustPrefixes, [&](std::string_view p) {
+      is_cpp_machinery(frame) || std::ranges::any_of(kAllocatingPrefixes, [&](std::string_view p) {
         return frame.function.starts_with(p);
       })) {
     return CodeOrigin::kMachinery;

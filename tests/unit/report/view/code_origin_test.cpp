@@ -56,9 +56,11 @@ TEST_CASE("native functions are told apart by what they do and where they are") 
   CHECK(code_origin_of(native("std::vector<int>::push_back", "/opt/server")) ==
         CodeOrigin::kMachinery);
   CHECK(code_origin_of(native("zmalloc", "/opt/server")) == CodeOrigin::kMachinery);
+  CHECK(code_origin_of(native("ggc_internal_alloc", "/usr/lib/gcc/x86_64-linux-gnu/12/cc1plus")) ==
+        CodeOrigin::kMachinery);
   CHECK(code_origin_of(native("fopen", "/lib/x86_64-linux-gnu/libc.so.6")) == CodeOrigin::kLibrary);
   CHECK(code_origin_of(native("list_append", "/usr/bin/python3.11")) == CodeOrigin::kLibrary);
-  CHECK(code_origin_of(native("ggc_alloc", "/usr/lib/gcc/x86_64-linux-gnu/12/cc1plus")) ==
+  CHECK(code_origin_of(native("make_node", "/usr/lib/gcc/x86_64-linux-gnu/12/cc1plus")) ==
         CodeOrigin::kProgram);
 }
 
