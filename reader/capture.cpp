@@ -149,14 +149,18 @@ class Opener {
           set_end(before, exec_ticks);
       }
     }
+    std::set<std::pair<std::string_view, std::string_view>> told_notes;
     for (const ProcessInfo& process : impl_.info.processes) {
       const ProcessMetadata& metadata = impl_.metadata[process.index];
       if (!impl_.info.python && !process.python.empty()) impl_.info.python = process.python;
       for (const auto& [code, diagnostic] : metadata.diagnostics)
         impl_.info.diagnostics.push_back({process.index, code, std::string(diagnostic)});
-      for (const auto& [module, note] : metadata.symbols.notes()) {
-        impl_.info.diagnostics.push_back({process.index, format::DiagnosticCode::kOther,
-                                          std::string(module) + ": " + std::string(note)});
+      // The processes of a tree mostly have the same modules.
+      for (const auto& note : metadata.symbols.notes()) {
+        if (!told_notes.insert(note).second) continue;
+        impl_.info.diagnostics.push_back(
+            {process.index, format::DiagnosticCode::kOther,
+             std::string(note.first) + ": " + std::string(note.second)});
       }
     }
   }

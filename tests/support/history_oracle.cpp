@@ -50,7 +50,9 @@ class Oracle {
       if (event.action == Action::kUndo) {
         restore(event);
       } else {
-        save(event);
+        saved_.reset();
+        const bool undone = i + 1 < history.size() && history[i + 1].action == Action::kUndo;
+        if (undone) save(event);
         apply(event);
       }
       if (in_range) note_peak(seconds, false);
@@ -70,26 +72,18 @@ class Oracle {
  private:
   using ThreadName = std::pair<uint32_t, uint32_t>;
 
-  // Everything an event can change, kept by the thread until its next event.
+  // Everything a free can change.
   struct Saved {
     Process process;
     std::map<SiteName, OracleSite> sites;
     uint64_t frees;
     uint64_t unmatched_frees;
-    bool is_retirement;
-    uint64_t address, size_bytes;
   };
 
+  // The histories put no event of any thread between a free and its undo.
   void save(const HistoryEvent& event) {
-    // Only a free or an unmap can be undone, and only directly after it: the histories put no event
-    // of any thread in between.
-    if (event.action != Action::kFree && event.action != Action::kUnmap) {
-      saved_.reset();
-      return;
-    }
-    saved_ = Saved{processes_[event.process], result_.sites, result_.frees,
-                   result_.unmatched_frees,   true,          event.address,
-                   event.size_bytes};
+    saved_ =
+        Saved{processes_[event.process], result_.sites, result_.frees, result_.unmatched_frees};
   }
 
   void restore(const HistoryEvent& event) {

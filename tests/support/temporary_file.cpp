@@ -20,6 +20,8 @@ TemporaryFile::TemporaryFile(std::string_view bytes) {
 TemporaryFile::~TemporaryFile() { unlink(path_.c_str()); }
 
 void TemporaryFile::overwrite(std::string_view bytes) const {
+  // A new file: ext4 waits for the disk when one is truncated and written again.
+  unlink(path_.c_str());
   std::ofstream out(path_, std::ios::binary | std::ios::trunc);
   out.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
   if (!out.flush()) throw std::runtime_error("cannot write " + path_);

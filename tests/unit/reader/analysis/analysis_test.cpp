@@ -110,7 +110,7 @@ HistoryEvent event(Action action, uint64_t address, uint64_t size_bytes = 0, uin
 }  // namespace
 
 TEST_CASE("one thread: every sum equals the oracle's") {
-  for (uint64_t seed = 1; seed <= 20; ++seed) {
+  for (uint64_t seed = 1; seed <= 10; ++seed) {
     CAPTURE(seed);
     for (const size_t events_per_chunk : {1, 7, 5000}) {
       CAPTURE(events_per_chunk);
@@ -121,7 +121,7 @@ TEST_CASE("one thread: every sum equals the oracle's") {
 }
 
 TEST_CASE("threads in owner epochs: exact in any order of the file, however coarse the times") {
-  for (uint64_t seed = 1; seed <= 20; ++seed) {
+  for (uint64_t seed = 1; seed <= 10; ++seed) {
     CAPTURE(seed);
     const auto history = testing::random_history({.threads = 5}, seed);
     compare(history, {.events_per_chunk = 30, .shuffle_seed = seed}, {});
@@ -136,7 +136,7 @@ TEST_CASE("threads in owner epochs: exact in any order of the file, however coar
 }
 
 TEST_CASE("threads in shared epochs with fine times: every sum equals the oracle's") {
-  for (uint64_t seed = 1; seed <= 30; ++seed) {
+  for (uint64_t seed = 1; seed <= 12; ++seed) {
     CAPTURE(seed);
     for (const size_t events_per_epoch : {20, 150, 100'000}) {
       CAPTURE(events_per_epoch);
@@ -158,7 +158,7 @@ TEST_CASE("threads in shared epochs with fine times: every sum equals the oracle
 }
 
 TEST_CASE("threads in shared epochs with coarse times: no unmatched free, no block too many") {
-  for (uint64_t seed = 1; seed <= 40; ++seed) {
+  for (uint64_t seed = 1; seed <= 15; ++seed) {
     CAPTURE(seed);
     const auto history =
         testing::random_history({.events = 2000, .threads = 6, .thread_run = 2}, seed);
@@ -176,7 +176,7 @@ TEST_CASE("threads in shared epochs with coarse times: no unmatched free, no blo
 }
 
 TEST_CASE("a tree of processes: each its own addresses, the peak that of all together") {
-  for (uint64_t seed = 1; seed <= 15; ++seed) {
+  for (uint64_t seed = 1; seed <= 8; ++seed) {
     CAPTURE(seed);
     for (const bool process_ends : {false, true}) {
       const auto history = testing::random_history(
