@@ -18,7 +18,10 @@ namespace memlens::interposer {
 
 namespace {
 std::atomic<uint32_t> modules_seen{0};
-}
+
+// To look for Python takes the loader's lock, too (modules.h).
+void forked_child() { modules_seen.store(module_generation(), std::memory_order_relaxed); }
+}  // namespace
 
 void poll_environment() {
   poll_modules();
@@ -42,6 +45,7 @@ __attribute__((constructor)) void start() {
     join_session();
     if (recording()) {
       publish_session();
+      at_forked_child(forked_child);
       scan_modules();
       report_unseen_allocator();
       python_attach_at_start();

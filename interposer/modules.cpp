@@ -247,6 +247,9 @@ void poll_modules() {
 
 void describe_inherited_modules() {
   busy.store(0, std::memory_order_relaxed);  // whoever was at it is no thread of this process
+  // Nor is whoever opens a library just now, and may hold the loader's lock in this copy for good.
+  // What this process opens itself leaves a new note.
+  watch_until.store(0, std::memory_order_relaxed);
   for (uint32_t i = 0; i < module_count; ++i) {
     if (modules[i].loaded) define(modules[i]);
   }

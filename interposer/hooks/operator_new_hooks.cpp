@@ -146,6 +146,28 @@ MEMLENS_NEXT(void (*)(void*, align_val_t, const nothrow_t&), _ZdaPvSt11align_val
 
 #undef MEMLENS_NEXT
 
+// Before main, in C++ programs: a look-up takes the loader's lock, which in a forked child may be
+// held for good by a thread that was not forked.
+__attribute__((constructor)) void resolve_all() {
+  {
+    HookScope scope;
+    if (dlsym(RTLD_NEXT, "_Znwm") == nullptr) {
+      dlerror();  // takes the message
+      dlerror();  // frees it
+      return;
+    }
+  }
+  bool counts;
+  const auto resolve = [&](auto&... operators) { (operators.get(counts), ...); };
+  resolve(next_Znwm, next_Znam, next_ZnwmRKSt9nothrow_t, next_ZnamRKSt9nothrow_t,
+          next_ZnwmSt11align_val_t, next_ZnamSt11align_val_t,
+          next_ZnwmSt11align_val_tRKSt9nothrow_t, next_ZnamSt11align_val_tRKSt9nothrow_t,
+          next_ZdlPv, next_ZdaPv, next_ZdlPvm, next_ZdaPvm, next_ZdlPvRKSt9nothrow_t,
+          next_ZdaPvRKSt9nothrow_t, next_ZdlPvSt11align_val_t, next_ZdaPvSt11align_val_t,
+          next_ZdlPvmSt11align_val_t, next_ZdaPvmSt11align_val_t,
+          next_ZdlPvSt11align_val_tRKSt9nothrow_t, next_ZdaPvSt11align_val_tRKSt9nothrow_t);
+}
+
 }  // namespace
 }  // namespace memlens::interposer
 

@@ -67,6 +67,11 @@ class Trees(MemlensTest):
         self.assertEqual(self.leaks_of("failed_vfork_exec"), [FIRST])
         self.assertEqual(self.leaks_of("failed_spawn"), [FIRST])
 
+    def test_children_never_wait_for_the_loaders_lock_of_their_parent(self):
+        capture = self.record([self.program("fork_beside_loader"), self.program("allocate"),
+                               "600"], "--no-native")
+        self.assertEqual(self.summary(capture)["processes"], 1 + 400 + 400)
+
     def test_a_process_that_becomes_another_program_is_followed(self):
         self.leaks_of("exec_in_place")
         report = self.stacks("allocations", self.shape_capture)
