@@ -15,15 +15,9 @@ const NativeFrame* outer_frame(const NativeStackState& native, uint32_t index) {
 // Lays Python frames from `position` on over `node`: those of one loop, or all that are left.
 uint32_t weave_python(HybridStackState& state, PythonStackState& python, uint32_t depth,
                       uint32_t& position, bool all, uint32_t node) {
-  bool entered = false;
+  const uint32_t start = position;
   for (; position < depth; ++position) {
-    // The interpreter's own marks precede the entry.
-    if (python.stack[position].code_id != 0) {
-      if (entered && !all && is_entry_frame(python, position)) break;
-      entered = true;
-    } else if (entered && !all && position + 1 < depth && is_entry_frame(python, position + 1)) {
-      break;
-    }
+    if (position != start && !all && begins_loop(python, position)) break;
     node = intern_python_frame(python, position, node);
     state.python[position] = {python.stack[position].frame, python.stack[position].node};
   }
@@ -48,23 +42,23 @@ uint32_t count_loops(const NativeStackState& native, uint32_t first) {
   return count;
 }
 
-uint32_t count_entries(const PythonStackState& python, uint32_t first, uint32_t depth) {
+uint32_t count_runs(const PythonStackState& python, uint32_t first, uint32_t depth) {
   uint32_t count = 0;
-  for (uint32_t i = first; i < depth; ++i) count += is_entry_frame(python, i) ? 1 : 0;
+  for (uint32_t i = first; i < depth; ++i) count += begins_loop(python, i) ? 1 : 0;
   return count;
 }
 
 // Weaves from native frame `first` inward, on top of what is woven already; `loops` evaluation
-// loops are left there, and `entries` groups of Python frames from `position` on. It is the
+// loops are left there, and `runs` groups of Python frames from `position` on. It is the
 // innermost that correspond: outer loops may run another interpreter's frames, or be missing in a
 // stack cut short.
 uint32_t weave(HybridStackState& state, NativeStackState& native, PythonStackState& python,
                uint32_t python_depth, uint32_t first, uint32_t position, uint32_t loops,
-               uint32_t entries) {
+               uint32_t runs) {
   NativeFrame* const frames = native.frames;
   uint32_t node = first > 0 ? frames[first - 1].node : format::kRootNode;
-  uint32_t foreign_loops = loops > entries ? loops - entries : 0;
-  uint32_t surplus_entries = entries > loops ? entries - loops : 0;
+  uint32_t foreign_loops = loops > runs ? loops - runs : 0;
+  uint32_t surplus_runs = runs > loops ? runs - loops : 0;
   for (uint32_t i = first; i < native.depth; ++i) {
     if (frames[i].interpreter != 0) --loops;
     if (frames[i].interpreter != 0 && foreign_loops > 0) {
@@ -73,7 +67,7 @@ uint32_t weave(HybridStackState& state, NativeStackState& native, PythonStackSta
     } else if (frames[i].interpreter != 0 && position < python_depth &&
                state.loop_count < kMaxPythonFrames) {
       state.loops[state.loop_count++] = {i, position};
-      for (; surplus_entries > 0; --surplus_entries) {
+      for (; surplus_runs > 0; --surplus_runs) {
         node = weave_python(state, python, python_depth, position, false, node);
       }
       node = weave_python(state, python, python_depth, position, loops == 0, node);
@@ -145,18 +139,18 @@ __attribute__((noinline)) uint32_t capture_hybrid_stack(HybridStackState& state,
     position = state.loops[loops].python_start;
   }
   uint32_t native_loops = count_loops(native, first);
-  uint32_t entries = count_entries(python, position, python_depth);
-  if (state.unbalanced != 0 || native_loops != entries) {
+  uint32_t runs = count_runs(python, position, python_depth);
+  if (state.unbalanced != 0 || native_loops != runs) {
     first = 0;
     position = 0;
     loops = 0;
     native_loops = count_loops(native, first);
-    entries = count_entries(python, position, python_depth);
+    runs = count_runs(python, position, python_depth);
   }
-  state.unbalanced = native_loops != entries;
+  state.unbalanced = native_loops != runs;
   state.loop_count = loops;
   const uint32_t node =
-      weave(state, native, python, python_depth, first, position, native_loops, entries);
+      weave(state, native, python, python_depth, first, position, native_loops, runs);
   state.python_depth = python_depth;
   state.native_depth = native.depth;
   if (__builtin_expect(python_depth > 0 && state.loop_count == 0, 0)) {

@@ -2,12 +2,13 @@
 //
 // An evaluation-loop frame of the native stack is replaced by the Python frames it runs: one
 // to 3.10, from 3.11 on as many as have called each other without leaving the loop. The interpreter
-// marks the frames it entered the loop with (is_entry_frame), and so the n-th loop from outside
-// runs the frames from the n-th entry up to the next. All other native frames stand where they are:
-// those of an extension module between the Python frame that called it and the one it calls back.
+// marks where it entered the loop (begins_loop), and so the n-th loop from inside runs the frames
+// from the n-th such mark on. All other native frames stand where they are: those of an extension
+// module between the Python frame that called it and the one it calls back.
 //
-// Where the two disagree (an interpreter without unwind information, a stack cut short), every
-// Python frame is still shown, in the outermost loop that may run it or, without any loop, alone.
+// Where the two disagree, every Python frame is still shown: loops left over outside (which run the
+// frames of another interpreter of this process) stay native frames; Python frames left over (the
+// native stack was cut short) join those of the outermost loop or, without any loop, stand alone.
 #pragma once
 
 #include <cstdint>
@@ -33,7 +34,7 @@ struct HybridStackState {
   uint32_t python_depth;
   uint32_t native_depth;
   uint32_t loop_count;
-  uint32_t unbalanced;  // loops and entries did not match: nothing is kept
+  uint32_t unbalanced;  // loops and marks did not match: nothing is kept
   uint32_t node;        // of the whole stack
   WovenPython python[kMaxPythonFrames];
   Loop loops[kMaxPythonFrames];

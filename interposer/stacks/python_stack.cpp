@@ -366,6 +366,17 @@ bool is_entry_frame(const PythonStackState& state, uint32_t position) {
   return position == 0 || is_interpreters_own<StatedLayout>(state.stack[position - 1].frame);
 }
 
+bool begins_loop(const PythonStackState& state, uint32_t position) {
+  if (runtime.layout.minor <= 11) return is_entry_frame(state, position);
+  const auto is_mark = [&state](uint32_t at) {
+    return is_interpreters_own<StatedLayout>(state.stack[at].frame);
+  };
+  // From 3.14 on, a frame that stands for the thread itself is outermost.
+  const bool thread_mark = position == 0 && runtime.layout.minor >= 14 && state.depth > 1 &&
+                           is_mark(0) && is_mark(1);
+  return (position == 0 || is_mark(position)) && !thread_mark;
+}
+
 uint32_t intern_python_frame(PythonStackState& state, uint32_t position, uint32_t parent) {
   const PythonFrame& entry = state.stack[position];
   if (entry.code_id == 0) return parent;

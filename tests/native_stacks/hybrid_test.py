@@ -1,6 +1,10 @@
 """Native and Python frames woven together: Python's are what the interpreter says, loops are gone."""
+import bisect
 import json
 import os
+import re
+import shutil
+import subprocess
 import sys
 
 from memlens_testing import MemlensTest, main
@@ -12,6 +16,68 @@ from python_versions import blocks, interpreters  # noqa: E402
 PROGRAM = os.path.join(PYTHON_STACKS, "stacks_program.py")
 BASE = 700_000  # the program's
 MAX_BLOCKS = 10_000
+# Its errors are raised in the loop's cold part.
+SMALL_PROGRAM = f"""
+import functools
+def block(n): return bytearray({BASE} + 16 * n)
+class Raises:
+    def __init__(self, n): self.n = n
+    def __eq__(self, other): return block(self.n)
+    def __del__(self): block(self.n + 100)
+    def __getattr__(self, name): block(self.n + 200); raise AttributeError(name)
+def through_c(n): return list(map(block, [n]))
+def compare(a, b): block(400); return 0
+def unbound(n):
+    keep = Raises(n)
+    return not_there
+Raises(1) == 2
+through_c(300)
+sorted([1, 2], key=functools.cmp_to_key(compare))
+try: Raises(2).missing
+except AttributeError: pass
+try: unbound(3)
+except NameError: pass
+try:
+    a, b = Raises(4)
+except TypeError: pass
+for statement in ("a, b = 1, 2, 3", "[*5]", "unbound(*5)", "unbound(**5)", "raise ValueError from 3",
+                  "import not_there", "with 5: pass", "del not_there",
+                  "def f():\\n x\\n x = 1\\nf()"):
+    try: exec(statement)
+    except Exception: pass
+"""
+
+
+def shared_library(python):
+    """The libpython that an interpreter is linked with; None when it is whole in itself."""
+    listed = subprocess.run(["ldd", python], stdout=subprocess.PIPE, text=True, check=False).stdout
+    found = re.search(r"libpython3\S* => (/\S+)", listed)
+    return found and os.path.realpath(found.group(1))
+
+
+def loop_ranges(binary):
+    """The evaluation loop in a file, and the functions it jumps into the middle of."""
+    start = int(re.search(r"(\w+) \w _PyEval_EvalFrameDefault$",
+                          run_tool("nm", "-D", binary), re.M).group(1), 16)
+    functions = sorted((int(a, 16), int(b, 16)) for a, b in re.findall(
+        r"FDE cie=.* pc=(\w+)\.\.(\w+)", run_tool("readelf", "--debug-dump=frames", binary)))
+
+    def function_at(address):
+        index = bisect.bisect(functions, (address, 1 << 62)) - 1
+        found = functions[index] if index >= 0 else (0, 0)
+        return found if found[0] <= address < found[1] else None
+
+    loop = function_at(start)
+    code = run_tool("objdump", "-d", "--no-show-raw-insn", f"--start-address={loop[0]}",
+                    f"--stop-address={loop[1]}", binary)
+    targets = {int(target, 16) for target in re.findall(r"\tj\w+ +([0-9a-f]+) ", code)}
+    others = {function_at(target) for target in targets
+              if not loop[0] <= target < loop[1] and (function_at(target) or (target,))[0] != target}
+    return [loop, *(other for other in others if other)]
+
+
+def run_tool(*command):
+    return subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
 
 
 class HybridStacks(MemlensTest):
@@ -60,6 +126,62 @@ class HybridStacks(MemlensTest):
         for name, path in interpreters():
             with self.subTest(python=name):
                 self.check(name, path)
+
+    def test_a_stripped_interpreter_gives_the_same_stacks(self):
+        """Nothing but its exported names is left of the loop and its cold part."""
+        for name, path in interpreters():
+            library = shared_library(path)
+            if library is None or shutil.which("strip") is None:
+                continue
+            with self.subTest(python=name):
+                stripped = os.path.join(self.directory, "stripped-" + name)
+                os.mkdir(stripped)
+                copy = os.path.join(stripped, os.path.basename(library))
+                subprocess.run(["strip", "-o", copy, library], check=True)
+                shapes = []
+                for directory in (os.path.dirname(library), stripped):
+                    environment = dict(os.environ, LD_LIBRARY_PATH=directory, PYTHONHASHSEED="0")
+                    capture = self.record([path, "-c", SMALL_PROGRAM], "--native", env=environment)
+                    shapes.append(self.shapes(capture, copy if directory == stripped else library))
+                self.assertGreater(len(shapes[0]), 3)
+                self.assertEqual(shapes[0], shapes[1])
+
+    def test_no_native_frame_lies_in_the_loop_or_its_cold_part(self):
+        for name, path in interpreters():
+            if shutil.which("readelf") is None or shutil.which("nm") is None:
+                self.skipTest("needs readelf and nm")
+            with self.subTest(python=name):
+                binary = shared_library(path) or os.path.realpath(path)
+                ranges = loop_ranges(binary)
+                capture = self.record([path, "-c", SMALL_PROGRAM], "--native")
+                dump = self.memlens("dump", capture).stdout
+                bias = int(re.search(r" load_bias=0x([0-9a-f]+) .*path=\"" + re.escape(binary) + '"',
+                                     dump).group(1), 16)
+                nodes = {0: (0, 0, False)}  # parent, address, has Python's frames further out
+                for kind, node, parent, rest in re.findall(
+                        r" (native|python|label)_node id=(\d+) parent=(\d+) (.*)", dump):
+                    outer = nodes[int(parent)]
+                    address = re.match("address=0x(.*)", rest)
+                    nodes[int(node)] = (int(parent), int(address[1], 16) - bias if address else 0,
+                                        outer[2] or kind == "python")
+                addresses = [address for _, address, python in nodes.values() if address and python]
+                self.assertGreater(len(addresses), 1000)
+                # Loops of before Python knows the thread have none of its frames further out.
+                inside = [hex(a) for a in addresses if any(s <= a < e for s, e in ranges)]
+                print(f"{binary}: loop and cold part of {[e - s for s, e in ranges]} bytes, "
+                      f"{len(addresses)} nodes", flush=True)
+                self.assertEqual(inside[:5], [])
+
+    def shapes(self, capture, library):
+        """Of each block of the small program: its Python frames, or "native", in their order. Inlined
+        functions are seen with symbols only, so a run of native frames counts as one."""
+        self.assertIn(library, self.memlens("dump", capture).stdout)
+        shapes = {}
+        for block in blocks(capture, BASE, BASE + 16 * MAX_BLOCKS, "native"):
+            shape = [frame[2] if frame[0] != "[native]" else "native" for frame in block["frames"]]
+            shapes[block["bytes"]] = [frame for i, frame in enumerate(shape)
+                                      if frame != "native" or i == 0 or shape[i - 1] != "native"]
+        return shapes
 
     def test_also_at_the_malloc_level(self):
         for name, path in interpreters():
