@@ -372,8 +372,8 @@ bool begins_loop(const PythonStackState& state, uint32_t position) {
     return is_interpreters_own<StatedLayout>(state.stack[at].frame);
   };
   // From 3.14 on, a frame that stands for the thread itself is outermost.
-  const bool thread_mark = position == 0 && runtime.layout.minor >= 14 && state.depth > 1 &&
-                           is_mark(0) && is_mark(1);
+  const bool thread_mark =
+      position == 0 && runtime.layout.minor >= 14 && state.depth > 1 && is_mark(0) && is_mark(1);
   return (position == 0 || is_mark(position)) && !thread_mark;
 }
 

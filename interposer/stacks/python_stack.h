@@ -93,8 +93,8 @@ void start_python_stacks();
 // up to the next entry, share one C activation of the loop.
 bool is_entry_frame(const PythonStackState& state, uint32_t position);
 
-// Whether a run of the loop begins at `position`: from 3.12 on at the interpreter's own mark, which is
-// there before the first Python frame of the run and still after the last.
+// Whether a run of the loop begins at `position`: from 3.12 on at the interpreter's own mark, which
+// is there before the first Python frame of the run and still after the last.
 bool begins_loop(const PythonStackState& state, uint32_t position);
 
 // The node of the kept frame at `position` on top of `parent`, which need not be a Python frame.

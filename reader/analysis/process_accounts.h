@@ -50,7 +50,7 @@ class ProcessAccounts {
 
  private:
   static constexpr uint32_t kNoSite = UINT32_MAX;  // of a thread that is not selected
-  static constexpr unsigned kPrefetchFar = 20;  // events ahead
+  static constexpr unsigned kPrefetchFar = 20;     // events ahead
   static constexpr unsigned kPrefetchNear = 8;
 
   // What a free or unmap did, for an undo.

@@ -73,8 +73,8 @@ class SyntheticCapture {
                     FrameKind::kPython);
           break;
         default:
-          add_frame(name, "/srv/project/app/" + noun + "_" + std::to_string(i % 50) + ".py",
-                    noun, line, FrameKind::kPython,
+          add_frame(name, "/srv/project/app/" + noun + "_" + std::to_string(i % 50) + ".py", noun,
+                    line, FrameKind::kPython,
                     noun + " = " + name + "(path, options=" + std::to_string(i) + ")");
       }
     }

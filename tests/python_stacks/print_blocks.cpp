@@ -1,7 +1,7 @@
-// print_blocks CAPTURE LOW HIGH [native]: the allocations of LOW to HIGH bytes in a capture, one JSON line
-// each: {"process", "thread", "kind", "bytes", "frames": [[file, line, function], ...]}, in file
-// order. The frames are Python's, innermost first, as the reader resolves them; "[label]" for
-// others. With `native`, native frames too, as ["[native]", line, function].
+// print_blocks CAPTURE LOW HIGH [native]: the allocations of LOW to HIGH bytes in a capture, one
+// JSON line each: {"process", "thread", "kind", "bytes", "frames": [[file, line, function], ...]},
+// in file order. The frames are Python's, innermost first, as the reader resolves them; "[label]"
+// for others. With `native`, native frames too, as ["[native]", line, function].
 #include <cstdio>
 #include <cstdlib>
 #include <nlohmann/json.hpp>

@@ -18,17 +18,17 @@
 static void print(const char* name, long value) { printf(" %s=%ld", name, value); }
 
 /* The word of PyASCIIObject.state that a bit field's assignment changes. */
-#define STATE_BITS(name, field, bits)                                     \
-  do {                                                                    \
-    union {                                                               \
-      PyASCIIObject object;                                               \
-      unsigned char bytes[sizeof(PyASCIIObject)];                         \
-    } text;                                                               \
-    unsigned state;                                                       \
-    memset(&text, 0, sizeof text);                                        \
-    text.object.state.field = bits;                                       \
+#define STATE_BITS(name, field, bits)                                          \
+  do {                                                                         \
+    union {                                                                    \
+      PyASCIIObject object;                                                    \
+      unsigned char bytes[sizeof(PyASCIIObject)];                              \
+    } text;                                                                    \
+    unsigned state;                                                            \
+    memset(&text, 0, sizeof text);                                             \
+    text.object.state.field = bits;                                            \
     memcpy(&state, text.bytes + offsetof(PyASCIIObject, state), sizeof state); \
-    print(name, (long)state);                                             \
+    print(name, (long)state);                                                  \
   } while (0)
 
 int main(void) {

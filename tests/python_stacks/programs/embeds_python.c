@@ -1,5 +1,5 @@
-/* embeds_python LIBPYTHON ROUNDS SCRIPT: opens the interpreter for itself alone, and runs the script in
-   it ROUNDS times, with the interpreter started and shut down each time. */
+/* embeds_python LIBPYTHON ROUNDS SCRIPT: opens the interpreter for itself alone, and runs the
+   script in it ROUNDS times, with the interpreter started and shut down each time. */
 #include <dlfcn.h>
 #include <stdio.h>
 #include <stdlib.h>
