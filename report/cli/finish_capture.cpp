@@ -121,8 +121,10 @@ void resolve_into(int pipe, const std::string& path, const FinishOptions& option
   for (const int fatal : {SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL}) signal(fatal, SIG_DFL);
   const rlimit no_core{0, 0};
   setrlimit(RLIMIT_CORE, &no_core);
+#ifndef __SANITIZE_ADDRESS__  // whose shadow memory alone is more
   const rlimit memory{kMaxMemoryBytes, kMaxMemoryBytes};
   setrlimit(RLIMIT_DATA, &memory);
+#endif
   int code = 0;
   try {
     resolve_into(pipe, path, options, extent);

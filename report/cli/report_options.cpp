@@ -102,6 +102,7 @@ void add_threshold_option(CLI::App& command, ReportOptions& options) {
 
 void add_view_option(CLI::App& command, View& view, const std::string& description) {
   std::vector<std::string> names;
+  names.reserve(std::size(kViews));
   for (View each : kViews) names.emplace_back(view_name(each));
   command
       .add_option_function<std::string>(

@@ -100,7 +100,7 @@ std::string cut_start(std::string_view text, size_t columns, bool unicode) {
 
 std::string cut_folders(std::string_view path, size_t columns, bool unicode) {
   if (column_count(path) <= columns) return std::string(path);
-  const std::string cut = cut_start(path, columns, unicode);
+  std::string cut = cut_start(path, columns, unicode);
   const size_t slash = cut.find('/');
   if (slash == std::string::npos) return cut;
   return std::string(unicode ? "…" : "..").append(cut, slash);
