@@ -42,7 +42,7 @@ uint32_t count_loops(const NativeStackState& native, uint32_t first) {
   return count;
 }
 
-uint32_t count_runs(const PythonStackState& python, uint32_t first, uint32_t depth) {
+uint32_t count_runs(PythonStackState& python, uint32_t first, uint32_t depth) {
   uint32_t count = 0;
   for (uint32_t i = first; i < depth; ++i) count += begins_loop(python, i) ? 1 : 0;
   return count;

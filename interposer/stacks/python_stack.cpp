@@ -3,6 +3,7 @@
 #include <pthread.h>
 
 #include <atomic>
+#include <cstring>
 #include <utility>
 
 #include "interposer/definitions.h"
@@ -26,12 +27,12 @@ struct CompiledLayout {
   static constexpr InstructionForm kInstructionForm = python::kLayouts[row].instruction_form;
   static constexpr const Layout& get() { return python::kLayouts[row]; }
 };
-struct StatedLayout {
-  static constexpr InstructionForm kInstructionForm = InstructionForm::kPointer;
+template <InstructionForm form>
+struct RuntimeLayout {
+  static constexpr InstructionForm kInstructionForm = form;
   static const Layout& get() { return runtime.layout; }
 };
-
-constexpr uint32_t kUnresolved = 0xffffffffu;
+using StatedLayout = RuntimeLayout<InstructionForm::kPointer>;
 
 // ---- frames
 
@@ -149,24 +150,9 @@ uint32_t cached_code_id(PythonStackState& state, uintptr_t code) {
   return id;
 }
 
-uint32_t cached_node(PythonStackState& state, uint32_t parent, uint32_t code_id,
-                     uint32_t offset_plus_1) {
-  static_assert(PythonStackState::kInternEntries == 1u << 12);
-  const uint32_t hash =
-      (parent * 0x9E3779B1u ^ code_id * 0x85EBCA6Bu ^ offset_plus_1 * 0xC2B2AE35u) * 0x27D4EB2Fu;
-  PythonStackState::InternEntry& entry = state.interned[hash >> 20];
-  if (__builtin_expect(entry.parent == parent && entry.code_id == code_id &&
-                           entry.instruction_offset_plus_1 == offset_plus_1 && entry.node != 0,
-                       1)) {
-    return entry.node;
-  }
-  const uint32_t node = intern_python_node(parent, code_id, offset_plus_1);
-  if (node != format::kRootNode) entry = {parent, code_id, offset_plus_1, node};
-  return node;
-}
+// ---- nodes
 
-// ---- the capture
-
+// 0: one of the interpreter's own, or it cannot be told (recording is off).
 template <typename L>
 uint32_t resolve_code(PythonStackState& state, const char* frame, uintptr_t code) {
   if (is_interpreters_own<L>(frame)) return 0;
@@ -174,15 +160,63 @@ uint32_t resolve_code(PythonStackState& state, const char* frame, uintptr_t code
   return id == python::kHiddenCode ? 0 : id;
 }
 
-// The node of `entry` on top of `parent`; the parent itself for one of the interpreter's own.
-template <typename L>
-uint32_t intern_frame(PythonStackState& state, PythonFrame& entry, uint32_t parent) {
-  entry.node = entry.code_id == 0
-                   ? parent
-                   : cached_node(state, parent, entry.code_id,
-                                 instruction_offset_plus_1<L>(entry.code, entry.instruction));
-  return entry.node;
+constexpr unsigned kGenerationBits = 16;  // in a key, above the 48 bits of an address
+
+// Before anything in `state` is used: forgets what code objects freed since could have left in it.
+inline void follow_generation(PythonStackState& state) {
+  const uint32_t generation = python::code_generation.load(std::memory_order_acquire);
+  if (__builtin_expect(state.generation == generation, 1)) return;
+  if ((state.generation ^ generation) >> kGenerationBits != 0) {
+    std::memset(state.interned, 0, sizeof state.interned);
+  }
+  state.generation = generation;
+  state.depth = 0;
 }
+
+// What tells a frame's place from all others. An instruction's address does so alone, while its
+// code object lives; the code need not be looked up then.
+template <typename L>
+uint64_t place_key(const PythonStackState& state, const PythonFrame& entry) {
+  if (L::kInstructionForm == InstructionForm::kPointer) {
+    return entry.instruction ^ static_cast<uint64_t>(state.generation) << (64 - kGenerationBits);
+  }
+  return static_cast<uint64_t>(entry.code_id) << 32 |
+         instruction_offset_plus_1<L>(entry.code, entry.instruction);
+}
+
+template <typename L>
+__attribute__((noinline)) uint32_t intern_new_place(PythonStackState& state, PythonFrame& frame,
+                                                    uint32_t parent,
+                                                    PythonStackState::InternEntry& cached) {
+  if (frame.code_id == kUnresolvedCode) {
+    frame.code_id = resolve_code<L>(state, frame.frame, frame.code);
+    if (frame.code_id == 0) return parent;
+  }
+  const uint32_t node = intern_python_node(
+      parent, frame.code_id, instruction_offset_plus_1<L>(frame.code, frame.instruction));
+  if (node != format::kRootNode) cached = {place_key<L>(state, frame), parent, node};
+  return node;
+}
+
+// The node of `frame` on top of `parent`; the parent itself for one of the interpreter's own.
+template <typename L>
+uint32_t intern_frame(PythonStackState& state, PythonFrame& frame, uint32_t parent) {
+  if (L::kInstructionForm != InstructionForm::kPointer && frame.code_id == kUnresolvedCode) {
+    frame.code_id = resolve_code<L>(state, frame.frame, frame.code);
+  }
+  if (is_interpreters_own<L>(frame.frame)) frame.code_id = 0;
+  if (frame.code_id == 0) return frame.node = parent;
+  const uint64_t key = place_key<L>(state, frame);
+  const uint64_t hash = key * 0x9E3779B97F4A7C15u + parent * 0xC2B2AE3D27D4EB4Fu;
+  static_assert(PythonStackState::kInternEntries == 1u << 12);
+  PythonStackState::InternEntry& cached = state.interned[hash >> (64 - 12)];
+  if (__builtin_expect(cached.key == key && cached.parent == parent && cached.node != 0, 1)) {
+    return frame.node = cached.node;
+  }
+  return frame.node = intern_new_place<L>(state, frame, parent, cached);
+}
+
+// ---- the capture
 
 template <typename L>
 __attribute__((noinline)) uint32_t capture_deep_stack(PythonStackState& state,
@@ -199,8 +233,7 @@ __attribute__((noinline)) uint32_t capture_deep_stack(PythonStackState& state,
   uint32_t node = state.deep_stack_node;
   while (count-- > 0) {
     PythonFrame entry{state.fresh[count], frame_code<L>(state.fresh[count]),
-                      frame_instruction<L>(state.fresh[count]), 0, 0};
-    entry.code_id = resolve_code<L>(state, entry.frame, entry.code);
+                      frame_instruction<L>(state.fresh[count]), kUnresolvedCode, 0};
     node = intern_frame<L>(state, entry, node);
   }
   return node;
@@ -229,7 +262,7 @@ int64_t validate(PythonStackState& state, uint32_t kept, uint32_t& changed) {
     if (!kCodeFollows) difference |= frame_code<L>(frame) ^ entry->code;
     if (__builtin_expect(difference != 0, 0)) {
       const uintptr_t code = frame_code<L>(frame);
-      if (code != entry->code) entry->code_id = kUnresolved;
+      if (code != entry->code) entry->code_id = kUnresolvedCode;
       if (code != entry->code || instruction != entry->instruction) {
         entry->code = code;
         entry->instruction = instruction;
@@ -246,11 +279,7 @@ template <typename L>
 uint32_t capture(PythonStackState& state) {
   const char* innermost = innermost_frame<L>(state);
   if (innermost == nullptr) return format::kRootNode;
-  const uint32_t generation = python::code_generation.load(std::memory_order_acquire);
-  if (__builtin_expect(state.generation != generation, 0)) {
-    state.generation = generation;
-    state.depth = 0;
-  }
+  follow_generation(state);
 
   // Find where the stack meets the kept one, and make sure that it is the same from there outward.
   uint32_t fresh = 0;             // frames in state.fresh, to be put on top of the kept ones
@@ -286,18 +315,14 @@ uint32_t capture(PythonStackState& state) {
 
   uint32_t node = changed > 0 ? state.stack[changed - 1].node : format::kRootNode;
   for (uint32_t i = changed; i < kept; ++i) {
-    PythonFrame& entry = state.stack[i];
-    if (entry.code_id == kUnresolved) {
-      entry.code_id = resolve_code<L>(state, entry.frame, entry.code);
-    }
-    node = intern_frame<L>(state, entry, node);
+    node = intern_frame<L>(state, state.stack[i], node);
   }
   while (fresh-- > 0) {
     PythonFrame& entry = state.stack[kept];
     entry.frame = state.fresh[fresh];
     entry.code = frame_code<L>(entry.frame);
     entry.instruction = frame_instruction<L>(entry.frame);
-    entry.code_id = resolve_code<L>(state, entry.frame, entry.code);
+    entry.code_id = kUnresolvedCode;
     position_of(state, entry.frame) = static_cast<uint16_t>(kept++);
     node = intern_frame<L>(state, entry, node);
   }
@@ -353,8 +378,11 @@ void start_python_stacks() {
       std::memory_order_release);
 }
 
-bool is_entry_frame(const PythonStackState& state, uint32_t position) {
-  const PythonFrame& entry = state.stack[position];
+bool is_entry_frame(PythonStackState& state, uint32_t position) {
+  PythonFrame& entry = state.stack[position];
+  if (entry.code_id == kUnresolvedCode) {
+    entry.code_id = resolve_code<StatedLayout>(state, entry.frame, entry.code);
+  }
   if (entry.code_id == 0) return false;
   const Layout& layout = runtime.layout;
   // To 3.10 every call of a Python function enters the loop anew.
@@ -366,7 +394,7 @@ bool is_entry_frame(const PythonStackState& state, uint32_t position) {
   return position == 0 || is_interpreters_own<StatedLayout>(state.stack[position - 1].frame);
 }
 
-bool begins_loop(const PythonStackState& state, uint32_t position) {
+bool begins_loop(PythonStackState& state, uint32_t position) {
   if (runtime.layout.minor <= 11) return is_entry_frame(state, position);
   const auto is_mark = [&state](uint32_t at) {
     return is_interpreters_own<StatedLayout>(state.stack[at].frame);
@@ -378,17 +406,16 @@ bool begins_loop(const PythonStackState& state, uint32_t position) {
 }
 
 uint32_t intern_python_frame(PythonStackState& state, uint32_t position, uint32_t parent) {
-  const PythonFrame& entry = state.stack[position];
-  if (entry.code_id == 0) return parent;
-  const Layout& layout = runtime.layout;
-  auto offset = static_cast<int64_t>(entry.instruction);
-  if (layout.instruction_form == InstructionForm::kUnitOffset) offset *= 2;
-  if (layout.instruction_form == InstructionForm::kPointer) {
-    offset -= static_cast<int64_t>((entry.code & layout.code_mask) +
-                                   static_cast<uintptr_t>(layout.code_instructions));
+  PythonFrame frame = state.stack[position];  // a copy: the kept node is of the Python stack alone
+  switch (runtime.layout.instruction_form) {
+    case InstructionForm::kByteOffset:
+      return intern_frame<RuntimeLayout<InstructionForm::kByteOffset>>(state, frame, parent);
+    case InstructionForm::kUnitOffset:
+      return intern_frame<RuntimeLayout<InstructionForm::kUnitOffset>>(state, frame, parent);
+    case InstructionForm::kPointer:
+      return intern_frame<StatedLayout>(state, frame, parent);
   }
-  const bool begun = offset >= 0 && offset <= INT32_MAX;
-  return cached_node(state, parent, entry.code_id, begun ? static_cast<uint32_t>(offset) + 1 : 0);
+  return parent;
 }
 
 }  // namespace memlens::interposer

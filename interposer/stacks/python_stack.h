@@ -25,23 +25,25 @@ inline constexpr uint32_t kMaxPythonFrames = 4096;
 inline constexpr uint32_t kInnermostFramesOfDeepStack = 128;
 inline constexpr char kDeepStackLabel[] = "[... deeper frames not recorded]";
 
-// A frame of the kept stack.
+// A frame of the kept stack. Which code object it runs is asked for only when its node is not
+// known.
+inline constexpr uint32_t kUnresolvedCode = 0xffffffffu;
 struct PythonFrame {
   const char* frame;     // the interpreter's
   uintptr_t code;        // as the frame holds it, tags and all
   uint64_t instruction;  // as the frame holds it
-  uint32_t code_id;      // 0: one of the interpreter's own frames, without Python code
+  uint32_t code_id;      // kUnresolvedCode, or 0: the interpreter's own, without Python code
   uint32_t node;         // of the stack up to here
 };
 
 // Caches of one thread. Zeroed memory is a valid initial state.
 struct PythonStackState {
-  // A direct-mapped cache in front of intern_python_node(). Node and code ids mean the same in all
-  // threads for as long as the process records, so nothing here ever has to be dropped.
+  // A direct-mapped cache in front of intern_python_node(). Nodes mean the same in all threads for
+  // as long as the process records, so only keys that name an instruction by its address can go
+  // out of date: they hold the lower bits of the code objects' generation.
   struct InternEntry {
+    uint64_t key;  // of the frame's place in its code
     uint32_t parent;
-    uint32_t code_id;
-    uint32_t instruction_offset_plus_1;
     uint32_t node;  // 0: empty
   };
   // The same in front of code_id_of(); valid while the generation is the present one.
@@ -86,16 +88,15 @@ bool python_stacks_ready();
 void start_python_stacks();
 
 // For weaving native frames in: after capture_python_stack(), the first `state.depth` frames of
-// `state.stack` are the stack, except that a stack too deep to keep has depth 0. Frames with a
-// code id are Python's.
+// `state.stack` are the stack, except that a stack too deep to keep has depth 0.
 //
 // Whether the evaluation loop was entered from C with this frame: such a frame and those inside it,
 // up to the next entry, share one C activation of the loop.
-bool is_entry_frame(const PythonStackState& state, uint32_t position);
+bool is_entry_frame(PythonStackState& state, uint32_t position);
 
 // Whether a run of the loop begins at `position`: from 3.12 on at the interpreter's own mark, which
 // is there before the first Python frame of the run and still after the last.
-bool begins_loop(const PythonStackState& state, uint32_t position);
+bool begins_loop(PythonStackState& state, uint32_t position);
 
 // The node of the kept frame at `position` on top of `parent`, which need not be a Python frame.
 uint32_t intern_python_frame(PythonStackState& state, uint32_t position, uint32_t parent);

@@ -111,6 +111,23 @@ TEST_CASE("code freed and made anew at its address does not lend its name") {
   }
 }
 
+TEST_CASE("nor does it when so many have been freed since that their count has come round") {
+  for (const Layout& layout : kLayouts) {
+    CAPTURE(layout.minor);
+    Walked walked(layout);
+    char* code = walked.python.code("<string>", "before", 1);
+    walked.python.push(code, 4);
+    CHECK(walked.stack() == Stack{"before+4"});
+    walked.python.pop();
+    walked.python.free_code(code);
+    code_generation.fetch_add((1u << 16) - 1);  // so many others
+    char* other = walked.python.code("<string>", "after", 1);
+    CHECK(other == code);
+    walked.python.push(other, 4);
+    CHECK(walked.stack() == Stack{"after+4"});
+  }
+}
+
 TEST_CASE("the interpreter's own frames are no part of a stack") {
   for (const Layout& layout : kLayouts) {
     if (layout.frame_owner == kAbsent) continue;
