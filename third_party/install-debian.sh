@@ -15,7 +15,7 @@ build_packages=(
   python3
 )
 test_packages=(
-  git valgrind libc6-dbg binutils xxd gdb
+  git valgrind libc6-dbg binutils llvm xxd gdb
   chromium chromium-driver python3-selenium               # the HTML report, in a real browser
   libjemalloc2 libtcmalloc-minimal4 libmimalloc2.0        # allocators that must be tracked
   redis-server redis-tools sqlite3                        # programs people debug

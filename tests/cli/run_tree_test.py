@@ -1,6 +1,7 @@
 """The tree of processes: who is recorded, and when the recording ends."""
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -61,6 +62,7 @@ if os.fork() == 0:
     def test_a_daemon_that_starts_another_program_is_followed(self):
         script = self.script("""
 import os
+import shutil
 if os.fork() == 0:
     os.setsid()
     if os.fork() == 0:
@@ -83,6 +85,7 @@ if os.fork() == 0:
     def test_more_processes_than_slots_at_once_come_one_after_another(self):
         script = self.script("""
 import os
+import shutil
 for i in range(300):
     if os.fork() == 0: os._exit(0)
     os.wait()
@@ -91,9 +94,9 @@ for i in range(300):
 
     def test_a_child_in_its_own_pid_namespace_is_recorded(self):
         unshare = self.need("unshare")
-        if subprocess.run([unshare, "--pid", "--fork", "true"],
+        if subprocess.run([unshare, "--pid", "--fork", "--mount-proc", "true"],
                           stderr=subprocess.DEVNULL).returncode != 0:
-            self.skipTest("new pid namespaces need root")
+            self.skipTest("new pid namespaces need root, and no chroot")
         capture = self.record([unshare, "--pid", "--fork", "--mount-proc", "--", "sh", "-c",
                                "sleep 0.2; exit 3"], code=3)
         self.assertGreaterEqual(self.processes(capture), 3)
@@ -104,8 +107,14 @@ for i in range(300):
         script = self.script("import os, subprocess\n"
                              "os.setgid(65534); os.setuid(65534)\n"
                              "subprocess.run(['/bin/true'])\n", "drop.py")
+        # Installed where everybody can read it, whatever the rights of the build folder.
         os.chmod(self.directory, 0o755)
-        self.assertEqual(self.processes(self.record([script], "--python", "/usr/bin/python3")), 2)
+        installed = []
+        for file, folder in ((MEMLENS, "bin"), (LIBRARY, "lib")):
+            os.mkdir(os.path.join(self.directory, folder))
+            installed.append(shutil.copy(file, os.path.join(self.directory, folder)))
+        capture = self.record([script], "--python", "/usr/bin/python3", memlens=installed[0])
+        self.assertEqual(self.processes(capture), 2)
 
     def test_exit_codes_of_processes_are_known(self):
         capture = self.record(["sh", "-c", "sh -c 'exit 7'; exit 5"], code=5)

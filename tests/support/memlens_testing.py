@@ -85,12 +85,12 @@ class MemlensTest(unittest.TestCase):
         return paths if len(paths) > 1 else paths[0]
 
     # -- memlens --------------------------------------------------------------------------------
-    def memlens(self, *arguments, code=0, **options):
+    def memlens(self, *arguments, code=0, memlens=MEMLENS, **options):
         """Runs memlens; checks its exit code unless code is None."""
         options.setdefault("stdin", subprocess.DEVNULL)
         options.setdefault("cwd", self.directory)
         options.setdefault("timeout", self.time_limit_seconds)
-        result = subprocess.run([MEMLENS, *map(str, arguments)], stdout=subprocess.PIPE,
+        result = subprocess.run([memlens, *map(str, arguments)], stdout=subprocess.PIPE,
                                 stderr=subprocess.PIPE, text=True, errors="replace", **options)
         if code is not None:
             self.assertEqual(result.returncode, code,
