@@ -12,6 +12,7 @@
 #include "interposer/private_memory.h"
 #include "interposer/process.h"
 #include "interposer/stacks/module_places.h"
+#include "interposer/stacks/unwind_rule_cache.h"
 #include "interposer/system_call.h"
 
 namespace memlens::interposer {
@@ -44,7 +45,6 @@ constexpr size_t kTextBlockBytes = 64 * 1024;
 
 std::atomic<uint32_t> busy{0};
 std::atomic<uint32_t> generation{0};
-std::atomic<uint32_t> unload_generation{0};
 uint64_t known_loads = 0;
 uint64_t known_unloads = 0;
 
@@ -215,7 +215,7 @@ void compare_with_loader() {
     modules[i].loaded = false;
     if (modules[i].id != 0) define_module_end(modules[i].id);
   }
-  if (known_unloads != old_unloads) unload_generation.fetch_add(1, std::memory_order_release);
+  if (known_unloads != old_unloads) unwind::forget_rules();
   if (known_loads != old_loads || known_unloads != old_unloads) {
     generation.fetch_add(1, std::memory_order_release);
   }
@@ -256,7 +256,6 @@ void describe_inherited_modules() {
 }
 
 uint32_t module_generation() { return generation.load(std::memory_order_acquire); }
-uint32_t module_unload_generation() { return unload_generation.load(std::memory_order_acquire); }
 
 void hold_module_scans() {
   // Bounded: a scan that was left for good (a signal handler jumped out of it) must not stop a

@@ -11,6 +11,9 @@
 #include "interposer/python/runtime.h"
 
 namespace memlens::interposer {
+
+std::atomic<bool> python_stacks_started{false};
+
 namespace {
 
 using python::InstructionForm;
@@ -369,12 +372,11 @@ PythonWalk walk_python_stack(PythonStackState& state) {
   return ways.load(std::memory_order_acquire)->walk(state);
 }
 
-bool python_stacks_ready() { return ways.load(std::memory_order_acquire) != &kNoWays; }
-
 void start_python_stacks() {
   python::watch_code_objects(runtime.code_type, is_executing);
   ways.store(ways_for(runtime.layout, std::make_index_sequence<python::kLayoutCount>{}),
              std::memory_order_release);
+  python_stacks_started.store(true, std::memory_order_release);
 }
 
 bool is_entry_frame(const PythonStackState& state, uint32_t position) {

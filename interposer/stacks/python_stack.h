@@ -11,6 +11,7 @@
 // from the outermost difference inward.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 
 #include "interposer/format/metadata_records.h"
@@ -91,7 +92,8 @@ struct PythonWalk {
 PythonWalk walk_python_stack(PythonStackState& state);
 
 // Whether capture_python_stack() can give anything but the root.
-bool python_stacks_ready();
+extern std::atomic<bool> python_stacks_started;
+inline bool python_stacks_ready() { return python_stacks_started.load(std::memory_order_acquire); }
 
 // Begins to take Python stacks, with python::runtime found and its layout known. Once a process.
 void start_python_stacks();
