@@ -11,6 +11,7 @@
 #include "interposer/definitions.h"
 #include "interposer/private_memory.h"
 #include "interposer/process.h"
+#include "interposer/program_path.h"
 #include "interposer/stacks/module_places.h"
 #include "interposer/stacks/unwind_rule_cache.h"
 #include "interposer/system_call.h"
@@ -116,8 +117,7 @@ void read_build_id(const dl_phdr_info& info, Module& module) {
 const char* absolute_path(const char* name) {
   char path[kMaxPathBytes];
   if (name[0] == '\0') {
-    const long length = system_call::read_link("/proc/self/exe", path, sizeof path - 1);
-    path[length > 0 ? length : 0] = '\0';
+    path[program_path(path, sizeof path)] = '\0';
     return keep_text(path);
   }
   if (name[0] == '/' || std::strchr(name, '/') == nullptr) return keep_text(name);  // or the vDSO

@@ -11,6 +11,8 @@ namespace {
 // input on the stack.
 constexpr size_t kMaxMangledBytes = 8192;
 
+constexpr std::string_view kStubSuffix = "@plt";  // plt_stubs.h
+
 bool is_cpp(std::string_view symbol) {
   return symbol.starts_with("_Z") && symbol.size() <= kMaxMangledBytes;
 }
@@ -24,6 +26,10 @@ std::string demangle(std::string_view symbol) {
 }
 
 std::string display_name(std::string_view symbol) {
+  if (symbol.ends_with(kStubSuffix) && symbol.size() > kStubSuffix.size()) {
+    symbol.remove_suffix(kStubSuffix.size());
+    return display_name(symbol).append(kStubSuffix);
+  }
   const std::string_view plain = without_clone_suffix(symbol);
   if (std::optional<std::string> rust = demangle_rust(plain)) return *rust;
   if (is_cpp(plain)) {

@@ -10,6 +10,7 @@ target_sources(memlens_reader PRIVATE
   symbolizer/line_table.cpp
   symbolizer/mapped_files.cpp
   symbolizer/module_file.cpp
+  symbolizer/plt_stubs.cpp
   symbolizer/resolve_files.cpp
   symbolizer/rust_names.cpp
   symbolizer/shorten_name.cpp

@@ -38,6 +38,8 @@ TEST_CASE("C names are left alone, less what compilers and linkers append") {
       {"Perl_sv.2cv", "Perl_sv.2cv"},
       {".hidden", ".hidden"},
       {"_start", "_start"},
+      {"malloc@plt", "malloc@plt"},
+      {"_ZN3foo3barEi@plt", "foo::bar@plt"},
   });
 }
 
