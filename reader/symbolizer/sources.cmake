@@ -1,6 +1,7 @@
 # Native addresses to functions, files and lines, when a recording ends.
 target_sources(memlens_reader PRIVATE
   symbolizer/bounded_demangle.cpp
+  symbolizer/built_in_allocator.cpp
   symbolizer/capture_symbols.cpp
   symbolizer/debug_files.cpp
   symbolizer/die_names.cpp

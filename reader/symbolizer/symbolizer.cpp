@@ -298,9 +298,10 @@ std::string_view describe(ModuleStatus status) {
     case ModuleStatus::kNotAFile:
       return {};
     case ModuleStatus::kNames:
-      return "no debug information: functions without files and lines";
+      return "no debug information: functions without files and lines (--debuginfod may find it)";
     case ModuleStatus::kNoSymbols:
-      return "no debug information and no symbols for the addresses seen";
+      return "no debug information and no symbols for the addresses seen (--debuginfod may find "
+             "them)";
     case ModuleStatus::kMissing:
       return "the file was gone when the run ended";
     case ModuleStatus::kReplaced:
