@@ -127,10 +127,10 @@ uint32_t intern_label_locked(uint32_t parent, const char* label) {
   const uint32_t string_id = define_string_locked(label, length);
   const NodeKey key{parent, NodeType::kLabel, string_id};
   if (const uint32_t known = node_table::find(key)) return known;
+  const uint32_t node = node_table::newest() + 1;
   RecordBody body;
-  body.number(node_table::next_locked()).number(parent).string(label, length);
+  body.number(node).number(parent).string(label, length);
   if (!write_record_locked(MetadataType::kLabelNode, body)) return format::kRootNode;
-  const uint32_t node = node_table::next_locked();
   return node_table::insert_locked(key) ? node : format::kRootNode;
 }
 
@@ -151,12 +151,17 @@ uint32_t table_full_locked() {
 }
 
 uint32_t intern(const NodeKey& key, MetadataType type, uint64_t first, uint64_t second) {
-  if (const uint32_t known = node_table::find(key)) return known;
+  const uint32_t newest = node_table::newest();
+  if (key.parent != newest) {  // else it has no children, unless one comes right now
+    if (const uint32_t known = node_table::find(key)) return known;
+  }
   if (!recording()) return format::kRootNode;
   DefinitionsGuard guard;
   if (!guard) return format::kRootNode;
-  if (const uint32_t known = node_table::find(key)) return known;
-  const uint32_t node = node_table::next_locked();
+  if (node_table::newest() != newest) {
+    if (const uint32_t known = node_table::find(key)) return known;
+  }
+  const uint32_t node = node_table::newest() + 1;
   if (node >= kMaxNodes - kReservedNodes) return table_full_locked();
   RecordBody body;
   body.number(node).number(key.parent).number(first);

@@ -11,7 +11,9 @@
 #include "interposer/definitions.h"
 #include "interposer/private_memory.h"
 #include "interposer/process.h"
+#include "interposer/program_path.h"
 #include "interposer/stacks/module_places.h"
+#include "interposer/stacks/unwind_rule_cache.h"
 #include "interposer/system_call.h"
 
 namespace memlens::interposer {
@@ -44,7 +46,6 @@ constexpr size_t kTextBlockBytes = 64 * 1024;
 
 std::atomic<uint32_t> busy{0};
 std::atomic<uint32_t> generation{0};
-std::atomic<uint32_t> unload_generation{0};
 uint64_t known_loads = 0;
 uint64_t known_unloads = 0;
 
@@ -116,8 +117,7 @@ void read_build_id(const dl_phdr_info& info, Module& module) {
 const char* absolute_path(const char* name) {
   char path[kMaxPathBytes];
   if (name[0] == '\0') {
-    const long length = system_call::read_link("/proc/self/exe", path, sizeof path - 1);
-    path[length > 0 ? length : 0] = '\0';
+    path[program_path(path, sizeof path)] = '\0';
     return keep_text(path);
   }
   if (name[0] == '/' || std::strchr(name, '/') == nullptr) return keep_text(name);  // or the vDSO
@@ -215,7 +215,7 @@ void compare_with_loader() {
     modules[i].loaded = false;
     if (modules[i].id != 0) define_module_end(modules[i].id);
   }
-  if (known_unloads != old_unloads) unload_generation.fetch_add(1, std::memory_order_release);
+  if (known_unloads != old_unloads) unwind::forget_rules();
   if (known_loads != old_loads || known_unloads != old_unloads) {
     generation.fetch_add(1, std::memory_order_release);
   }
@@ -256,7 +256,6 @@ void describe_inherited_modules() {
 }
 
 uint32_t module_generation() { return generation.load(std::memory_order_acquire); }
-uint32_t module_unload_generation() { return unload_generation.load(std::memory_order_acquire); }
 
 void hold_module_scans() {
   // Bounded: a scan that was left for good (a signal handler jumped out of it) must not stop a

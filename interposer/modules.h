@@ -32,9 +32,6 @@ void describe_inherited_modules();
 // Goes up when libraries came or went.
 uint32_t module_generation();
 
-// Goes up when libraries went: what was cached by code address is stale then.
-uint32_t module_unload_generation();
-
 // No scan of another thread's runs between the two.
 void hold_module_scans();
 void release_module_scans();

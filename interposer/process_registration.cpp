@@ -7,6 +7,7 @@
 #include "interposer/metadata_writer.h"
 #include "interposer/platform/clock.h"
 #include "interposer/process.h"
+#include "interposer/program_path.h"
 #include "interposer/system_call.h"
 
 namespace memlens::interposer {
@@ -75,8 +76,7 @@ bool process_is_known(const segment::SegmentHeader* segment, int32_t pid) {
 
 void describe_process(format::ProcessOrigin origin) {
   char executable[4096];
-  const long executable_bytes =
-      system_call::read_link("/proc/self/exe", executable, sizeof executable);
+  const size_t executable_bytes = program_path(executable, sizeof executable);
   char command_line[kMaxCommandLineBytes];
   const size_t command_line_bytes = read_command_line(command_line, sizeof command_line);
   RecordBody body;
@@ -85,7 +85,7 @@ void describe_process(format::ProcessOrigin origin) {
       .number(process.parent_index)
       .number(static_cast<uint64_t>(origin))
       .number(platform::read_ticks())
-      .string(executable, executable_bytes > 0 ? static_cast<size_t>(executable_bytes) : 0)
+      .string(executable, executable_bytes)
       .string(command_line, command_line_bytes);
   write_definition(format::MetadataType::kProcess, body);
 }

@@ -11,7 +11,12 @@ namespace memlens::interposer {
 // Zeroed; aligned to `alignment` (a power of two of at least 16). nullptr when used up.
 void* bootstrap_allocate(size_t bytes, size_t alignment = 16);
 
-bool is_bootstrap(const void* block);
+inline constexpr size_t kBootstrapHeapBytes = 64 * 1024;
+extern char bootstrap_heap[kBootstrapHeapBytes];
+
+inline bool is_bootstrap(const void* block) {
+  return block >= bootstrap_heap && block < bootstrap_heap + kBootstrapHeapBytes;
+}
 
 // Of a bootstrap block, as requested.
 size_t bootstrap_size(const void* block);

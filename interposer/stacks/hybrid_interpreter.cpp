@@ -10,6 +10,7 @@
 #include <cstring>
 
 #include "interposer/python/symbol_lookup.h"
+#include "interposer/stacks/unwind_rule_cache.h"
 
 namespace memlens::interposer {
 namespace {
@@ -26,7 +27,6 @@ constexpr int kMaxRanges = 4;
 Range ranges[kMaxRanges];
 std::atomic<int> range_count{0};
 std::atomic<uint32_t> search_state{0};  // 0 not begun, 1 going on, 2 done
-std::atomic<uint32_t> generation{0};
 
 bool function_at(const CodeObject& object, unwind::CfiScratch& scratch, uintptr_t address,
                  Range& function) {
@@ -100,7 +100,7 @@ void find_evaluation_loop(unwind::ObjectCache& objects, unwind::CfiScratch& scra
     ranges[0] = loop;
     const int cold = find_cold_parts(*object, scratch, loop, ranges + 1, kMaxRanges - 1);
     range_count.store(1 + cold, std::memory_order_release);
-    generation.fetch_add(1, std::memory_order_release);
+    unwind::forget_rules();  // those compiled before do not know it
   }
   search_state.store(2, std::memory_order_release);
 }
@@ -112,7 +112,5 @@ bool is_evaluation_loop(uintptr_t address) {
   }
   return false;
 }
-
-uint32_t evaluation_loop_generation() { return generation.load(std::memory_order_acquire); }
 
 }  // namespace memlens::interposer

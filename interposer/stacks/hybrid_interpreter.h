@@ -14,7 +14,4 @@ void find_evaluation_loop(unwind::ObjectCache& objects, unwind::CfiScratch& scra
 // Whether the code at `address` is part of the loop. Any thread, no lock.
 bool is_evaluation_loop(uintptr_t address);
 
-// Goes up when the loop has been found: what was compiled before does not know it.
-uint32_t evaluation_loop_generation();
-
 }  // namespace memlens::interposer

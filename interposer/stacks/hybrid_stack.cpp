@@ -12,33 +12,9 @@ const NativeFrame* outer_frame(const NativeStackState& native, uint32_t index) {
   return index > 0 ? &native.frames[index - 1] : nullptr;
 }
 
-// Lays Python frames from `position` on over `node`: those of one loop, or all that are left.
-uint32_t weave_python(HybridStackState& state, PythonStackState& python, uint32_t depth,
-                      uint32_t& position, bool all, uint32_t node) {
-  const uint32_t start = position;
-  for (; position < depth; ++position) {
-    if (position != start && !all && begins_loop(python, position)) break;
-    node = intern_python_frame(python, position, node);
-    state.python[position] = {python.stack[position].frame, python.stack[position].node};
-  }
-  return node;
-}
-
-// Python frames that are what they were, from the outermost on.
-uint32_t unchanged_python(const HybridStackState& state, const PythonStackState& python,
-                          uint32_t depth) {
-  const uint32_t known = state.python_depth < depth ? state.python_depth : depth;
-  uint32_t position = 0;
-  while (position < known && state.python[position].frame == python.stack[position].frame &&
-         state.python[position].python_node == python.stack[position].node) {
-    ++position;
-  }
-  return position;
-}
-
-uint32_t count_loops(const NativeStackState& native, uint32_t first) {
+uint32_t count_loops(const NativeStackState& native, uint32_t first, uint32_t depth) {
   uint32_t count = 0;
-  for (uint32_t i = first; i < native.depth; ++i) count += native.frames[i].interpreter;
+  for (uint32_t i = first; i < depth; ++i) count += native.frames[i].interpreter;
   return count;
 }
 
@@ -48,47 +24,157 @@ uint32_t count_runs(PythonStackState& python, uint32_t first, uint32_t depth) {
   return count;
 }
 
-// Weaves from native frame `first` inward, on top of what is woven already; `loops` evaluation
-// loops are left there, and `runs` groups of Python frames from `position` on. It is the
-// innermost that correspond: outer loops may run another interpreter's frames, or be missing in a
-// stack cut short.
-uint32_t weave(HybridStackState& state, NativeStackState& native, PythonStackState& python,
-               uint32_t python_depth, uint32_t first, uint32_t position, uint32_t loops,
-               uint32_t runs) {
-  NativeFrame* const frames = native.frames;
-  uint32_t node = first > 0 ? frames[first - 1].node : format::kRootNode;
-  uint32_t foreign_loops = loops > runs ? loops - runs : 0;
-  uint32_t surplus_runs = runs > loops ? runs - loops : 0;
-  for (uint32_t i = first; i < native.depth; ++i) {
-    if (frames[i].interpreter != 0) --loops;
-    if (frames[i].interpreter != 0 && foreign_loops > 0) {
-      --foreign_loops;
-      node = intern_native_frame(native, node, frames[i], outer_frame(native, i));
-    } else if (frames[i].interpreter != 0 && position < python_depth &&
-               state.loop_count < kMaxPythonFrames) {
-      state.loops[state.loop_count++] = {i, position};
-      for (; surplus_runs > 0; --surplus_runs) {
-        node = weave_python(state, python, python_depth, position, false, node);
-      }
-      node = weave_python(state, python, python_depth, position, loops == 0, node);
-    } else {
-      node = intern_native_frame(native, node, frames[i], outer_frame(native, i));
+// One weave: from a native frame on inward, on top of what is woven already.
+class Weaver {
+ public:
+  Weaver(HybridStackState& state, NativeStackState& native, PythonStackState& python)
+      : state_(state), native_(native), python_(python) {}
+
+  uint32_t native_depth = 0;
+  uint32_t python_depth = 0;
+  // The outermost frames that are what they were in the last weave.
+  uint32_t kept_native = 0;
+  uint32_t kept_python = 0;
+  // Of the last weave: how many Python frames, and loops, with state.loops.
+  uint32_t woven_python = 0;
+  uint32_t woven_loops = 0;
+
+  uint32_t run() {
+    start_at_innermost_kept_loop();
+    loops_left_ = count_loops(native_, first_, native_depth);
+    uint32_t runs = count_runs_left();
+    if (state_.unbalanced != 0 || loops_left_ != runs) {
+      first_ = position_ = run_end_ = state_.loop_count = 0;
+      loops_left_ = count_loops(native_, 0, native_depth);
+      runs = count_runs_left();
     }
-    frames[i].node = node;
+    state_.unbalanced = loops_left_ != runs;
+    const uint32_t node = weave(runs);
+    state_.python_depth = position_;
+    state_.native_depth = native_depth;
+    return node;
   }
+
+ private:
+  // The innermost loop that is still there and runs frames it ran is woven again: the same Python
+  // frames may now be entered from C further in.
+  void start_at_innermost_kept_loop() {
+    first_ = kept_native;
+    state_.loop_count = 0;
+    if (woven_loops == 0) return;
+    uint32_t loop = woven_loops - 1;
+    while (loop > 0 && (state_.loops[loop].native_index >= kept_native ||
+                        state_.loops[loop].python_start > kept_python)) {
+      --loop;
+    }
+    state_.loop_count = loop;
+    if (state_.loops[loop].native_index < first_) first_ = state_.loops[loop].native_index;
+    position_ = state_.loops[loop].python_start;
+    run_end_ = loop + 1 < woven_loops ? state_.loops[loop + 1].python_start : woven_python;
+    if (kept_python < run_end_) run_end_ = kept_python;
+  }
+
+  uint32_t count_runs_left() const {
+    if (run_end_ <= position_) return count_runs(python_, position_, python_depth);
+    return count_runs(python_, position_, position_ + 1) +
+           count_runs(python_, run_end_, python_depth);
+  }
+
+  // `runs` groups of Python frames are left, from position_ on. It is the innermost loops and runs
+  // that correspond: outer loops may run another interpreter's frames, or be missing in a stack cut
+  // short.
+  uint32_t weave(uint32_t runs) {
+    NativeFrame* const frames = native_.frames;
+    uint32_t node = first_ > 0 ? frames[first_ - 1].node : format::kRootNode;
+    uint32_t woven_on = node;  // the node that the frame at hand was on top of
+    uint32_t foreign_loops = loops_left_ > runs ? loops_left_ - runs : 0;
+    uint32_t surplus_runs = runs > loops_left_ ? runs - loops_left_ : 0;
+    for (uint32_t i = first_; i < native_depth; ++i) {
+      NativeFrame& frame = frames[i];
+      const uint32_t before = i < kept_native ? frame.node : format::kRootNode;
+      const bool as_before = before != format::kRootNode && node == woven_on;
+      if (frame.interpreter == 0) {
+        node =
+            as_before ? before : intern_native_frame(native_, node, frame, outer_frame(native_, i));
+      } else {
+        --loops_left_;
+        if (foreign_loops > 0 || position_ >= python_depth ||
+            state_.loop_count == kMaxPythonFrames) {
+          if (foreign_loops > 0) --foreign_loops;
+          node = intern_native_frame(native_, node, frame, outer_frame(native_, i));
+        } else {
+          bool run_as_before = enter_loop(i) && as_before;
+          for (; surplus_runs > 0; --surplus_runs) {
+            node = weave_run(node, false);
+            run_as_before = false;
+          }
+          node = weave_run(node, run_as_before);
+        }
+      }
+      frame.node = node;
+      woven_on = before;
+    }
+    return node;
+  }
+
+  // Whether the last weave had the same loop start at the same Python frame.
+  bool enter_loop(uint32_t native_index) {
+    HybridStackState::Loop& loop = state_.loops[state_.loop_count];
+    const bool same = state_.loop_count < woven_loops && loop.native_index == native_index &&
+                      loop.python_start == position_;
+    loop = {native_index, position_};
+    ++state_.loop_count;
+    return same;
+  }
+
+  // Lays the Python frames of one loop over `node`, or all that are left when it is the last.
+  // `as_before`: the run was on top of the same node.
+  uint32_t weave_run(uint32_t node, bool as_before) {
+    const bool all = loops_left_ == 0;
+    const uint32_t start = position_;
+    for (; position_ < python_depth; ++position_) {
+      if (position_ != start && !all && position_ >= run_end_ && begins_loop(python_, position_)) {
+        break;
+      }
+      const uint32_t before =
+          position_ < kept_python ? state_.python_nodes[position_] : format::kRootNode;
+      node = as_before && before != format::kRootNode
+                 ? before
+                 : intern_python_frame(python_, position_, node);
+      // Where loops and runs do not match, what was on native frames may now be on Python's.
+      as_before = state_.unbalanced == 0 && node == before;
+      state_.python_nodes[position_] = node;
+    }
+    return node;
+  }
+
+  HybridStackState& state_;
+  NativeStackState& native_;
+  PythonStackState& python_;
+  uint32_t first_ = 0;     // native frame to begin with
+  uint32_t position_ = 0;  // the next Python frame
+  uint32_t run_end_ = 0;   // up to here no Python frame after position_ begins a run
+  uint32_t loops_left_ = 0;
+};
+
+// Without native frames.
+uint32_t python_node(PythonStackState& python, const PythonWalk& walk) {
+  uint32_t node = walk.deep_node;
+  for (uint32_t i = 0; i < walk.depth; ++i) node = intern_python_frame(python, i, node);
   return node;
 }
 
 // For stacks too deep for the caches: Python's innermost frames, and the native ones inside of the
 // innermost loop.
-uint32_t capture_deep_stack(NativeStackState& native, uint32_t python_node) {
+uint32_t capture_deep_stack(NativeStackState& native, PythonStackState& python,
+                            const PythonWalk& walk) {
+  uint32_t node = python_node(python, walk);
+  if (node == format::kRootNode) node = intern_label_node(node, kDeepNativeStackLabel);
   uint32_t first = native.depth;
   while (first > 0 && native.frames[first - 1].interpreter == 0) --first;
   if (native.depth - first > kInnermostFramesOfDeepNativeStack) {
     first = native.depth - kInnermostFramesOfDeepNativeStack;
   }
-  uint32_t node = python_node;
-  if (node == format::kRootNode) node = intern_label_node(node, kDeepNativeStackLabel);
   for (uint32_t i = first; i < native.depth; ++i) {
     node = intern_native_frame(native, node, native.frames[i], outer_frame(native, i));
   }
@@ -109,58 +195,40 @@ __attribute__((noinline)) uint32_t capture_hybrid_stack(HybridStackState& state,
     state.loop_count = 0;
     state.active = 1;
   }
-  const uint32_t python_node = capture_python_stack(python);
-  const uint32_t python_depth = python_node == format::kRootNode ? 0 : python.depth;
+  Weaver weaver(state, native, python);
+  weaver.woven_python = state.python_depth;
+  weaver.woven_loops = state.loop_count;
+  // Nothing is kept for whoever comes when this is left by a jump.
+  state.python_depth = 0;
+  state.loop_count = 0;
+  const PythonWalk walk = walk_python_stack(python);
   bool too_deep = false;
   const uint32_t kept = update_native_frames(native, __builtin_frame_address(0), too_deep);
-  if (__builtin_expect(too_deep || (python_node != format::kRootNode && python_depth == 0), 0)) {
-    const uint32_t node = capture_deep_stack(native, python_node);
+  if (__builtin_expect(too_deep || walk.deep_node != format::kRootNode, 0)) {
+    const uint32_t node = capture_deep_stack(native, python, walk);
     native.depth = 0;
-    state.python_depth = 0;
-    state.loop_count = 0;
     return node;
   }
 
-  const uint32_t same_python = unchanged_python(state, python, python_depth);
-  if (kept == native.depth && same_python == python_depth && state.python_depth == python_depth &&
-      kept == state.native_depth) {
+  weaver.native_depth = native.depth;
+  weaver.python_depth = walk.depth;
+  weaver.kept_native = kept;
+  weaver.kept_python = walk.unchanged < weaver.woven_python ? walk.unchanged : weaver.woven_python;
+  if (kept == native.depth && kept == state.native_depth && weaver.woven_python == walk.depth &&
+      weaver.kept_python == walk.depth) {
+    state.python_depth = walk.depth;
+    state.loop_count = weaver.woven_loops;
     return state.node;
   }
-  // Loops that are still there and run the frames they ran. The innermost of these is woven again
-  // in any case: the same Python frames may now be entered from C further in.
-  uint32_t loops = 0;
-  while (loops + 1 < state.loop_count && state.loops[loops + 1].native_index < kept &&
-         state.loops[loops + 1].python_start <= same_python) {
-    ++loops;
-  }
-  uint32_t first = kept, position = 0;
-  if (loops < state.loop_count) {
-    if (state.loops[loops].native_index < first) first = state.loops[loops].native_index;
-    position = state.loops[loops].python_start;
-  }
-  uint32_t native_loops = count_loops(native, first);
-  uint32_t runs = count_runs(python, position, python_depth);
-  if (state.unbalanced != 0 || native_loops != runs) {
-    first = 0;
-    position = 0;
-    loops = 0;
-    native_loops = count_loops(native, first);
-    runs = count_runs(python, position, python_depth);
-  }
-  state.unbalanced = native_loops != runs;
-  state.loop_count = loops;
-  const uint32_t node =
-      weave(state, native, python, python_depth, first, position, native_loops, runs);
-  state.python_depth = python_depth;
-  state.native_depth = native.depth;
-  if (__builtin_expect(python_depth > 0 && state.loop_count == 0, 0)) {
+  native.depth = 0;
+  state.node = weaver.run();
+  if (__builtin_expect(walk.depth > 0 && state.loop_count == 0, 0)) {
     // Python runs, but none of its loops is to be seen.
-    native.depth = 0;
     state.python_depth = 0;
-    return python_node;
+    return python_node(python, walk);
   }
-  state.node = node;
-  return node;
+  native.depth = weaver.native_depth;
+  return state.node;
 }
 
 }  // namespace memlens::interposer

@@ -3,7 +3,6 @@
 #include <cerrno>
 
 #include "interposer/definitions.h"
-#include "interposer/modules.h"
 #include "interposer/process.h"
 #include "interposer/stacks/hybrid_interpreter.h"
 #include "interposer/stacks/native_node_cache.h"
@@ -12,6 +11,11 @@
 #include "interposer/stacks/unwind_step_x86_64.h"
 
 namespace memlens::interposer {
+
+std::atomic<uint32_t> unwind::rules_generation{0};
+
+void unwind::forget_rules() { rules_generation.fetch_add(1, std::memory_order_release); }
+
 namespace {
 
 using unwind::CfiResult;
@@ -68,14 +72,14 @@ __attribute__((noinline, cold)) UnwindRule compile_rule_at(NativeStackState& sta
   rule.interpreter = is_evaluation_loop(address);
   ++state.rules_compiled;
   if (rule.kind() == RuleKind::kNeedsRegisters) ++state.rules_complex;
-  rule_cache.insert(address, state.module_generation, rule);
+  rule_cache.insert(address, state.rules_generation, rule);
   errno = saved_errno;
   return rule;
 }
 
 inline UnwindRule rule_at(NativeStackState& state, uintptr_t address) {
   UnwindRule rule;
-  if (__builtin_expect(rule_cache.find(address, state.module_generation, rule), 1)) return rule;
+  if (__builtin_expect(rule_cache.find(address, state.rules_generation, rule), 1)) return rule;
   return compile_rule_at(state, address);
 }
 
@@ -237,9 +241,9 @@ class FreshFrames {
 };
 
 void drop_stale_caches(NativeStackState& state) {
-  const uint32_t modules = module_unload_generation() + evaluation_loop_generation();
-  if (state.module_generation != modules) {
-    state.module_generation = modules;
+  const uint32_t rules = unwind::rules_generation.load(std::memory_order_acquire);
+  if (state.rules_generation != rules) {
+    state.rules_generation = rules;
     state.depth = 0;
     state.objects = {};
   }
@@ -370,14 +374,16 @@ __attribute__((noinline)) uint32_t capture_native_stack(NativeStackState& state)
     if (depth > kInnermostFramesOfDeepNativeStack)
       first = depth - kInnermostFramesOfDeepNativeStack;
     node = intern_label_node(node, kDeepNativeStackLabel);
-    state.depth = 0;
   } else if (kept > 0) {
     node = frames[kept - 1].node;
   }
+  // A jump out of here leaves frames without nodes.
+  state.depth = too_deep ? 0 : kept;
   for (uint32_t i = first; i < depth; ++i) {
     node = intern_native_frame(state, node, frames[i], i > 0 ? &frames[i - 1] : nullptr);
     frames[i].node = node;
   }
+  if (__builtin_expect(!too_deep, 1)) state.depth = depth;
   return node;
 }
 

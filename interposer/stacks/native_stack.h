@@ -61,8 +61,8 @@ struct NativeFrame {
 
 // Caches of one thread. Zeroed memory is a valid initial state.
 struct NativeStackState {
-  uint32_t depth;              // kept frames, outermost first
-  uint32_t module_generation;  // and evaluation loops, under which they were made
+  uint32_t depth;             // kept frames, outermost first
+  uint32_t rules_generation;  // under which they were made
   uint32_t windows_generation;
   uint32_t padding;
   unwind::StackMemory memory;

@@ -1,9 +1,18 @@
 // Stacks as a tree: a node is a frame on top of its parent, and has one number in the process.
 //
-// Interning is the real bottleneck in real programs (two to three look-ups an event in a numpy
-// program), so a look-up of a known node takes no lock: the index is an open-addressing table of
-// node numbers, published by release stores; a grown index replaces the old one, which stays mapped
-// for readers that still hold it (at most as much again as the newest).
+// Interning is what native stacks cost in a real program. `import numpy` makes 225,000 allocations
+// on 443,000 nodes: two new ones an event, which no cache can know, while nearly all look-ups of
+// known ones are answered by the caches in front of this table (99.6 % of 1.2 million native ones).
+// So what counts is making a node, and that is cache misses. Three things keep them down (measured
+// there, 130 ns a new node for the look-ups before, 35 after):
+//   - A slot of the index holds bits of the hash beside the number, so that a look-up that finds
+//     nothing reads a slot or two of one cache line and no keys.
+//   - On top of the newest node there is nothing: the frames of a new stack after its first need no
+//     look-up at all.
+//   - A look-up is not made again under the lock when no node has come since.
+// A look-up takes no lock: the index is an open-addressing table published by release stores; a
+// grown one replaces the old one, which stays mapped for readers that still hold it (at most as
+// much again as the newest).
 #pragma once
 
 #include <cstdint>
@@ -29,10 +38,12 @@ namespace node_table {
 // 0: not known (yet). Any thread, no lock.
 uint32_t find(const NodeKey& key);
 
-// Publishes a node under the next number, which next() told. Caller holds the definitions lock; the
-// node's record is written. False when memory or numbers are used up.
+// The node published last, 0 before the first: it and all before it are found. Any thread.
+uint32_t newest();
+
+// Publishes a node under the number after the newest. Caller holds the definitions lock; the node's
+// record is written. False when memory or numbers are used up.
 bool insert_locked(const NodeKey& key);
-uint32_t next_locked();
 
 // In a forked child.
 void drop();

@@ -12,6 +12,9 @@
 #include "interposer/python/runtime.h"
 
 namespace memlens::interposer {
+
+std::atomic<bool> python_stacks_started{false};
+
 namespace {
 
 using python::InstructionForm;
@@ -221,7 +224,6 @@ uint32_t intern_frame(PythonStackState& state, PythonFrame& frame, uint32_t pare
 template <typename L>
 __attribute__((noinline)) uint32_t capture_deep_stack(PythonStackState& state,
                                                       const char* innermost) {
-  state.depth = 0;
   if (state.deep_stack_node == 0) {
     state.deep_stack_node = intern_label_node(format::kRootNode, kDeepStackLabel);
   }
@@ -276,16 +278,19 @@ int64_t validate(PythonStackState& state, uint32_t kept, uint32_t& changed) {
 }
 
 template <typename L>
-uint32_t capture(PythonStackState& state) {
+PythonWalk walk(PythonStackState& state) {
   const char* innermost = innermost_frame<L>(state);
-  if (innermost == nullptr) return format::kRootNode;
+  if (innermost == nullptr) return {0, 0, format::kRootNode};
   follow_generation(state);
 
   // Find where the stack meets the kept one, and make sure that it is the same from there outward.
   uint32_t fresh = 0;             // frames in state.fresh, to be put on top of the kept ones
   uint32_t kept = 0;              // kept frames still good for use
-  uint32_t changed = 0;           // the first of them to be interned anew
+  uint32_t changed = 0;           // the first of them that is not what it was
   uint32_t usable = state.depth;  // kept frames that may still be met
+  // Nothing is kept for whoever comes when this walk is left by a jump.
+  state.depth = 0;
+  asm volatile("" ::: "memory");
   const char* frame = innermost;
   for (;;) {
     kept = 0;
@@ -296,13 +301,13 @@ uint32_t capture(PythonStackState& state) {
         break;
       }
       if (__builtin_expect(fresh == kMaxPythonFrames, 0)) {
-        return capture_deep_stack<L>(state, innermost);
+        return {0, 0, capture_deep_stack<L>(state, innermost)};
       }
       state.fresh[fresh++] = frame;
       frame = previous_frame<L>(frame);
     }
     if (__builtin_expect(kept + fresh > kMaxPythonFrames, 0)) {
-      return capture_deep_stack<L>(state, innermost);
+      return {0, 0, capture_deep_stack<L>(state, innermost)};
     }
     changed = kept;
     const int64_t broken = validate<L>(state, kept, changed);
@@ -313,10 +318,6 @@ uint32_t capture(PythonStackState& state) {
     frame = previous_frame<L>(state.stack[broken].frame);
   }
 
-  uint32_t node = changed > 0 ? state.stack[changed - 1].node : format::kRootNode;
-  for (uint32_t i = changed; i < kept; ++i) {
-    node = intern_frame<L>(state, state.stack[i], node);
-  }
   while (fresh-- > 0) {
     PythonFrame& entry = state.stack[kept];
     entry.frame = state.fresh[fresh];
@@ -324,24 +325,47 @@ uint32_t capture(PythonStackState& state) {
     entry.instruction = frame_instruction<L>(entry.frame);
     entry.code_id = kUnresolvedCode;
     position_of(state, entry.frame) = static_cast<uint16_t>(kept++);
-    node = intern_frame<L>(state, entry, node);
   }
+  asm volatile("" ::: "memory");
   state.depth = kept;
+  return {kept, changed, format::kRootNode};
+}
+
+template <typename L>
+uint32_t capture(PythonStackState& state) {
+  const PythonWalk found = walk<L>(state);
+  if (found.depth == 0) return found.deep_node;
+  // A jump out of here leaves frames without nodes.
+  state.depth = found.unchanged;
+  uint32_t node = found.unchanged > 0 ? state.stack[found.unchanged - 1].node : format::kRootNode;
+  for (uint32_t i = found.unchanged; i < found.depth; ++i) {
+    node = intern_frame<L>(state, state.stack[i], node);
+  }
+  state.depth = found.depth;
   return node;
 }
 
 // ---- which of them
 
-using Capture = uint32_t (*)(PythonStackState& state);
+struct Ways {
+  uint32_t (*capture)(PythonStackState& state);
+  PythonWalk (*walk)(PythonStackState& state);
+};
 
-uint32_t capture_nothing(PythonStackState&) { return format::kRootNode; }
+template <typename L>
+constexpr Ways kWays{capture<L>, walk<L>};
 
-std::atomic<Capture> capture_function{capture_nothing};
+constexpr Ways kNoWays{[](PythonStackState&) -> uint32_t { return format::kRootNode; },
+                       [](PythonStackState&) {
+                         return PythonWalk{0, 0, format::kRootNode};
+                       }};
+
+std::atomic<const Ways*> ways{&kNoWays};
 
 template <size_t... rows>
-Capture capture_for(const Layout& layout, std::index_sequence<rows...>) {
-  Capture chosen = capture<StatedLayout>;
-  (void)((python::kLayouts[rows] == layout && (chosen = capture<CompiledLayout<rows>>, true)) ||
+const Ways* ways_for(const Layout& layout, std::index_sequence<rows...>) {
+  const Ways* chosen = &kWays<StatedLayout>;
+  (void)((python::kLayouts[rows] == layout && (chosen = &kWays<CompiledLayout<rows>>, true)) ||
          ...);
   return chosen;
 }
@@ -364,18 +388,18 @@ bool is_executing(const void* code) {
 }  // namespace
 
 uint32_t capture_python_stack(PythonStackState& state) {
-  return capture_function.load(std::memory_order_acquire)(state);
+  return ways.load(std::memory_order_acquire)->capture(state);
 }
 
-bool python_stacks_ready() {
-  return capture_function.load(std::memory_order_acquire) != capture_nothing;
+PythonWalk walk_python_stack(PythonStackState& state) {
+  return ways.load(std::memory_order_acquire)->walk(state);
 }
 
 void start_python_stacks() {
   python::watch_code_objects(runtime.code_type, is_executing);
-  capture_function.store(
-      capture_for(runtime.layout, std::make_index_sequence<python::kLayoutCount>{}),
-      std::memory_order_release);
+  ways.store(ways_for(runtime.layout, std::make_index_sequence<python::kLayoutCount>{}),
+             std::memory_order_release);
+  python_stacks_started.store(true, std::memory_order_release);
 }
 
 bool is_entry_frame(PythonStackState& state, uint32_t position) {

@@ -11,6 +11,7 @@
 // from the outermost difference inward.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 
 #include "interposer/format/metadata_records.h"
@@ -81,15 +82,24 @@ struct PythonStackState {
 // frozen then) and while the interpreter shuts down. Called inside a HookScope. Does not allocate.
 uint32_t capture_python_stack(PythonStackState& state);
 
+// What a walk of the interpreter's frames found.
+struct PythonWalk {
+  uint32_t depth;      // frames in `stack`; 0: no Python stack, or one too deep to keep
+  uint32_t unchanged;  // of these, the outermost that are what the last walk found
+  uint32_t deep_node;  // of a stack too deep to keep; kRootNode otherwise
+};
+
+// For weaving native frames in: brings `state.stack` up to date and leaves the nodes to the caller,
+// who makes woven ones. One state is used for this or for capture_python_stack(), not for both.
+PythonWalk walk_python_stack(PythonStackState& state);
+
 // Whether capture_python_stack() can give anything but the root.
-bool python_stacks_ready();
+extern std::atomic<bool> python_stacks_started;
+inline bool python_stacks_ready() { return python_stacks_started.load(std::memory_order_acquire); }
 
 // Begins to take Python stacks, with python::runtime found and its layout known. Once a process.
 void start_python_stacks();
 
-// For weaving native frames in: after capture_python_stack(), the first `state.depth` frames of
-// `state.stack` are the stack, except that a stack too deep to keep has depth 0.
-//
 // Whether the evaluation loop was entered from C with this frame: such a frame and those inside it,
 // up to the next entry, share one C activation of the loop.
 bool is_entry_frame(PythonStackState& state, uint32_t position);

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include "interposer/process.h"
 #include "interposer/stacks/hybrid_stack.h"
 #include "interposer/stacks/native_stack.h"
 #include "interposer/stacks/python_stack.h"
@@ -20,6 +21,12 @@ struct StackState {
 void reset_stack_state(StackState& state);
 
 // The node of the calling thread's stack.
-uint32_t capture_stack(StackState& state);
+inline uint32_t capture_stack(StackState& state) {
+  if ((process.segment->options & segment::kOptionNative) == 0) {
+    return capture_python_stack(state.python);
+  }
+  if (!python_stacks_ready()) return capture_native_stack(state.native);
+  return capture_hybrid_stack(state.hybrid, state.native, state.python);
+}
 
 }  // namespace memlens::interposer

@@ -14,9 +14,14 @@
 
 namespace memlens::interposer::unwind {
 
+// Libraries went, or what rules say of an address has changed: every rule is compiled anew. Any
+// thread, no lock.
+void forget_rules();
+extern std::atomic<uint32_t> rules_generation;
+
 class RuleCache {
  public:
-  // `generation` names the state of the module list; entries of another are not found.
+  // `generation` is rules_generation; entries of another are not found.
   bool find(uintptr_t address, uint32_t generation, UnwindRule& rule) const {
     const uint64_t key = key_of(address, generation);
     const size_t slot = slot_of(address);

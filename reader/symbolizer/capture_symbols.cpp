@@ -8,6 +8,7 @@
 
 #include "reader/capture_impl.h"
 #include "reader/line_table.h"
+#include "reader/symbolizer/built_in_allocator.h"
 #include "reader/symbolizer/mapped_files.h"
 #include "reader/symbolizer/source_lines.h"
 #include "reader/symbolizer/symbols_payload.h"
@@ -38,6 +39,7 @@ class CaptureResolver {
   CaptureSymbolsSummary run() {
     symbols_ = resolve_files(mapped_.files, options_.files);
     summary_.files = mapped_.files.size();
+    find_built_in_allocators();
     for (const ProcessAddresses& process : mapped_.processes) append_process(process);
     if (options_.source_text) {
       want_native_lines();
@@ -49,6 +51,22 @@ class CaptureResolver {
   }
 
  private:
+  // In what allocates or maps memory, that is: in files that are in stacks.
+  void find_built_in_allocators() {
+    allocators_.resize(mapped_.files.size());
+    for (size_t f = 0; f < mapped_.files.size(); ++f) {
+      const ModuleImage& image = mapped_.files[f].image;
+      const ModuleStatus status = symbols_[f].status();
+      if (status == ModuleStatus::kMissing || status == ModuleStatus::kReplaced) continue;
+      const std::string_view name = built_in_allocator(image, options_.files.symbolizer);
+      if (name.empty()) continue;
+      allocators_[f].append("brings ").append(name).append(
+          " under names of its own: what is allocated through it is not seen, only the memory it "
+          "maps");
+      summary_.warnings.push_back(image.path + " " + allocators_[f]);
+    }
+  }
+
   void append_process(const ProcessAddresses& process) {
     SymbolsEncoder encoder;
     std::set<uint32_t> files;
@@ -96,6 +114,7 @@ class CaptureResolver {
   // and files that could have been resolved and were not, are.
   void add_note(const ProcessAddresses& process, uint32_t file, SymbolsEncoder& encoder) const {
     const std::string& path = mapped_.files[file].image.path;
+    if (!allocators_[file].empty()) encoder.add_note(path, allocators_[file]);
     const ModuleStatus status = symbols_[file].status();
     const ProcessMetadata& metadata = impl_.metadata.at(process.process_index);
     const bool is_program = path == metadata.executable && metadata.python_minor == 0;
@@ -144,7 +163,8 @@ class CaptureResolver {
   const CaptureSymbolsOptions& options_;
   const AppendFrame& append_;
   MappedFiles mapped_;
-  std::vector<FileSymbols> symbols_;  // as mapped_.files
+  std::vector<FileSymbols> symbols_;     // as mapped_.files
+  std::vector<std::string> allocators_;  // built in, in words; as mapped_.files
   SourceLines source_lines_;
   CaptureSymbolsSummary summary_;
   std::vector<SymbolsEncoder::Frame> frames_;  // of the address at hand

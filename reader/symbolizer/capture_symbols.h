@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "interposer/format/file_layout.h"
 #include "reader/capture.h"
@@ -22,6 +23,8 @@ struct CaptureSymbolsSummary {
   size_t addresses_with_lines = 0;
   size_t files = 0;
   size_t source_lines = 0;
+  // What whoever recorded should hear now, each one line. The capture has them as notes.
+  std::vector<std::string> warnings;
 };
 
 // Appends one frame. Throws to end the work.

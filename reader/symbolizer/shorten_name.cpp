@@ -22,6 +22,7 @@ namespace {
 
 constexpr size_t kComfortableBytes = 160;
 constexpr size_t kLongestBytes = 1000;
+constexpr size_t kMostBytesRead = 20'000;
 // Nesting that no one wrote; rules that recurse leave what lies deeper alone.
 constexpr int kMaxDepth = 64;
 
@@ -485,6 +486,10 @@ std::string fit_length(std::string text) {
 }  // namespace
 
 std::string shorten_cpp_name(std::string_view demangled) {
+  // Names in names in names: nobody reads on, and the rules take the square of the length.
+  if (demangled.size() > kMostBytesRead) {
+    return std::string(demangled.substr(0, kLongestBytes - 3)) + "...";
+  }
   std::string text(demangled);
   drop_marks(text);
   text = simplify_templates(text, 0);

@@ -1,5 +1,7 @@
 # Native addresses to functions, files and lines, when a recording ends.
 target_sources(memlens_reader PRIVATE
+  symbolizer/bounded_demangle.cpp
+  symbolizer/built_in_allocator.cpp
   symbolizer/capture_symbols.cpp
   symbolizer/debug_files.cpp
   symbolizer/die_names.cpp
@@ -9,6 +11,7 @@ target_sources(memlens_reader PRIVATE
   symbolizer/line_table.cpp
   symbolizer/mapped_files.cpp
   symbolizer/module_file.cpp
+  symbolizer/plt_stubs.cpp
   symbolizer/resolve_files.cpp
   symbolizer/rust_names.cpp
   symbolizer/shorten_name.cpp

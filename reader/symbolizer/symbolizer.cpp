@@ -10,6 +10,7 @@
 #include "reader/symbolizer/inline_scopes.h"
 #include "reader/symbolizer/line_table.h"
 #include "reader/symbolizer/module_file.h"
+#include "reader/symbolizer/plt_stubs.h"
 #include "reader/symbolizer/shorten_name.h"
 #include "reader/symbolizer/unit_index.h"
 
@@ -256,10 +257,12 @@ ModuleSymbols resolve(const ModuleImage& module, std::span<const uint64_t> addre
       fill_unknown(addresses.size(), {}, result);
       return result.finish(file.failure());
     }
-    const std::vector<const char*> symbols = covering_symbols(file.module(), addresses);
+    std::vector<const char*> symbols = covering_symbols(file.module(), addresses);
     ModuleStatus status = ModuleStatus::kNoSymbols;
-    for (const char* symbol : symbols) {
-      if (symbol != nullptr) status = ModuleStatus::kNames;
+    PltStubs stubs(file.module());
+    for (size_t i = 0; i < addresses.size(); ++i) {
+      if (symbols[i] != nullptr) status = ModuleStatus::kNames;
+      if (symbols[i] == nullptr) symbols[i] = stubs.name_at(addresses[i]);
     }
     Dwarf_Addr bias = 0;
     if (Dwarf* dwarf = file.debug_information(bias)) {
@@ -295,9 +298,10 @@ std::string_view describe(ModuleStatus status) {
     case ModuleStatus::kNotAFile:
       return {};
     case ModuleStatus::kNames:
-      return "no debug information: functions without files and lines";
+      return "no debug information: functions without files and lines (--debuginfod may find it)";
     case ModuleStatus::kNoSymbols:
-      return "no debug information and no symbols for the addresses seen";
+      return "no debug information and no symbols for the addresses seen (--debuginfod may find "
+             "them)";
     case ModuleStatus::kMissing:
       return "the file was gone when the run ended";
     case ModuleStatus::kReplaced:

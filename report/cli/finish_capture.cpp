@@ -107,10 +107,12 @@ void resolve_into(int pipe, const std::string& path, const FinishOptions& option
   symbols.files.symbolizer.deadline = Clock::now();
   if (extent == Extent::kAll) symbols.files.symbolizer.deadline += seconds(options.limit_seconds);
   symbols.files.progress = [&](size_t done, size_t total) { progress.update(done, total); };
-  reader::resolve_capture(
-      capture, symbols, [&](format::FrameKind kind, uint32_t process, const std::string& payload) {
-        send(pipe, static_cast<uint16_t>(kind), process, payload);
-      });
+  const auto append = [&](format::FrameKind kind, uint32_t process, const std::string& payload) {
+    send(pipe, static_cast<uint16_t>(kind), process, payload);
+  };
+  for (const std::string& warning : reader::resolve_capture(capture, symbols, append).warnings) {
+    std::fprintf(stderr, "memlens: %s\n", warning.c_str());
+  }
 }
 
 [[noreturn]] void run_child(int pipe, const std::string& path, const FinishOptions& options,

@@ -66,7 +66,9 @@ void print_frames(std::ostream& out, const Terminal& terminal, const reader::Cap
                {.cut = Cut::kEnd, .min_columns = 16}});
   for (const StackLine& line : fold_stack(tree, leaf, max_lines)) {
     if (line.frame == nullptr) {
-      table.add_row({{}, {(terminal.unicode ? "⋮ " : ": ") + line.remark, Paint::kDim}});
+      table.add_row({{},
+                     {(terminal.unicode ? "⋮ " : ": ") + line.remark, Paint::kDim},
+                     {line.place, Paint::kDim}});
       continue;
     }
     const bool is_responsible = line.frame == responsible;

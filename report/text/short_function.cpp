@@ -1,6 +1,7 @@
 #include "report/text/short_function.h"
 
 #include "report/text/columns.h"
+#include "report/text/short_path.h"
 
 namespace memlens::report {
 namespace {
@@ -36,6 +37,8 @@ bool opens_arguments(std::string_view name, size_t at) {
 
 std::string short_function(std::string_view name, bool unicode) {
   std::string text = printable(name);
+  // "_bz2.cpython-311-x86_64-linux-gnu.so+0x1a2b": a function without a name.
+  if (text.find(".so+0x") != std::string::npos) text = short_module(text);
   remove_all(text, ".<locals>");
   remove_all(text, "(anonymous namespace)::");
   for (size_t at = 0; (at = text.find('<', at)) != std::string::npos;) {

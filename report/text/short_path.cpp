@@ -36,13 +36,22 @@ std::string_view short_path(std::string_view path, std::string_view working_dire
   return in_python.empty() ? path : in_python;
 }
 
+std::string short_module(std::string_view path) {
+  std::string name(path.substr(path.rfind('/') + 1));
+  // "_bz2.cpython-311-x86_64-linux-gnu.so"
+  const size_t tag = name.find(".cpython-");
+  const size_t end = name.find(".so", tag == std::string::npos ? tag : tag + 1);
+  if (tag != std::string::npos && end != std::string::npos) name.erase(tag, end - tag);
+  return name;
+}
+
 std::string place_of(const reader::Frame& frame, std::string_view working_directory) {
   if (!frame.file.empty()) {
     std::string place = printable(short_path(frame.file, working_directory));
     if (frame.line != 0) place += ":" + std::to_string(frame.line);
     return place;
   }
-  return printable(frame.module.substr(frame.module.rfind('/') + 1));
+  return printable(short_module(frame.module));
 }
 
 }  // namespace memlens::report

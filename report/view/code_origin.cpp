@@ -12,11 +12,18 @@ constexpr std::string_view kAllocatingFunctions[] = {
     "asprintf", "mmap",     "vasprintf", "getline",      "getdelim", "xmalloc",
     "xcalloc",  "xrealloc", "xstrdup",   "xstrndup",     "xzalloc",  "xmemdup"};
 
+constexpr std::string_view kAllocatingWords[] = {"malloc", "Malloc",  "MALLOC",  "calloc",
+                                                 "Calloc", "realloc", "Realloc", "REALLOC"};
+
 // glib, redis, gcc's collected heap, obstacks, Rust.
 constexpr std::string_view kAllocatingPrefixes[] = {
     "g_malloc", "g_realloc", "g_strdup", "g_slice_",  "zmalloc",       "zcalloc",      "zrealloc",
     "ztry",     "zstrdup",   "ggc_",     "_obstack_", "obstack_",      "git_buf_",     "alloc::",
     "core::",   "hashbrown", "__rust",   "__rdl_",    "CRYPTO_malloc", "CRYPTO_zalloc"};
+
+// Where a program or thread begins, in every stack.
+constexpr std::string_view kStartingFunctions[] = {
+    "_start", "__libc_start_main", "__libc_start_call_main", "start_thread", "clone", "clone3"};
 
 constexpr std::string_view kCppPrefixes[] = {"operator new",
                                              "std::", "__gnu_cxx::", "void std::", "void* std::"};
@@ -45,13 +52,24 @@ CodeOrigin python_origin(const reader::Frame& frame) {
   return standard && !installed ? CodeOrigin::kLibrary : CodeOrigin::kProgram;
 }
 
+// What C programs call their own: sqlite3DbMallocRaw, PyObject_Realloc, xmlCallocWrapper.
+bool wraps_allocation(std::string_view function) {
+  if (contains(function, ":")) return false;
+  return std::ranges::any_of(kAllocatingWords,
+                             [&](std::string_view word) { return contains(function, word); });
+}
+
+bool is_native_machinery(const reader::Frame& frame) {
+  const auto is_name = [&](std::string_view name) { return frame.function == name; };
+  const auto begins = [&](std::string_view prefix) { return frame.function.starts_with(prefix); };
+  return std::ranges::any_of(kAllocatingFunctions, is_name) ||
+         std::ranges::any_of(kAllocatingPrefixes, begins) ||
+         std::ranges::any_of(kStartingFunctions, is_name) || wraps_allocation(frame.function) ||
+         is_cpp_machinery(frame);
+}
+
 CodeOrigin native_origin(const reader::Frame& frame) {
-  if (std::ranges::find(kAllocatingFunctions, frame.function) != std::end(kAllocatingFunctions) ||
-      is_cpp_machinery(frame) || std::ranges::any_of(kAllocatingPrefixes, [&](std::string_view p) {
-        return frame.function.starts_with(p);
-      })) {
-    return CodeOrigin::kMachinery;
-  }
+  if (is_native_machinery(frame)) return CodeOrigin::kMachinery;
   if (frame.file.starts_with("/usr/include/") || contains(frame.file, "/include/c++/")) {
     return CodeOrigin::kLibrary;
   }
@@ -62,6 +80,17 @@ CodeOrigin native_origin(const reader::Frame& frame) {
                           [&](std::string_view f) { return frame.module.starts_with(f); }) &&
       !is_program_file(frame.module) && !contains(frame.module, "-packages/");
   return in_system || frame.module.empty() ? CodeOrigin::kLibrary : CodeOrigin::kProgram;
+}
+
+// The lowest is what to look at.
+int rank_of(const reader::Frame& frame) {
+  const CodeOrigin origin = code_origin_of(frame);
+  int rank = static_cast<int>(origin) * 4;
+  if (frame.origin != reader::FrameOrigin::kPython) ++rank;
+  // After everything that has a name, before what only allocates or starts.
+  if (is_nameless(frame) && origin == CodeOrigin::kProgram) rank += 5;
+  if (is_nameless(frame) && origin == CodeOrigin::kLibrary) rank += 2;
+  return rank;
 }
 
 }  // namespace
@@ -108,13 +137,22 @@ CodeOrigin code_origin_of(const reader::Frame& frame) {
   return CodeOrigin::kMachinery;
 }
 
+bool is_nameless(const reader::Frame& frame) {
+  if (frame.origin != reader::FrameOrigin::kNative || !frame.file.empty()) return false;
+  const std::string_view module = frame.module.substr(frame.module.rfind('/') + 1);
+  std::string_view name = frame.function;
+  if (name.starts_with(module)) {
+    name.remove_prefix(module.size());
+    if (!module.empty() && name.starts_with('+')) name.remove_prefix(1);
+  }
+  return name.starts_with("0x");
+}
+
 FrameTree::NodeId responsible_node(const FrameTree& tree, FrameTree::NodeId leaf) {
   FrameTree::NodeId best = leaf;
   int best_rank = 1000;
   for (FrameTree::NodeId node = leaf; node != FrameTree::kRoot; node = tree.parent(node)) {
-    const reader::Frame& frame = tree.frame(node);
-    const bool is_python = frame.origin == reader::FrameOrigin::kPython;
-    const int rank = static_cast<int>(code_origin_of(frame)) * 2 + (is_python ? 0 : 1);
+    const int rank = rank_of(tree.frame(node));
     if (rank < best_rank) {
       best_rank = rank;
       best = node;

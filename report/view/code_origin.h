@@ -17,6 +17,9 @@ enum class CodeOrigin : uint8_t {
 
 CodeOrigin code_origin_of(const reader::Frame& frame);
 
+// A native frame of which only the address in its file is known ("libfoo.so+0x1234").
+bool is_nameless(const reader::Frame& frame);
+
 // Part of how Python imports a module, not of the module.
 bool is_import_machinery(const reader::Frame& frame);
 
@@ -29,8 +32,10 @@ bool is_cpp_machinery(const reader::Frame& frame);
 FramesOf without_machinery(FramesOf frames_of);
 
 // The frame of a stack that a maintainer of the program would look at: the innermost one of the
-// program's own code, Python before native; else of a library's; else the innermost.
-// `json.loads` called from app.py is app.py's line, and so is everything `import x` pulls in.
+// program's own code, Python before native; else of a library's; else one without a name; else the
+// innermost. `json.loads` called from app.py is app.py's line, and so is everything `import x`
+// pulls in. In a stripped program that calls a library with names, those say more than its own
+// addresses.
 FrameTree::NodeId responsible_node(const FrameTree& tree, FrameTree::NodeId leaf);
 
 }  // namespace memlens::report

@@ -13,10 +13,11 @@ struct StackLine {
   const reader::Frame* frame = nullptr;  // null: a remark
   std::string remark;
   size_t frame_count = 1;  // how many frames it stands for
+  std::string place;       // of a remark's frames, when they have one in common
 };
 
-// Innermost first. At most `max_lines`, with a remark for what is left out between the two ends;
-// 0 for no limit.
+// Innermost first. At most `max_lines` (of at least 7), with remarks for what is left out; both
+// ends and the responsible frame (code_origin.h) are always shown. 0 for no limit.
 std::vector<StackLine> fold_stack(const FrameTree& tree, FrameTree::NodeId leaf, size_t max_lines);
 
 }  // namespace memlens::report

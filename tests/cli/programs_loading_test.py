@@ -49,6 +49,16 @@ class Unseen(MemlensTest):
         self.assertIn("brings its own malloc", self.memlens("dump", capture).stdout)
         self.assertIn("brings its own malloc", self.memlens("summary", capture).stdout)
 
+    def test_a_program_with_an_allocator_under_other_names_is_told_so(self):
+        capture = self.record([self.program("private_allocator")])
+        told = "private_allocator brings jemalloc under names of its own"
+        self.assertIn(told, self.recording.stderr)
+        self.assertIn(told.replace(" brings", ": brings"), self.memlens("summary", capture).stdout)
+        self.assertEqual(self.summary(capture)["by_allocator"]["mmap"]["allocated_bytes"], 1 << 20)
+        quiet = self.record([self.program("static_allocator")])
+        self.assertNotIn("under names of its own", self.recording.stderr)
+        self.assertNotIn("under names of its own", self.memlens("summary", quiet).stdout)
+
     def test_a_child_with_its_own_malloc_keeps_its_stderr(self):
         script = self.script("import subprocess, sys\n"
                              "child = subprocess.run([sys.argv[1]], capture_output=True)\n"

@@ -21,6 +21,7 @@
 #include <atomic>
 
 #include "interposer/stacks/native_stack.h"
+#include "interposer/stacks/unwind_rule_cache.h"
 #include "tests/native_stacks/recorded_nodes.h"
 
 namespace {
@@ -226,7 +227,7 @@ EXPORT void _exit(int status) {
 }
 EXPORT int dlclose(void* handle) {
   const int status = next<int (*)(void*)>("dlclose")(handle);
-  nodes::libraries_went();
+  memlens::interposer::unwind::forget_rules();
   return status;
 }
 EXPORT int munmap(void* address, size_t bytes) {

@@ -25,7 +25,6 @@ struct Node {
 };
 constexpr uint64_t kLabel = ~uint64_t{0};
 constexpr uint32_t kSlots = 1u << 23;
-std::atomic<uint32_t> unloads{0};
 std::atomic_flag lock;
 
 Node* node_table() {
@@ -65,10 +64,8 @@ uint32_t intern(uint32_t parent, uint64_t address) {
 
 uint32_t intern_native_node(uint32_t parent, uint64_t address) { return intern(parent, address); }
 uint32_t intern_label_node(uint32_t parent, const char*) { return intern(parent, kLabel); }
-uint32_t module_unload_generation() { return unloads.load(); }
 void at_forked_child(void (*)()) {}
 bool is_evaluation_loop(uintptr_t) { return false; }
-uint32_t evaluation_loop_generation() { return 0; }
 
 }  // namespace memlens::interposer
 
@@ -88,7 +85,5 @@ int frames_of(uint32_t node, uintptr_t* addresses, int capacity, bool& label) {
   }
   return count;
 }
-
-void libraries_went() { unloads.fetch_add(1); }
 
 }  // namespace memlens::native_stacks_test

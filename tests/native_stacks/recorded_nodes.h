@@ -8,7 +8,4 @@ namespace memlens::native_stacks_test {
 // Frames of a stack, innermost first, labels left out. `label`: there was one.
 int frames_of(uint32_t node, uintptr_t* addresses, int capacity, bool& label);
 
-// What the module list would say after a dlclose.
-void libraries_went();
-
 }  // namespace memlens::native_stacks_test

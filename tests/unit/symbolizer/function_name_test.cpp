@@ -2,6 +2,9 @@
 
 #include <doctest/doctest.h>
 
+#include <ctime>
+#include <string>
+
 #include "reader/symbolizer/rust_names.h"
 #include "reader/symbolizer/shorten_name.h"
 
@@ -35,6 +38,8 @@ TEST_CASE("C names are left alone, less what compilers and linkers append") {
       {"Perl_sv.2cv", "Perl_sv.2cv"},
       {".hidden", ".hidden"},
       {"_start", "_start"},
+      {"malloc@plt", "malloc@plt"},
+      {"_ZN3foo3barEi@plt", "foo::bar@plt"},
   });
 }
 
@@ -145,6 +150,52 @@ TEST_CASE("names of a damaged file cannot take long or grow") {
   for (int i = 0; i < 20000; ++i) nested += ">";
   CHECK(shorten_cpp_name(nested).size() <= 1000);
   CHECK(display_name("_Z" + std::string(100000, 'N')).size() <= 100002);
+}
+
+namespace {
+
+// f<p<a, a>, p<p<a, a>, p<a, a>>, ...>: each argument is twice the one before it.
+std::string doubling_arguments(int levels) {
+  constexpr char kDigits[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+  std::string symbol = "_Z1fI1pI1aS1_E";
+  for (int id = 3; id < levels + 3; ++id) {
+    std::string number;
+    for (int rest = id - 1; rest > 0; rest /= 36) number.insert(number.begin(), kDigits[rest % 36]);
+    symbol += "S0_IS" + number + "_S" + number + "_E";
+  }
+  return symbol + "Evv";
+}
+
+double cpu_seconds() { return static_cast<double>(clock()) / CLOCKS_PER_SEC; }
+
+}  // namespace
+
+TEST_CASE("a name that doubles at every step is cut, or left as it is") {
+  CHECK(display_name(doubling_arguments(1)) == "f<p<a, a>, p<p<a, a>, p<a, a>>>");
+  CHECK(demangle(doubling_arguments(14)).size() > 100'000);
+  CHECK(display_name(doubling_arguments(14)).size() <= 1000);
+#ifndef __SANITIZE_ADDRESS__  // which sees what the demangler had when it was left
+  const double begin = cpu_seconds();
+  for (int i = 0; i < 100; ++i) {
+    const std::string endless = doubling_arguments(60 + i);
+    CHECK(display_name(endless) == endless);
+  }
+  CHECK(cpu_seconds() - begin < 4);
+  CHECK(display_name("_ZN3foo3barEi") == "foo::bar");
+#endif
+}
+
+TEST_CASE("no text of a name makes the rules for shortening slow") {
+  for (const char* part : {"{lambda(", "<lambda(", ")::{lambda", "a<b(", "operator<",
+                           "(anonymous namespace)::", "std::allocator<", "::operator()",
+                           "}::operator()", "[abi:", ">", "(*"}) {
+    CAPTURE(part);
+    std::string text;
+    while (text.size() < 19'000) text += part;
+    const double begin = cpu_seconds();
+    CHECK_FALSE(shorten_cpp_name(text).empty());
+    CHECK(cpu_seconds() - begin < 1);
+  }
 }
 
 TEST_CASE("Rust's legacy names lose their hash and escapes") {

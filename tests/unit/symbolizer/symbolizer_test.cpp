@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <set>
 
 #include "tests/unit/symbolizer/sample_program.h"
 
@@ -88,6 +89,38 @@ TEST_CASE("inlined functions, lambdas and statics are resolved in each version o
        {"-g", "-gdwarf-4", "-gdwarf-5 -gz", "-g3", "-g -fdebug-types-section"}) {
     CAPTURE(flags);
     check_lines(SampleProgram(flags), SymbolizerOptions());
+  }
+}
+
+TEST_CASE("stubs of the procedure linkage table are named after what they call") {
+  if (!has_program("objdump")) return;
+  for (const char* flags : {"", "-Wl,-z,lazy", "-Wl,-z,now", "-fcf-protection=none -Wl,-z,lazy"}) {
+    CAPTURE(flags);
+    const SampleProgram program("-g");
+    program.run(
+        std::string("printf '#include <stdlib.h>\\n#include <string.h>\\n"
+                    "void* one(int n) { return malloc(n); }\\n"
+                    "void* (*two)(const char*) = (void* (*)(const char*))strdup;\\n"
+                    "void three(void* p) { free(p); free(strdup(\"a\")); }\\n' > stubs.c && "
+                    "cc -O1 -fPIC -shared -s -Wl,--build-id ") +
+        flags +
+        " -o libsample.so stubs.c && objdump -d libsample.so | "
+        "sed -n 's/^\\([0-9a-f]*\\) <\\([a-z]*@plt\\)>:/\\1 \\2/p' > stubs");
+    std::ifstream stubs(program.directory() / "stubs");
+    std::string address, name;
+    std::set<std::string> names;
+    while (stubs >> address >> name) {
+      ModuleStatus status{};
+      // Its first byte, and where a signal would find it next.
+      for (uint64_t inside : {0, 4}) {
+        const auto frames = frames_at(image_of(program), std::stoull(address, nullptr, 16) + inside,
+                                      SymbolizerOptions(), status);
+        CHECK(frames.at(0).function == name);
+      }
+      names.insert(name);
+    }
+    CHECK(names.contains("malloc@plt"));
+    CHECK(names.contains("free@plt"));
   }
 }
 

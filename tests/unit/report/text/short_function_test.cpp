@@ -22,3 +22,8 @@ TEST_CASE("names in angle brackets and operators are no arguments") {
     CHECK(short_function(name, true) == name);
   }
 }
+
+TEST_CASE("a function without a name in an extension module is told by the module's short name") {
+  CHECK(short_function("_bz2.cpython-311-x86_64-linux-gnu.so+0x1a2b", true) == "_bz2.so+0x1a2b");
+  CHECK(short_function("libz.so.1+0x1a2b", true) == "libz.so.1+0x1a2b");
+}

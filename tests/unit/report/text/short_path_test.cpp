@@ -27,3 +27,11 @@ TEST_CASE("a place is file and line, else the module's name") {
   frame.line = 7;
   CHECK(place_of(frame, "/src") == "a.c:7");
 }
+
+TEST_CASE("an extension module goes without the tag of the Python it is for") {
+  CHECK(short_module("/usr/lib/python3.11/lib-dynload/_bz2.cpython-311-x86_64-linux-gnu.so") ==
+        "_bz2.so");
+  CHECK(short_module("/lib/libz.so.1") == "libz.so.1");
+  CHECK(short_module("/src/a.cpython-311") == "a.cpython-311");
+  CHECK(short_module("") == "");
+}

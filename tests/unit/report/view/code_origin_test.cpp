@@ -64,6 +64,34 @@ TEST_CASE("native functions are told apart by what they do and where they are") 
         CodeOrigin::kProgram);
 }
 
+TEST_CASE("functions that wrap an allocation are told by their names") {
+  for (const char* name :
+       {"sqlite3DbMallocRaw", "PyObject_Realloc", "xmlCallocWrapper", "clone3"}) {
+    CHECK(code_origin_of(native(name, "/opt/server")) == CodeOrigin::kMachinery);
+  }
+  CHECK(code_origin_of(native("arena::malloc_stats::print", "/opt/server")) ==
+        CodeOrigin::kProgram);
+}
+
+TEST_CASE("frames of which only the address is known have no name") {
+  CHECK(is_nameless(native("server+0x12f0", "/opt/server")));
+  CHECK(is_nameless(native("0x7f0012345678", "")));
+  CHECK_FALSE(is_nameless(native("serve", "/opt/server")));
+  CHECK_FALSE(is_nameless(native("server_main", "/opt/server")));
+  CHECK_FALSE(is_nameless(python("server+0x12f0", "/opt/server")));
+}
+
+TEST_CASE("in a stripped program the library function it called is responsible") {
+  const char* library = "/usr/lib/libsqlite3.so.0";
+  CHECK(responsible({native("libsqlite3.so.0+0xa74b8", library), native("sqlite3Realloc", library),
+                     native("sqlite3VdbeSorterWrite", library), native("sqlite3_step", library),
+                     native("shell+0x200c3", "/opt/shell"),
+                     native("__libc_start_call_main", "/lib/libc.so.6")}) ==
+        "sqlite3VdbeSorterWrite");
+  CHECK(responsible({native("shell+0x10", "/opt/shell"), native("shell+0x20", "/opt/shell"),
+                     native("__libc_start_call_main", "/lib/libc.so.6")}) == "shell+0x10");
+}
+
 TEST_CASE("the program's line that called a library is responsible") {
   CHECK(responsible({python("decode", "/usr/lib/python3.11/json/decoder.py"),
                      python("load", "/src/app.py"), python("main", "/src/app.py")}) == "load");

@@ -61,6 +61,22 @@ TEST_CASE("of the C++ library only what the program called is shown") {
         "[3 C++ library frames] std::vector::insert main");
 }
 
+TEST_CASE("frames without names are one line, unless nothing else is there") {
+  CHECK(folded(sample::frames_of("main f !libc.so.6+0x1 !libc.so.6+0x2 !libc.so.6+0x3")) ==
+        "[3 frames without names] f main");
+  CHECK(folded(sample::frames_of("main f !libc.so.6+0x1 !libc.so.6+0x2")) ==
+        "libc.so.6+0x2 libc.so.6+0x1 f main");
+  CHECK(folded(sample::frames_of("!libc.so.6+0x1 !libc.so.6+0x2 !libc.so.6+0x3")) ==
+        "libc.so.6+0x3 libc.so.6+0x2 libc.so.6+0x1");
+}
+
+TEST_CASE("a long stack keeps the frame that one looks for, and who called it") {
+  CHECK(folded(sample::frames_of("!a !b !c !d main f !e !g !h !i !j !k !l !m"), 8) ==
+        "m l [6 frames left out] f main [2 frames left out] b a");
+  CHECK(folded(sample::frames_of("!a !b main f !e !g !h !i !j !k !l !m"), 8) ==
+        "m l [6 frames left out] f main b a");
+}
+
 TEST_CASE("a long stack keeps both ends") {
   CHECK(folded(sample::frames_of("a b c d e f g h i j"), 7) == "j i h g [4 frames left out] b a");
   CHECK(folded(sample::frames_of("a b c d e f g"), 7) == "g f e d c b a");
