@@ -80,9 +80,24 @@ inline void ProcessAccounts::release(const LiveBlock& block, RangeRecorder::Birt
   ++site.freed_blocks;
   if (is_temporary(site, block.birth)) {
     retired.temporary = true;
-    site.temporary_bytes += block.size_bytes;
-    ++site.temporary_blocks;
+    count_temporary(block.site, range_birth, block.size_bytes);
   }
+}
+
+inline void ProcessAccounts::count_temporary(uint32_t site_number, RangeRecorder::Birth range_birth,
+                                             uint64_t bytes) {
+  SiteAccount& site = accounts_.sites()[site_number];
+  site.temporary_bytes += bytes;
+  ++site.temporary_blocks;
+  if (ranges_ != nullptr) ranges_->add_temporary(site_number, range_birth, bytes);
+}
+
+void ProcessAccounts::uncount_temporary(uint32_t site_number, RangeRecorder::Birth range_birth,
+                                        uint64_t bytes) {
+  SiteAccount& site = accounts_.sites()[site_number];
+  site.temporary_bytes -= bytes;
+  --site.temporary_blocks;
+  if (ranges_ != nullptr) ranges_->take_back_temporary(site_number, range_birth, bytes);
 }
 
 inline bool ProcessAccounts::free(StreamState& state, const Event& event) {
@@ -244,8 +259,7 @@ void ProcessAccounts::unmap(StreamState& state, uint64_t address, uint64_t size_
           ++site.freed_blocks;
           if (is_temporary(site, mapping.birth)) {
             piece.temporary = true;
-            site.temporary_bytes += mapping.mapped_bytes;
-            ++site.temporary_blocks;
+            count_temporary(mapping.site, mapping.range_birth, mapping.mapped_bytes);
           }
         }
       }
@@ -283,8 +297,7 @@ void ProcessAccounts::undo(StreamState& state) {
         --site.freed_blocks;
       }
       if (retired.temporary) {
-        site.temporary_bytes -= block.size_bytes;
-        --site.temporary_blocks;
+        uncount_temporary(block.site, retired.range_birth, block.size_bytes);
       }
       break;
     }
@@ -314,8 +327,7 @@ void ProcessAccounts::undo_unmap(const Retired::Piece& piece) {
   site.freed_bytes -= bytes;
   if (piece.last) --site.freed_blocks;
   if (piece.temporary) {
-    site.temporary_bytes -= mapping.mapped_bytes;
-    --site.temporary_blocks;
+    uncount_temporary(mapping.site, mapping.range_birth, mapping.mapped_bytes);
   }
 }
 

@@ -58,16 +58,9 @@ class PageBuilder {
         added.kind = site.kind;
         page_.sites.push_back(std::move(added));
       }
-      add_amounts(page_.sites[place->second], site, analysis_.ranges->sites[i]);
+      reader::append(page_.sites[place->second].range, analysis_.ranges->sites[i]);
     }
-    for (PageSite& site : page_.sites) reader::merge_equal_cells(site.range.cells);
-  }
-
-  static void add_amounts(PageSite& to, const reader::Site& site, const reader::RangeSite& range) {
-    to.temporary.bytes += site.temporary.bytes;
-    to.temporary.blocks += site.temporary.blocks;
-    to.range.cells.insert(to.range.cells.end(), range.cells.begin(), range.cells.end());
-    merge_sizes(to.range.sizes, range.sizes);
+    for (PageSite& site : page_.sites) reader::merge_equal(site.range);
   }
 
   uint32_t lane_of(uint32_t process, uint32_t thread) {

@@ -107,7 +107,7 @@ class AgainstJson(CapturePageTest):
         return {key: value for key, value in sums.items() if value != [0, 0]}
 
     def check_views(self, capture, *options):
-        path = self.page(capture, *options)
+        path = self.page(capture, "--budget", "1000000", *options)
         for view in VIEWS:
             with self.subTest(view=view):
                 report = self.stacks(view, capture, *options)
@@ -178,6 +178,22 @@ class AgainstDump(CapturePageTest):
         return [event[3:] for event in sorted(events, key=lambda event: event[:2])] + [
             ("process_end", {"seconds": end})]
 
+    def temporary(self, events, start, end):
+        """Bytes of blocks allocated inside and freed before the thread's next allocation."""
+        newest = None
+        total = 0
+        for kind, values in events:
+            if kind in ("allocate", "map"):
+                seconds = float(values["seconds"])
+                inside = seconds >= start and (end is None or seconds < end)
+                newest = (values["address"], int(values["bytes"]), inside)
+            elif kind == "shutdown":
+                newest = None  # what was there before is never counted as freed
+            elif newest and kind in ("free", "unmap") and values["address"] == newest[0]:
+                total += newest[1] if newest[2] else 0
+                newest = None
+        return total
+
     def answers(self, events, start, end):
         """(allocated inside, retained, peak inside) in bytes; `end` None: to the last event."""
         live, born_inside, retained_anyway = {}, set(), 0
@@ -225,14 +241,15 @@ class AgainstDump(CapturePageTest):
                 start, stop = self.run_script(
                     "return [...arguments].map((b) => memlens.capture.bucketStartSeconds(b))",
                     first, end)
-                allocated, retained, peak = self.answers(
-                    events, start if first > 0 else 0, stop if end < buckets else None)
+                span = (start if first > 0 else 0, stop if end < buckets else None)
+                allocated, retained, peak = self.answers(events, *span)
                 shown = {}
-                for view in ("allocations", "leaks", "peak"):
+                for view in VIEWS:
                     shown[view] = self.run_script("""
                         memlens.update({ view: arguments[0], range: [arguments[1], arguments[2]] });
                         return memlens.callTree.total(0);""", view, first, end)
-                self.assertEqual(shown, {"allocations": allocated, "leaks": retained, "peak": peak})
+                self.assertEqual(shown, {"allocations": allocated, "leaks": retained, "peak": peak,
+                                         "temporary": self.temporary(events, *span)})
 
 
 class Options(CapturePageTest):

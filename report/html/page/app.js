@@ -64,7 +64,6 @@ class App {
   update(changes, { history = false } = {}) {
     const before = this.state;
     this.state = { ...before, ...changes };
-    if (this.state.range && this.state.view === 'temporary') this.state.view = 'allocations';
     const changed = (...names) => names.some((name) => this.state[name] !== before[name]);
     const path = changed('inverted', 'split', 'hideImports', 'hideInternals', 'foldRecursion')
       ? null
@@ -134,7 +133,6 @@ class App {
     const first = Math.min(range[0], bucketCount - 1);
     const end = Math.min(Math.max(range[1], first + 1), bucketCount);
     this.state.range = first === 0 && end === bucketCount ? null : [first, end];
-    if (this.state.range && this.state.view === 'temporary') this.state.view = 'allocations';
   }
 
   momentOfPeak() {

@@ -37,6 +37,16 @@ const NEW_FRAME = 0;
 const FIRST_RECENT = 2;
 const CALLEES_KEPT = 64;
 
+// As in report/html/site_columns.cpp.
+const NONE_TEMPORARY = 0;
+const ALL_TEMPORARY = 1;
+const SOME_OF_ONE_SIZE = 2;
+
+// -1: before the first.
+function bucketOfCell(cell) {
+  return (cell - 1) >> 1;
+}
+
 function recentCallees(recent, frame) {
   let callees = recent.get(frame);
   if (!callees) recent.set(frame, (callees = []));
@@ -167,13 +177,10 @@ export class Capture {
     this.siteLane = columns.integers('site.lane');
     this.siteKind = columns.integers('site.kind');
     this.siteIsKernelMap = Uint8Array.from(this.siteKind, (kind) => (isKernelMap(kind) ? 1 : 0));
-    this.siteTemporary = {
-      bytes: columns.numbers('site.temporary_bytes'),
-      blocks: columns.numbers('site.temporary_blocks'),
-    };
     this.siteCells = startsOf(columns.integers('site.cells'));
     this.siteSizes = startsOf(columns.integers('site.sizes'));
     this.readCells(columns);
+    this.readTemporary(columns);
     this.readSizes(columns);
   }
 
@@ -195,6 +202,54 @@ export class Capture {
     this.cell = { bytes: columns.numbers('cell.bytes'), blocks: columns.numbers('cell.blocks') };
   }
 
+  // Temporary blocks by site and the bucket of their allocation. A site that has any says for each
+  // bucket it has cells in: none of these blocks, all, or how many.
+  readTemporary(columns) {
+    const sites = columns.integers('site.temporary');
+    const shares = columns.integers('temporary.share');
+    const stored = {
+      bytes: columns.numbers('temporary.bytes'),
+      blocks: columns.numbers('temporary.blocks'),
+    };
+    const count = shares.length;
+    const found = { bytes: new Float64Array(count), blocks: new Float64Array(count) };
+    const buckets = new Int32Array(count);
+    const starts = new Int32Array(this.siteCount + 1);
+    const { bytes, blocks } = this.cell;
+    let share = 0;
+    let kept = 0;
+    let blocksSeen = 0;
+    let bytesSeen = 0;
+    for (let site = 0; site < this.siteCount; ++site) {
+      starts[site] = kept;
+      if (sites[site] === 0) continue;
+      for (let i = this.siteCells[site], end = this.siteCells[site + 1]; i < end;) {
+        const bucket = bucketOfCell(this.cellAllocated[i]);
+        let bytesSum = 0;
+        let blocksSum = 0;
+        for (; i < end && bucketOfCell(this.cellAllocated[i]) === bucket; ++i) {
+          bytesSum += bytes[i];
+          blocksSum += blocks[i];
+        }
+        if (bucket < 0) continue;
+        const what = shares[share++];
+        if (what === NONE_TEMPORARY) continue;
+        const all = what === ALL_TEMPORARY;
+        const partBlocks = all ? blocksSum : stored.blocks[blocksSeen++];
+        const partBytes = all ? bytesSum
+          : what === SOME_OF_ONE_SIZE ? (bytesSum / blocksSum) * partBlocks
+            : stored.bytes[bytesSeen++];
+        buckets[kept] = bucket;
+        found.bytes[kept] = partBytes;
+        found.blocks[kept++] = partBlocks;
+      }
+    }
+    starts[this.siteCount] = kept;
+    this.siteTemporaries = starts;
+    this.temporaryBucket = buckets.subarray(0, kept);
+    this.temporary = found;
+  }
+
   // The last class of a site holds the blocks the others leave.
   readSizes(columns) {
     const stored = columns.numbers('size.blocks');
@@ -204,6 +259,7 @@ export class Capture {
     for (let site = 0; site < this.siteCount; ++site) {
       const end = this.siteSizes[site + 1];
       if (end === this.siteSizes[site]) continue;
+      for (let i = this.siteSizes[site] + 1; i < end; ++i) this.sizeClass[i] += this.sizeClass[i - 1];
       let rest = 0;
       for (let i = this.siteCells[site]; i < this.siteCells[site + 1]; ++i) {
         rest += this.cell.blocks[i];

@@ -134,13 +134,10 @@ export function reflectControls(app) {
   const meanings = state.range ? RANGE_MEANINGS : VIEW_MEANINGS;
   for (const view of VIEWS) {
     const button = byId(`view-${view}`);
-    const unknown = view === 'temporary' && state.range !== null;
     button.setAttribute('aria-pressed', String(view === state.view));
-    button.disabled = unknown;
     button.title = meanings[view];
     button.querySelector('.view-title').textContent = titles[view];
-    button.querySelector('.view-total').textContent =
-      unknown ? '\u2013' : formatMetric(totals[view], state.metric);
+    button.querySelector('.view-total').textContent = formatMetric(totals[view], state.metric);
   }
   for (const name of ['metric', 'mode', 'split', 'group']) {
     for (const input of document.querySelectorAll(`input[name=${name}]`)) {

@@ -14,7 +14,7 @@ export const VIEW_TITLES = {
 export const RANGE_TITLES = {
   peak: 'Peak inside',
   leaks: 'Retained',
-  temporary: 'Temporary',
+  temporary: 'Temporary inside',
   allocations: 'Allocated inside',
 };
 
@@ -28,7 +28,7 @@ export const VIEW_MEANINGS = {
 export const RANGE_MEANINGS = {
   peak: 'Blocks alive at the highest moment inside the range, whenever allocated',
   leaks: 'Blocks allocated inside the range and alive at its end',
-  temporary: 'Not kept by time: clear the range to see temporary blocks',
+  temporary: 'Blocks allocated inside the range and freed before further allocations of their thread',
   allocations: 'Blocks allocated inside the range, freed or not',
 };
 
@@ -59,9 +59,7 @@ function boxOf(capture, view, range) {
 
 // One number a site, as a Float64Array.
 export function siteValues(capture, { view, metric, range }) {
-  if (view === 'temporary') {
-    return range ? new Float64Array(capture.siteCount) : capture.siteTemporary[metric];
-  }
+  if (view === 'temporary') return temporaryValues(capture, metric, range);
   const { allocatedFrom, allocatedTo, removedFrom, unfreed } = boxOf(capture, view, range);
   const { cellAllocated, cellRemoved, cellUnfreed, siteCells } = capture;
   const amounts = capture.cell[metric];
@@ -75,6 +73,19 @@ export function siteValues(capture, { view, metric, range }) {
       if (cellRemoved[i] >= removedFrom || (unfreed && cellUnfreed[i])) sum += amounts[i];
     }
     values[site] = sum;
+  }
+  return values;
+}
+
+function temporaryValues(capture, metric, range) {
+  const [first, end] = range ?? [0, capture.bucketCount];
+  const { siteTemporaries, temporaryBucket } = capture;
+  const amounts = capture.temporary[metric];
+  const values = new Float64Array(capture.siteCount);
+  for (let site = 0; site < values.length; ++site) {
+    for (let i = siteTemporaries[site]; i < siteTemporaries[site + 1]; ++i) {
+      if (temporaryBucket[i] >= first && temporaryBucket[i] < end) values[site] += amounts[i];
+    }
   }
   return values;
 }
