@@ -204,6 +204,8 @@ void ProcessAccounts::apply(uint32_t stream_number, const Event& event) {
       shut_down(event.size_bytes != 0);
       break;
     case EventType::kMark:
+      accounts_.add_mark(number_, event.node);
+      break;
     case EventType::kEpoch:
     case EventType::kTime:
       break;

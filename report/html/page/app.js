@@ -2,7 +2,7 @@
 
 import { CallTree } from './call_tree.js';
 import { Capture } from './capture.js';
-import { COLOR_NAMES, Palette, isKindPresent } from './colors.js';
+import { Palette, fillColorLegend } from './colors.js';
 import { bindControls, reflectControls } from './controls.js';
 import { decodeEmbedded } from './decode.js';
 import { announce, byId, element } from './dom.js';
@@ -70,7 +70,7 @@ class App {
       : this.zoomPath();
     if (changed('split', 'hideImports', 'hideInternals', 'foldRecursion')) this.callTree = null;
     if (changed('query')) this.findMatches();
-    if (changed('view', 'metric', 'range', 'inverted', 'flames', 'split', 'hideImports',
+    if (changed('view', 'metric', 'range', 'inverted', 'flames', 'fill', 'split', 'hideImports',
       'hideInternals', 'foldRecursion', 'mode')) {
       this.showAll({ zoom: path });
     } else {
@@ -107,15 +107,18 @@ class App {
     this.callTree.setValues(this.values[state.metric]);
     this.tree = state.inverted ? new InvertedTree(this.callTree) : this.callTree;
     this.timeline.setRange(state.range);
-    this.timeline.setMoment(state.view === 'peak' ? this.momentOfPeak() : null);
+    this.timeline.setMoment(
+      state.view === 'peak' && this.callTree.total(0) > 0 ? this.momentOfPeak() : null);
     this.findMatches();
     reflectControls(this);
+    byId('fill-choice').hidden = state.mode !== 'graph';
     byId('graph-page').hidden = state.mode !== 'graph';
     byId('table-page').hidden = state.mode !== 'table';
     this.flame.setTree(this.tree, {
       metric: state.metric,
       palette: this.palette,
       upwards: state.flames,
+      fill: state.fill,
     });
     byId('nothing').hidden = this.callTree.total(0) > 0;
     const focus = this.nodeAtPath(zoom);
@@ -171,6 +174,10 @@ class App {
   }
 
   zoomOut() {
+    if (this.state.mode === 'table') {
+      this.sandwich.zoomOut();
+      return;
+    }
     const parent = this.tree.parent(this.flame.focus);
     if (parent >= 0) this.zoomTo(parent);
   }
@@ -186,14 +193,16 @@ class App {
       + `${formatMetricLong(total, this.state.metric)}, ${formatShare(total, this.tree.total(0))}`);
   }
 
-  showPanel(tree, node, inverted) {
-    this.panelNode = [tree, node, inverted];
+  // row: of the table, if the node stands for all of it.
+  showPanel(tree, node, inverted, row = null) {
+    this.panelNode = [tree, node, inverted, row];
     const titles = this.state.range ? RANGE_TITLES : VIEW_TITLES;
     this.panel.show(tree, node, {
       values: this.values,
       metric: this.state.metric,
       viewTitle: titles[this.state.view],
       inverted,
+      row,
     });
   }
 
@@ -260,7 +269,9 @@ class App {
       metric: this.state.metric,
       palette: this.palette,
     });
-    this.showPanel(this.sandwich.callees.tree, 0, false);
+    const isGroup = this.state.group !== 'line';
+    this.showPanel(this.sandwich.callees.tree, 0, false,
+      isGroup ? { ...row, group: this.state.group } : null);
   }
 
   openSandwich(frame) {
@@ -276,14 +287,7 @@ class App {
     this.flame.setPalette(this.palette);
     this.timeline.setPalette(this.palette);
     this.sandwich.setPalette(this.palette);
-    const kinds = Object.entries(COLOR_NAMES).filter(([kind]) => isKindPresent(this.capture, kind));
-    byId('color-legend').replaceChildren(...kinds.map(([kind, name]) => {
-      const swatch = element('i', { class: 'swatch' });
-      swatch.style.background = this.palette.sample(kind);
-      return element('span', { class: 'legend-entry' }, swatch, name);
-    }), element('span', {
-      class: 'legend-entry', title: 'The line below a bar is as long as what the frame allocated itself',
-    }, element('i', { class: 'swatch swatch-own' }), 'own'));
+    fillColorLegend(this.capture, this.palette);
   }
 
   // Numbers on the view buttons.

@@ -314,9 +314,11 @@ export class Capture {
     this.lanes = lanes.map((lane) => {
       const process = processes.find((candidate) => candidate.index === lane.process);
       const name = lane.name ? `thread ${lane.tid}  ${lane.name}` : `thread ${lane.tid}`;
+      const short = `${lane.tid} ${lane.name}`.trimEnd();
+      const isAlone = processes.length < 2 || !process || process.pid === lane.tid;
       return {
         ...lane,
-        label: processes.length > 1 ? `${name} \u00b7 process ${process.pid}` : name,
+        label: isAlone ? short : `${short} of ${process.pid}`,
         processFrame: processFrames.get(lane.process),
         threadFrame: this.addLabelFrame(name, FrameKind.LANE),
       };

@@ -23,6 +23,7 @@ const KEYS = {
 export function bindControls(app) {
   bindViews(app);
   bindChoice(app, 'metric');
+  bindChoice(app, 'fill');
   bindChoice(app, 'mode', { history: true });
   bindChoice(app, 'split');
   bindChoice(app, 'group');
@@ -114,6 +115,7 @@ function handleKey(app, event) {
     t: { mode: 'table' },
     i: { inverted: !state.inverted },
     f: { flames: !state.flames },
+    o: { fill: state.fill === 'own' ? 'total' : 'own' },
     r: { foldRecursion: !state.foldRecursion },
     x: { range: null },
   }[event.key];
@@ -139,7 +141,7 @@ export function reflectControls(app) {
     button.querySelector('.view-title').textContent = titles[view];
     button.querySelector('.view-total').textContent = formatMetric(totals[view], state.metric);
   }
-  for (const name of ['metric', 'mode', 'split', 'group']) {
+  for (const name of ['metric', 'fill', 'mode', 'split', 'group']) {
     for (const input of document.querySelectorAll(`input[name=${name}]`)) {
       input.checked = input.value === state[name];
     }

@@ -17,6 +17,7 @@ function groupKey(capture, frame, group) {
 }
 
 function groupName(capture, frame, group) {
+  if (capture.frameKind[frame] === FrameKind.OTHERS) return 'small bars, merged';
   switch (group) {
     case 'file':
       return capture.fileName(frame) || capture.moduleName(frame) || capture.functionName(frame);

@@ -22,6 +22,26 @@ export function formatBytes(bytes) {
   return scaled(bytes, BYTE_UNITS).join('\u00a0');
 }
 
+// Numbers along an axis: one unit for all, and no digit more than the step needs.
+function axisNumbers(largest, step, units, base) {
+  let unit = 0;
+  while (largest / base ** unit >= base && unit + 1 < units.length) ++unit;
+  const scale = base ** unit;
+  const digits = Math.max(0, Math.ceil(-Math.log10(step / scale) - 1e-9));
+  return (value) => (value === 0 ? `0\u00a0${units[unit]}`
+    : `${(value / scale).toFixed(digits)}\u00a0${units[unit]}`);
+}
+
+export function byteAxis(largest, step) {
+  return axisNumbers(largest, step, BYTE_UNITS, 1000);
+}
+
+export function timeAxis(longest, step) {
+  if (longest >= 120) return (seconds) => formatSeconds(seconds, step);
+  const inUnits = axisNumbers(longest * 1e6, step * 1e6, ['\u00b5s', 'ms', 's'], 1000);
+  return (seconds) => inUnits(seconds * 1e6);
+}
+
 export function formatCount(count) {
   return scaled(count, COUNT_UNITS).join('\u00a0').trimEnd();
 }

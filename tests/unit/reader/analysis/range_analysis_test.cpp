@@ -10,6 +10,7 @@
 
 #include "reader/analysis/analysis.h"
 #include "tests/support/random_history.h"
+#include "tests/support/sample_captures.h"
 #include "tests/support/temporary_file.h"
 
 using namespace memlens;
@@ -181,4 +182,15 @@ TEST_CASE("curves of the processes add up to the timeline where only one is aliv
   for (size_t i = 0; i < 20; ++i) {
     CHECK(analysis.ranges->processes[0].high_bytes[i] == analysis.timeline[i].high_bytes);
   }
+}
+
+TEST_CASE("a mark is told with its name and its moment, where the query looks") {
+  const TemporaryFile file(testing::sample_captures().at("everything"));
+  const Capture capture = Capture::open(file.path());
+  const Analysis analysis = reader::analyze(capture, {});
+  REQUIRE(analysis.marks.size() == 1);
+  CHECK(analysis.marks[0].name == std::string(300, 'm'));
+  CHECK(analysis.marks[0].process_index == 1);
+  CHECK(analysis.marks[0].seconds == doctest::Approx(7e-6));
+  CHECK(reader::analyze(capture, {.from_seconds = 1e6}).marks.empty());
 }
