@@ -9,6 +9,24 @@ from capture_testing import CapturePageTest, PROGRAM, SYSTEM_PYTHON, page_data
 from memlens_testing import VIEWS
 
 
+# Into itself, into each other, and again below somebody else.
+RECURSION = """
+def descend(depth):
+    return [bytes(500 + depth)] + (descend(depth - 1) if depth else visit(2))
+
+def even(n):
+    return [bytearray(300)] + (odd(n - 1) if n else [])
+
+def odd(n):
+    return [bytearray(700)] + (even(n - 1) if n else descend(1))
+
+def visit(n):
+    return [bytes(900)] + (visit(n - 1) if n else [])
+
+kept = [descend(6), even(5), odd(4), visit(3)]
+"""
+
+
 class AgainstJson(CapturePageTest):
     def own_by_leaf(self):
         """{(function, file, line): [bytes, blocks]} of the page's bars, hidden frames shown."""
@@ -59,6 +77,47 @@ class AgainstJson(CapturePageTest):
 
     def test_native_programs_and_their_trees_of_processes(self):
         self.check_views(self.record([self.program("process_tree"), "fork"]))
+
+    def test_callers_and_callees_of_recursive_functions(self):
+        """Against stacks: what stands above and below the outermost occurrence on each."""
+        capture = self.record([SYSTEM_PYTHON, self.script(RECURSION, "recursion.py")])
+        report = self.stacks("allocations", capture)
+        self.open(self.page(capture), "view=allocations&mode=table&hideImports=0&hideInternals=0")
+        for name in ("descend", "even", "odd", "visit"):
+            total, own = 0, 0
+            callers, callees = collections.Counter(), collections.Counter()
+            for stack in report["stacks"]:
+                frames = [frame["function"] for frame in reversed(stack["frames"])]  # root first
+                if name not in frames:
+                    continue
+                outermost = frames.index(name)
+                total += stack["bytes"]
+                own += stack["bytes"] if frames[-1] == name else 0
+                callers[frames[outermost - 1]] += stack["bytes"]
+                if outermost + 1 < len(frames):
+                    callees[frames[outermost + 1]] += stack["bytes"]
+            shown = self.run_script("""
+                const { table, sandwich, capture } = memlens;
+                const i = table.rows.findIndex((row) => row.name === arguments[0]);
+                table.pick(i);
+                const sums = ({ tree }) => {
+                  const byName = {};
+                  for (const node of tree.children(0)) {
+                    const name = capture.functionName(tree.frame(node));
+                    byName[name] = (byName[name] ?? 0) + tree.total(node);
+                  }
+                  return byName;
+                };
+                return { total: table.rows[i].total, own: table.rows[i].own,
+                         callers: sums(sandwich.callers), callees: sums(sandwich.callees),
+                         sandwich: sandwich.callees.tree.total(0) };""", name)
+            with self.subTest(function=name):
+                self.assertGreater(total, 0)
+                self.assertEqual(shown["total"], total)
+                self.assertEqual(shown["own"], own)
+                self.assertEqual(shown["sandwich"], total)
+                self.assertEqual(shown["callers"], dict(callers))
+                self.assertEqual(shown["callees"], dict(callees))
 
     def test_the_header_shows_the_summary(self):
         capture = self.record_program()

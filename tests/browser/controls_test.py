@@ -130,6 +130,31 @@ class Controls(PageTest):
             """)
         self.assertEqual(wrong, 0)
 
+    def test_bars_filled_by_own_are_full_where_each_byte_was_allocated(self):
+        pale_at_root = """
+            const { canvas } = memlens.flame;
+            const { data } = canvas.getContext('2d').getImageData(canvas.width - 200, 5, 1, 1);
+            return [...data];"""
+        self.open()
+        full = self.run_script(pale_at_root)
+        self.choose("fill", "own")
+        self.assertEqual(self.state("fill"), "own")
+        self.wait_for("return memlens.flame.drawRequest === 0")
+        self.assertNotEqual(self.run_script(pale_at_root), full)
+        # Own parts and merged bars lie side by side: whichever the column, one of them is there.
+        covered, width = self.run_script("""
+            const { bars, width } = memlens.flame;
+            let covered = 0;
+            for (let i = 0; i < bars.count; ++i) {
+              covered += bars.right[i] - (bars.node[i] < 0 ? bars.left[i] : bars.ownLeft[i]);
+            }
+            return [covered, width];""")
+        self.assertLessEqual(covered, width + 1e-6)
+        self.assertGreater(covered, 0.95 * width)
+        self.press("o")
+        self.assertEqual(self.state("fill"), "total")
+        self.assertEqual(self.run_script(pale_at_root), full)
+
     def test_options_menu_opens_by_keyboard_and_closes_with_escape(self):
         self.open()
         summary = self.find("details.menu summary")

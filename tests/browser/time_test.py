@@ -65,6 +65,44 @@ class Time(PageTest):
             first, end)
         self.assertEqual(self.root_total(), highest)
 
+    def test_marks_and_births_stand_where_they_were(self):
+        self.open()
+        moments = self.run_script("return memlens.timeline.moments()")
+        self.assertIn({"seconds": 12.5, "text": "mark: warm", "kind": "mark"}, moments)
+        births = [m for m in moments if m["kind"] == "process"]
+        self.assertEqual([(m["seconds"], m["text"]) for m in births],
+                         [(9.0, "process 4002 forked: worker")])
+        # Threads that were there from the start of a process are no births.
+        self.assertEqual(len([m for m in moments if m["kind"] == "thread"]), 4)
+        drawn = self.run_script("""
+            const { timeline } = memlens;
+            const context = timeline.canvas.getContext('2d', { willReadFrequently: true });
+            const column = (seconds) => {
+              const x = Math.round(timeline.xOf(seconds));
+              return [...context.getImageData(x, 16, 1, 4).data].join();
+            };
+            return column(12.5) !== column(20);""")
+        self.assertTrue(drawn)
+        canvas = self.find("#timeline canvas")
+        x = self.run_script("return memlens.timeline.xOf(12.5)") - canvas.size["width"] / 2
+        ActionChains(self.driver).move_to_element_with_offset(canvas, int(x), 0).perform()
+        self.assertIn("mark: warm", self.text(".timeline-readout"))
+
+    def test_many_marks_are_ticks_and_none_is_nothing(self):
+        column_sums = """
+            const { timeline, capture } = memlens;
+            capture.about.marks = arguments[0];
+            timeline.momentList = null;
+            timeline.draw();
+            const { canvas } = timeline;
+            const { data } = canvas.getContext('2d').getImageData(0, 40, canvas.width, 1);
+            return data.reduce((a, b) => a + b, 0);"""
+        self.open()
+        many = [{"seconds": 0.4 * i, "name": f"mark {i}"} for i in range(100)]
+        none = self.run_script(column_sums, [])
+        self.assertEqual(self.run_script(column_sums, many), none, "ticks stay at the top")
+        self.assertNotEqual(self.run_script(column_sums, many[20:24]), none)
+
     def test_handles_move_by_keyboard(self):
         self.open()
         handles = self.driver.find_elements(By.CSS_SELECTOR, ".range-handle")

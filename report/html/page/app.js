@@ -10,7 +10,7 @@ import { fillFacts } from './facts.js';
 import { FlameView } from './flame_view.js';
 import { InvertedTree } from './grouped_tree.js';
 import { Panel } from './panel.js';
-import { preparePrint } from './print.js';
+import { endPrint, preparePrint } from './print.js';
 import { Sandwich } from './sandwich.js';
 import { compilePattern, matchedTotal, matchingFrames } from './search.js';
 import { Table, rowId } from './table.js';
@@ -19,7 +19,7 @@ import { Timeline, fillTimelineLegend } from './timeline.js';
 import { Tooltip } from './tooltip.js';
 import { formatMetric, formatMetricLong, formatShare } from './units.js';
 import { defaultState, fragmentOfState, stateFromFragment } from './url_state.js';
-import { RANGE_TITLES, VIEWS, VIEW_TITLES, highestBucket, siteValues, sumOf } from './values.js';
+import { VIEWS, highestBucket, siteValues, sumOf, viewTitle } from './values.js';
 
 class App {
   constructor(capture) {
@@ -55,7 +55,7 @@ class App {
     bindControls(this);
     window.addEventListener('popstate', () => this.restore());
     window.addEventListener('beforeprint', () => preparePrint(this));
-    window.addEventListener('afterprint', () => this.flame.resized());
+    window.addEventListener('afterprint', () => endPrint(this));
     this.takePalette();
     this.showAll({ zoom: this.state.zoom });
   }
@@ -196,11 +196,10 @@ class App {
   // row: of the table, if the node stands for all of it.
   showPanel(tree, node, inverted, row = null) {
     this.panelNode = [tree, node, inverted, row];
-    const titles = this.state.range ? RANGE_TITLES : VIEW_TITLES;
     this.panel.show(tree, node, {
       values: this.values,
       metric: this.state.metric,
-      viewTitle: titles[this.state.view],
+      viewTitle: viewTitle(this.state),
       inverted,
       row,
     });

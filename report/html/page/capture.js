@@ -275,6 +275,8 @@ export class Capture {
   readTime(columns) {
     this.fromSeconds = this.about.axis_from_seconds;
     this.toSeconds = this.about.axis_to_seconds;
+    // Never nothing: times are divided by it.
+    this.lengthSeconds = Math.max(1e-6, this.toSeconds - this.fromSeconds);
     this.bucketHighs = columns.numbers('bucket.high');
     this.bucketHighMicroseconds = columns.numbers('bucket.high_microseconds');
     this.bucketCount = this.bucketHighs.length;
@@ -295,8 +297,7 @@ export class Capture {
   }
 
   bucketStartSeconds(bucket) {
-    const length = this.toSeconds - this.fromSeconds;
-    return this.fromSeconds + (length * bucket) / this.bucketCount;
+    return this.fromSeconds + (this.lengthSeconds * bucket) / this.bucketCount;
   }
 
   bucketHighSeconds(bucket) {

@@ -11,7 +11,7 @@ const LIGHT = {
     python: [205, 70, 76],
     native: [38, 82, 73],
     interpreter: [275, 20, 81],
-    map: [164, 48, 66],
+    map: [164, 50, 62],
     label: [220, 8, 84],
     others: [220, 6, 90],
     lane: [220, 12, 78],
@@ -23,10 +23,10 @@ const LIGHT = {
 const DARK = {
   spread: 4,
   bars: {
-    python: [206, 52, 33],
+    python: [206, 54, 34],
     native: [32, 62, 29],
     interpreter: [275, 14, 34],
-    map: [166, 48, 24],
+    map: [160, 56, 21],
     label: [220, 8, 27],
     others: [220, 7, 21],
     lane: [220, 12, 32],

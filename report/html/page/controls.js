@@ -3,7 +3,7 @@
 import { byId, element } from './dom.js';
 import { EDITORS, editorTemplate, setEditorTemplate } from './editor.js';
 import { formatMetric } from './units.js';
-import { RANGE_MEANINGS, RANGE_TITLES, VIEWS, VIEW_MEANINGS, VIEW_TITLES } from './values.js';
+import { VIEWS, viewMeaning, viewTitle } from './values.js';
 
 const CHECKBOXES = {
   'inverted': 'inverted',
@@ -132,13 +132,12 @@ function handleKey(app, event) {
 export function reflectControls(app) {
   const { state } = app;
   const totals = app.viewTotals();
-  const titles = state.range ? RANGE_TITLES : VIEW_TITLES;
-  const meanings = state.range ? RANGE_MEANINGS : VIEW_MEANINGS;
   for (const view of VIEWS) {
     const button = byId(`view-${view}`);
     button.setAttribute('aria-pressed', String(view === state.view));
-    button.title = meanings[view];
-    button.querySelector('.view-title').textContent = titles[view];
+    button.title = viewMeaning({ view, range: state.range });
+    button.querySelector('.view-title').textContent =
+      viewTitle({ view, range: state.range });
     button.querySelector('.view-total').textContent = formatMetric(totals[view], state.metric);
   }
   for (const name of ['metric', 'fill', 'mode', 'split', 'group']) {

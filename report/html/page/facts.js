@@ -12,11 +12,10 @@ export function unexplainedResident(capture) {
   let at = 0;
   for (let i = 1; i < resident.length; ++i) if (resident[i] > resident[at]) at = i;
   if (resident[at] === 0) return null;
-  const length = capture.toSeconds - capture.fromSeconds;
   return {
     bytes: Math.max(0, resident[at] - heap[at]),
     resident: resident[at],
-    seconds: capture.fromSeconds + (length * (at + 0.5)) / resident.length,
+    seconds: capture.fromSeconds + (capture.lengthSeconds * (at + 0.5)) / resident.length,
   };
 }
 

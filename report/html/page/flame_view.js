@@ -1,7 +1,7 @@
 // The flame graph: draws the window onto a tree, and turns pointer and keys into nodes.
 
 import { FrameKind } from './capture.js';
-import { element, fitCanvas, prefersReducedMotion } from './dom.js';
+import { CANVAS_FONT, element, fitCanvas, prefersReducedMotion } from './dom.js';
 import { OTHERS, barAt, depthOf, layOut, startOf } from './layout.js';
 import { formatMetric } from './units.js';
 
@@ -12,8 +12,6 @@ const MINIMUM_TEXT = 28;
 const ZOOM_MILLISECONDS = 180;
 // Opacity of what a bar holds but did not allocate itself, when own bytes are to stand out.
 const PALE = 0.3;
-const FONT_FAMILY =
-  'Inter, "Segoe UI", "SF Pro Text", Roboto, "Noto Sans", "Liberation Sans", sans-serif';
 
 export class FlameView {
   // handlers: onHover(node, bar, event), onSelect(node), onZoom(node), onLeave()
@@ -38,6 +36,7 @@ export class FlameView {
     this.matches = null;
     this.upwards = false;
     this.textWidths = new Map();
+    this.paper = null;
     this.listen();
   }
 
@@ -127,6 +126,17 @@ export class FlameView {
     this.animation = 0;
   }
 
+  // What the drawing has to fit: on paper, what was asked for.
+  get box() {
+    return this.paper ?? this.container;
+  }
+
+  // paper: {clientWidth, clientHeight}, or null for the window again.
+  setPaper(paper) {
+    this.paper = paper;
+    this.resized();
+  }
+
   resized() {
     if (!this.tree) return;
     this.layOutNow();
@@ -134,15 +144,18 @@ export class FlameView {
   }
 
   layOutNow({ keepHeight = false } = {}) {
-    this.width = Math.max(50, this.container.clientWidth);
+    this.width = Math.max(50, this.box.clientWidth);
     this.bars = layOut(this.tree, { ...this.window, width: this.width });
     if (!keepHeight) this.spacer.style.height = `${this.contentHeight()}px`;
     this.requestDraw();
   }
 
+  rowsHeight() {
+    return (this.bars.deepest + 1 - this.firstDepth) * ROW + 2;
+  }
+
   contentHeight() {
-    const rows = (this.bars.deepest + 1 - this.firstDepth) * ROW + 2;
-    return Math.max(rows, this.container.clientHeight);
+    return Math.max(this.rowsHeight(), this.box.clientHeight);
   }
 
   // Icicles hang from the top, flames stand on the bottom.
@@ -177,12 +190,12 @@ export class FlameView {
 
   draw() {
     if (!this.bars || !this.palette) return;
-    const height = this.container.clientHeight;
+    const height = this.box.clientHeight;
     if (height === 0) return;
     const context = fitCanvas(this.canvas, this.width, height);
-    const scrollTop = this.container.scrollTop;
+    const scrollTop = this.paper ? 0 : this.container.scrollTop;
     context.clearRect(0, 0, this.width, height);
-    context.font = `${FONT_PIXELS}px ${FONT_FAMILY}`;
+    context.font = `${FONT_PIXELS}px ${CANVAS_FONT}`;
     context.textBaseline = 'middle';
     const { bars } = this;
     for (let i = 0; i < bars.count; ++i) {

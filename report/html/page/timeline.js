@@ -1,6 +1,6 @@
 // Memory over time, always in view: tracked heap, resident set, births and marks; and the range.
 
-import { byId, element, fitCanvas } from './dom.js';
+import { CANVAS_FONT, byId, element, fitCanvas } from './dom.js';
 import { byteAxis, formatBytes, formatSeconds, timeAxis } from './units.js';
 
 const MARGIN = { left: 64, right: 12, top: 12, bottom: 22 };
@@ -47,6 +47,7 @@ export class Timeline {
     container.append(this.canvas, this.startHandle, this.endHandle, this.readout);
     this.processCurves = processCurves(capture);
     this.moment = null;
+    this.paper = null;
     this.listen();
     new ResizeObserver(() => this.draw()).observe(container);
   }
@@ -89,7 +90,7 @@ export class Timeline {
   }
 
   printTime(seconds) {
-    return formatSeconds(seconds, (this.capture.toSeconds - this.capture.fromSeconds) / 500);
+    return formatSeconds(seconds, this.capture.lengthSeconds / 500);
   }
 
   // A moment to point out: the peak that the graph shows.
@@ -109,17 +110,27 @@ export class Timeline {
     this.onRange(range);
   }
 
+  get box() {
+    return this.paper ?? this.container;
+  }
+
   get height() {
-    return this.container.clientHeight;
+    return this.box.clientHeight;
+  }
+
+  // As FlameView.setPaper().
+  setPaper(paper) {
+    this.paper = paper;
+    this.draw();
   }
 
   get plotWidth() {
-    return Math.max(10, this.container.clientWidth - MARGIN.left - MARGIN.right);
+    return Math.max(10, this.box.clientWidth - MARGIN.left - MARGIN.right);
   }
 
   xOf(seconds) {
     const { fromSeconds, toSeconds } = this.capture;
-    return MARGIN.left + ((seconds - fromSeconds) / (toSeconds - fromSeconds)) * this.plotWidth;
+    return MARGIN.left + ((seconds - fromSeconds) / this.capture.lengthSeconds) * this.plotWidth;
   }
 
   fractionAt(event) {
@@ -181,7 +192,7 @@ export class Timeline {
     this.readout.hidden = this.hoverX === null;
     if (this.hoverX === null) return;
     const seconds = this.capture.fromSeconds
-      + this.hoverX * (this.capture.toSeconds - this.capture.fromSeconds);
+      + this.hoverX * this.capture.lengthSeconds;
     const heap = this.valueAt('heap_high');
     const resident = this.valueAt('resident');
     const lines = [this.printTime(seconds), `heap ${formatBytes(heap)}`];
@@ -205,7 +216,7 @@ export class Timeline {
   }
 
   markNear(seconds) {
-    const reach = ((this.capture.toSeconds - this.capture.fromSeconds) / this.plotWidth) * 5;
+    const reach = (this.capture.lengthSeconds / this.plotWidth) * 5;
     return this.moments().find((moment) => Math.abs(moment.seconds - seconds) <= reach)?.text;
   }
 
@@ -234,7 +245,7 @@ export class Timeline {
 
   draw() {
     if (!this.palette) return;
-    const width = this.container.clientWidth;
+    const width = this.box.clientWidth;
     const { height } = this;
     if (width === 0) return;
     const context = fitCanvas(this.canvas, width, height);
@@ -252,7 +263,7 @@ export class Timeline {
 
   drawAxes(context, width, highest, yOf) {
     const { palette, capture } = this;
-    context.font = '11px "Segoe UI", Roboto, "Noto Sans", "Liberation Sans", sans-serif';
+    context.font = `11px ${CANVAS_FONT}`;
     context.textBaseline = 'middle';
     context.textAlign = 'right';
     context.fillStyle = palette.axis;
@@ -269,7 +280,7 @@ export class Timeline {
     }
     context.stroke();
     const { fromSeconds, toSeconds } = capture;
-    const timeStep = niceStep(toSeconds - fromSeconds, Math.max(2, this.plotWidth / 130));
+    const timeStep = niceStep(capture.lengthSeconds, Math.max(2, this.plotWidth / 130));
     const printTime = timeAxis(toSeconds, timeStep);
     context.textBaseline = 'top';
     for (let n = Math.ceil(fromSeconds / timeStep); n * timeStep <= toSeconds; ++n) {

@@ -4,33 +4,42 @@
 
 export const VIEWS = ['peak', 'leaks', 'temporary', 'allocations'];
 
-export const VIEW_TITLES = {
+const VIEW_TITLES = {
   peak: 'Peak',
   leaks: 'Still allocated',
   temporary: 'Temporary',
   allocations: 'All allocations',
 };
 
-export const RANGE_TITLES = {
+const RANGE_TITLES = {
   peak: 'Peak inside',
   leaks: 'Retained',
   temporary: 'Temporary inside',
   allocations: 'Allocated inside',
 };
 
-export const VIEW_MEANINGS = {
+const VIEW_MEANINGS = {
   peak: 'Blocks alive when tracked memory was at its highest',
   leaks: 'Blocks that were never freed',
   temporary: 'Blocks freed before further allocations of their thread',
   allocations: 'Every block ever allocated, freed or not',
 };
 
-export const RANGE_MEANINGS = {
+const RANGE_MEANINGS = {
   peak: 'Blocks alive at the highest moment inside the range, whenever allocated',
   leaks: 'Blocks allocated inside the range and alive at its end',
   temporary: 'Blocks allocated inside the range and freed before further allocations of their thread',
   allocations: 'Blocks allocated inside the range, freed or not',
 };
+
+// What a view is called, of the whole time or of a range.
+export function viewTitle({ view, range }) {
+  return (range ? RANGE_TITLES : VIEW_TITLES)[view];
+}
+
+export function viewMeaning({ view, range }) {
+  return (range ? RANGE_MEANINGS : VIEW_MEANINGS)[view];
+}
 
 // The bucket of [first, end) with the largest high; the earliest of several.
 export function highestBucket(capture, first, end) {
