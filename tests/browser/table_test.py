@@ -2,6 +2,7 @@
 
 import page_testing
 from page_testing import PageTest
+from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
@@ -70,7 +71,26 @@ class TableAndSandwich(PageTest):
             return [table.rows[3].total, sandwich.callers.tree.total(0), sandwich.callees.tree.total(0)];
             """)
         self.assertEqual([callers, callees], [row, row])
+        share = self.run_script("return 100 * memlens.table.rows[3].total / memlens.callTree.total(0)")
+        self.assertAlmostEqual(float(self.text("#share-of-view").split()[0]), share, delta=0.06)
+        canvas = self.find("#callees canvas")
+        ActionChains(self.driver).move_to_element_with_offset(
+            canvas, 0, 10 - canvas.size["height"] // 2).perform()
+        node, whole = self.run_script("""
+            const { sandwich, callTree } = memlens;
+            return [sandwich.callees.tree.total(sandwich.callees.hovered), callTree.total(0)];""")
+        self.assertIn(f"{100 * node / whole:.1f}"[:3], self.text("#tooltip"))
         self.assertIn("row=", self.driver.current_url)
+
+    def test_escape_leads_back_from_a_zoom_below_the_table(self):
+        self.open("view=allocations&mode=table&sort=total")
+        self.driver.find_elements(By.CSS_SELECTOR, "#table-rows .table-row")[3].click()
+        self.find("#callees canvas").send_keys(Keys.ARROW_DOWN)
+        self.press(Keys.ARROW_DOWN)
+        self.press(Keys.ENTER)
+        self.assertNotEqual(self.run_script("return memlens.sandwich.callees.focus"), 0)
+        self.press(Keys.ESCAPE)
+        self.assertEqual(self.run_script("return memlens.sandwich.callees.focus"), 0)
 
     def test_rows_work_by_keyboard(self):
         self.open("view=allocations&mode=table")

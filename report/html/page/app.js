@@ -36,8 +36,7 @@ class App {
     });
     this.timeline = new Timeline(byId('timeline'), capture, (range) => this.update({ range }));
     this.flame = new FlameView(byId('flame'), capture, {
-      onHover: (node, others, event) =>
-        this.tooltip.show(this.tree, node, others, this.state.metric, event),
+      onHover: (node, others, event) => this.showTooltip(this.tree, node, others, event),
       onLeave: () => this.tooltip.hide(),
       onSelect: (node) => this.select(node),
       onZoom: (node) => this.zoomTo(node),
@@ -47,8 +46,7 @@ class App {
       onPick: (row) => this.pickRow(row),
     });
     this.sandwich = new Sandwich(capture, {
-      onHover: (tree, node, others, event) =>
-        this.tooltip.show(tree, node, others, this.state.metric, event),
+      onHover: (...hovered) => this.showTooltip(...hovered),
       onLeave: () => this.tooltip.hide(),
       onSelect: (tree, node, callers) => this.showPanel(tree, node, callers),
     });
@@ -193,12 +191,17 @@ class App {
       + `${formatMetricLong(total, this.state.metric)}, ${formatShare(total, this.tree.total(0))}`);
   }
 
+  showTooltip(tree, node, others, event) {
+    const whole = this.callTree.total(0);
+    this.tooltip.show(tree, node, others, { metric: this.state.metric, whole }, event);
+  }
+
   // row: of the table, if the node stands for all of it.
   showPanel(tree, node, inverted, row = null) {
     this.panelNode = [tree, node, inverted, row];
     this.panel.show(tree, node, {
       values: this.values,
-      metric: this.state.metric,
+      whole: this.callTree.total(0),
       viewTitle: viewTitle(this.state),
       inverted,
       row,

@@ -335,6 +335,22 @@ export class Capture {
     return this.string(this.frameFile[frame]);
   }
 
+  // As people call it: within the directory the program ran in, from there on.
+  shownFile(frame) {
+    const file = this.fileName(frame);
+    const project = `${this.about.working_directory ?? ''}/`;
+    return project.length > 1 && file.startsWith(project) ? file.slice(project.length) : file;
+  }
+
+  // Where to find it on this machine; nothing for paths that say too little.
+  absoluteFile(frame) {
+    const file = this.fileName(frame);
+    const { working_directory: directory } = this.about;
+    if (file === '' || file.startsWith('/')) return file;
+    const isProjects = this.frameKind[frame] === FrameKind.PYTHON && !file.startsWith('<');
+    return isProjects && directory ? `${directory}/${file}` : '';
+  }
+
   moduleName(frame) {
     return this.string(this.frameModule[frame]);
   }
@@ -345,7 +361,7 @@ export class Capture {
 
   // path:line, the module for want of a path, or nothing.
   place(frame) {
-    const file = this.fileName(frame);
+    const file = this.shownFile(frame);
     if (!file) return this.moduleName(frame);
     return this.frameLine[frame] > 0 ? `${file}:${this.frameLine[frame]}` : file;
   }

@@ -80,8 +80,8 @@ export class Panel {
     this.container = byId('panel-content');
   }
 
-  // context: {values: {bytes, blocks}, metric, viewTitle, inverted, row}; row: of the table, where the
-  // bar stands for all of a function, file or module.
+  // context: {values: {bytes, blocks}, whole, viewTitle, inverted, row}. whole: what the view holds.
+  // row: of the table, where the bar stands for all of a function, file or module.
   show(tree, node, context) {
     const { capture } = this;
     const frame = tree.frame(node);
@@ -113,7 +113,7 @@ export class Panel {
     return element('div', { class: 'panel-title' },
       element('h2', { title: name }, name),
       element('span', { class: 'kind' }, frame === capture.rootFrame ? 'everything' : kind),
-      place ? element('div', { class: 'path' }, place) : null,
+      place ? element('div', { class: 'path', title: capture.fileName(frame) }, place) : null,
       module && module !== place && module !== name
         ? element('div', { class: 'path quiet' }, module) : null,
       isOthers ? element('p', { class: 'quiet' },
@@ -123,7 +123,7 @@ export class Panel {
   actions(tree, node, frame, context) {
     const { capture } = this;
     if (frame === capture.rootFrame) return null;
-    const url = editorUrl(capture.fileName(frame), capture.frameLine[frame]);
+    const url = editorUrl(capture.absoluteFile(frame), capture.frameLine[frame]);
     const stack = () => stackOf(tree, node, context.inverted);
     return element('div', { class: 'actions' },
       element('button', { id: 'copy-stack', onclick: () => copyText(stackText(capture, stack())) },
@@ -158,7 +158,6 @@ export class Panel {
   }
 
   numbers(tree, node, sums, context) {
-    const whole = tree.total(tree.root());
     const parent = tree.parent(node);
     const row = (title, bytes, blocks) => element('tr', {},
       element('th', { scope: 'row' }, title),
@@ -175,7 +174,7 @@ export class Panel {
         element('tbody', {},
           row('Total', sums.total.bytes, sums.total.blocks),
           row('Own', sums.own.bytes, sums.own.blocks),
-          share('Of the view', tree.total(node), whole, 'share-of-view'),
+          share('Of the view', tree.total(node), context.whole, 'share-of-view'),
           parent >= 0
             ? share('Of the parent', tree.total(node), tree.total(parent), 'share-of-parent')
             : null)));

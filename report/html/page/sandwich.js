@@ -31,6 +31,9 @@ export class Sandwich {
     const [total, own] = [tree.total(0), tree.ownOf(0)].map((value) => formatMetricLong(value, metric));
     byId('sandwich-title').replaceChildren(
       element('strong', {}, name), element('span', { class: 'quiet' }, `${total}, of which own ${own}`));
+    for (const [id, view] of [['no-callers', this.callers], ['no-callees', this.callees]]) {
+      byId(id).hidden = view.tree.children(0).length > 0;
+    }
     byId('sandwich').hidden = false;
     byId('sandwich-hint').hidden = true;
     this.callers.resized();

@@ -269,7 +269,7 @@ export class Timeline {
     context.fillStyle = palette.axis;
     context.strokeStyle = palette.line;
     context.lineWidth = 1;
-    const step = Math.max(1, niceStep(highest, 5));
+    const step = Math.max(1, niceStep(highest, Math.max(2, (this.height - MARGIN.top - MARGIN.bottom) / 19)));
     const printBytes = byteAxis(highest, step);
     context.beginPath();
     for (let value = 0; value <= highest; value += step) {
