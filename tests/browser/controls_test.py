@@ -86,6 +86,45 @@ class Controls(PageTest):
         self.tick("hide-internals")
         self.assertGreater(self.run_script(count), 100)
 
+    def test_what_hidden_frames_allocated_is_their_callers_own(self):
+        wrong = """
+            const { capture, callTree, values, state } = memlens;
+            const isHidden = (frame) => (state.hideImports && capture.frameIsImport[frame])
+              || (state.hideInternals && capture.frameKind[frame] === 2);
+            const expected = new Map();
+            for (let site = 0; site < capture.siteCount; ++site) {
+              let node = capture.siteNode[site];
+              while (node > 0 && isHidden(capture.nodeFrame[node])) node = capture.nodeParent[node];
+              const frame = node > 0 ? capture.nodeFrame[node] : capture.hiddenFrame;
+              expected.set(frame, (expected.get(frame) ?? 0) + values.bytes[site]);
+            }
+            const found = new Map();
+            for (let node = 0; node < callTree.nodeCount; ++node) {
+              const frame = callTree.frames[node];
+              found.set(frame, (found.get(frame) ?? 0) + callTree.own[node]);
+            }
+            return [...expected].filter(([frame, own]) => found.get(frame) !== own).length;"""
+        for fragment in ("hideImports=0&hideInternals=0", "hideImports=1&hideInternals=0",
+                         "hideImports=0&hideInternals=1", "hideImports=1&hideInternals=1",
+                         "hideImports=1&hideInternals=1&split=thread"):
+            self.open(f"view=allocations&{fragment}")
+            self.assertEqual(self.run_script(wrong), 0, fragment)
+
+    def test_folding_recursion_leaves_every_function_its_own(self):
+        rows = """
+            const { table, callTree, capture } = memlens;
+            table.show(callTree, { ...memlens.state, group: 'function' });
+            return table.rows.map((row) =>
+              [capture.frameFunction[row.frame], capture.frameFile[row.frame], row.own, row.total]);"""
+        self.open("view=allocations&mode=table&hideImports=0&hideInternals=0")
+        before = sorted(self.run_script(rows))
+        self.press("r")
+        after = sorted(self.run_script(rows))
+        self.assertEqual([row[:3] for row in after if row[2]], [row[:3] for row in before if row[2]])
+        total = {tuple(row[:2]): row[3] for row in before}
+        for function, file, _, folded in after:
+            self.assertLessEqual(folded, total[function, file])
+
     def test_folding_recursion_leaves_no_function_twice_on_a_stack(self):
         repeated = """
             const { parents, frames, nodeCount } = memlens.callTree;
