@@ -72,6 +72,17 @@ class Accounts {
   bool peak_is_now() const { return peak_ticks_ == now_ticks_; }
   void mark_peak_inexact() { peak_is_exact_ = false; }
 
+  // ---- moments the program named, by process number and string id
+  struct MarkAccount {
+    uint64_t ticks;
+    uint32_t process;
+    uint32_t name;
+  };
+  void add_mark(uint32_t process, uint32_t name) {
+    if (in_range_) marks_.push_back({now_ticks_, process, name});
+  }
+  const std::vector<MarkAccount>& marks() const { return marks_; }
+
   // ---- sites and streams
   SiteTable& sites() { return sites_; }
   uint32_t add_stream() {
@@ -106,6 +117,7 @@ class Accounts {
   SiteTable sites_;
   std::unique_ptr<RangeRecorder> ranges_;
   std::vector<uint32_t> allocation_counts_;  // by stream
+  std::vector<MarkAccount> marks_;
   uint64_t now_ticks_ = 0;
   uint64_t next_moment_ticks_ = 0;  // something is to be done when time comes to it
   uint64_t live_bytes_ = 0;

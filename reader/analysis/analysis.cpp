@@ -42,6 +42,7 @@ class Pass {
     Analysis analysis;
     accounts_.finish(impl_.clock, analysis);
     if (analysis.ranges) name_processes(*analysis.ranges);
+    list_marks(analysis);
     for (const auto& process : processes_) {
       analysis.totals.events += process->accounts.events();
       analysis.totals.unmatched_frees += process->accounts.unmatched_frees();
@@ -134,6 +135,16 @@ class Pass {
   void name_processes(RangeMatrix& ranges) const {
     for (size_t i = 0; i < ranges.processes.size(); ++i) {
       ranges.processes[i].process_index = process_indexes_[i];
+    }
+  }
+
+  void list_marks(Analysis& analysis) const {
+    for (const auto& [ticks, process, name] : accounts_.marks()) {
+      const uint32_t index = process_indexes_[process];
+      const auto known = impl_.metadata.find(index);
+      const std::string_view text =
+          known != impl_.metadata.end() ? known->second.strings.get(name) : std::string_view();
+      analysis.marks.push_back({std::max(0.0, impl_.clock.seconds_at(ticks)), index, text});
     }
   }
 

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "interposer/format/allocation_kind.h"
@@ -81,10 +82,18 @@ struct TimelinePoint {
   uint64_t high_bytes = 0;  // the highest since the previous point
 };
 
+// A moment the program named.
+struct Mark {
+  double seconds = 0;
+  uint32_t process_index = 0;
+  std::string_view name;  // lives as long as the capture
+};
+
 struct Analysis {
   Totals totals;
   std::vector<Site> sites;  // unordered
   std::vector<TimelinePoint> timeline;
+  std::vector<Mark> marks;            // in the range of the query, by time
   std::optional<RangeMatrix> ranges;  // with Query::range_buckets
 };
 

@@ -80,9 +80,24 @@ inline void ProcessAccounts::release(const LiveBlock& block, RangeRecorder::Birt
   ++site.freed_blocks;
   if (is_temporary(site, block.birth)) {
     retired.temporary = true;
-    site.temporary_bytes += block.size_bytes;
-    ++site.temporary_blocks;
+    count_temporary(block.site, range_birth, block.size_bytes);
   }
+}
+
+inline void ProcessAccounts::count_temporary(uint32_t site_number, RangeRecorder::Birth range_birth,
+                                             uint64_t bytes) {
+  SiteAccount& site = accounts_.sites()[site_number];
+  site.temporary_bytes += bytes;
+  ++site.temporary_blocks;
+  if (ranges_ != nullptr) ranges_->add_temporary(site_number, range_birth, bytes);
+}
+
+void ProcessAccounts::uncount_temporary(uint32_t site_number, RangeRecorder::Birth range_birth,
+                                        uint64_t bytes) {
+  SiteAccount& site = accounts_.sites()[site_number];
+  site.temporary_bytes -= bytes;
+  --site.temporary_blocks;
+  if (ranges_ != nullptr) ranges_->take_back_temporary(site_number, range_birth, bytes);
 }
 
 inline bool ProcessAccounts::free(StreamState& state, const Event& event) {
@@ -189,6 +204,8 @@ void ProcessAccounts::apply(uint32_t stream_number, const Event& event) {
       shut_down(event.size_bytes != 0);
       break;
     case EventType::kMark:
+      accounts_.add_mark(number_, event.node);
+      break;
     case EventType::kEpoch:
     case EventType::kTime:
       break;
@@ -244,8 +261,7 @@ void ProcessAccounts::unmap(StreamState& state, uint64_t address, uint64_t size_
           ++site.freed_blocks;
           if (is_temporary(site, mapping.birth)) {
             piece.temporary = true;
-            site.temporary_bytes += mapping.mapped_bytes;
-            ++site.temporary_blocks;
+            count_temporary(mapping.site, mapping.range_birth, mapping.mapped_bytes);
           }
         }
       }
@@ -283,8 +299,7 @@ void ProcessAccounts::undo(StreamState& state) {
         --site.freed_blocks;
       }
       if (retired.temporary) {
-        site.temporary_bytes -= block.size_bytes;
-        --site.temporary_blocks;
+        uncount_temporary(block.site, retired.range_birth, block.size_bytes);
       }
       break;
     }
@@ -314,8 +329,7 @@ void ProcessAccounts::undo_unmap(const Retired::Piece& piece) {
   site.freed_bytes -= bytes;
   if (piece.last) --site.freed_blocks;
   if (piece.temporary) {
-    site.temporary_bytes -= mapping.mapped_bytes;
-    --site.temporary_blocks;
+    uncount_temporary(mapping.site, mapping.range_birth, mapping.mapped_bytes);
   }
 }
 

@@ -90,6 +90,8 @@ class ProcessAccounts {
   void release(const LiveBlock& block, RangeRecorder::Birth range_birth, Retired& retired);
   void map(Stream& stream, StreamState& state, const Event& event);
   void unmap(StreamState& state, uint64_t address, uint64_t size_bytes);
+  void count_temporary(uint32_t site, RangeRecorder::Birth range_birth, uint64_t bytes);
+  void uncount_temporary(uint32_t site, RangeRecorder::Birth range_birth, uint64_t bytes);
   void undo(StreamState& state);
   void undo_unmap(const Retired::Piece& piece);
   void shut_down(bool began);

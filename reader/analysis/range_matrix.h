@@ -11,7 +11,10 @@
 //     peak inside        k = the first bucket of [a, b) with the largest high:
 //                        allocated < 2k + 2 <= removed: all that was alive then, whenever made
 //
-// and, for all buckets, the totals, what is still allocated, and the peak.
+// and, for all buckets, the totals, what is still allocated, and the peak. Temporary blocks are
+// kept by the bucket of their allocation alone, however soon after a bucket's end they were freed:
+//
+//     temporary inside   a <= bucket < b
 #pragma once
 
 #include <cstdint>
@@ -37,6 +40,12 @@ struct RangeCell {
   RangeTally tally;
 };
 
+// Temporary blocks of one site that were allocated in one bucket.
+struct RangeTemporary {
+  uint16_t bucket = 0;
+  RangeTally tally;
+};
+
 // Blocks of one size class: requested sizes in [2^(size_class - 1), 2^size_class); 0 is class 0.
 struct SizeCount {
   uint8_t size_class = 0;
@@ -44,7 +53,8 @@ struct SizeCount {
 };
 
 struct RangeSite {
-  std::vector<RangeCell> cells;  // ascending (allocated, removed, unfreed), no two alike
+  std::vector<RangeCell> cells;           // ascending (allocated, removed, unfreed), no two alike
+  std::vector<RangeTemporary> temporary;  // ascending, one a bucket at most
   std::vector<SizeCount> sizes;  // ascending classes; of blocks allocated within the buckets
 };
 
@@ -71,7 +81,13 @@ struct RangeMatrix {
 // the high that the new one keeps; equal highs keep the first.
 uint16_t coarser_cell(uint16_t cell, const std::vector<bool>& second_is_higher);
 
-// Sorts cells and merges those that are alike.
-void merge_equal_cells(std::vector<RangeCell>& cells);
+// Sorts and merges what is alike.
+void merge_equal(RangeSite& site);
+
+// One site of both; merge_equal() is for the caller to do when all are added.
+void append(RangeSite& into, const RangeSite& from);
+
+// What halving the buckets does to a site.
+void halve_buckets(RangeSite& site, const std::vector<bool>& second_is_higher);
 
 }  // namespace memlens::reader

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <bit>
-#include <tuple>
+#include <utility>
 
 namespace memlens::reader {
 
@@ -88,14 +88,20 @@ RangeRecorder::Birth RangeRecorder::allocate(uint32_t site, uint32_t process, ui
   return birth;
 }
 
-// Of a closed bucket, or of the time before the first.
-uint16_t RangeRecorder::cell_of(Birth birth) const {
-  if (birth == 0) return 0;
+// Not of the time before the first.
+uint16_t RangeRecorder::bucket_of(Birth birth) const {
+  if (birth >= buckets_.back().first_epoch) return static_cast<uint16_t>(buckets_.size() - 1);
   const auto after = std::upper_bound(
       buckets_.begin(), buckets_.end(), birth,
       [](Birth epoch, const Bucket& bucket) { return epoch < bucket.first_epoch; });
-  const auto index = static_cast<unsigned>(after - buckets_.begin()) - 1;
-  return static_cast<uint16_t>(2 * index + (birth < buckets_[index].high_epoch ? 1 : 2));
+  return static_cast<uint16_t>(after - buckets_.begin() - 1);
+}
+
+// Of a closed bucket, or of the time before the first.
+uint16_t RangeRecorder::cell_of(Birth birth) const {
+  if (birth == 0) return 0;
+  const unsigned bucket = bucket_of(birth);
+  return static_cast<uint16_t>(2 * bucket + (birth < buckets_[bucket].high_epoch ? 1 : 2));
 }
 
 void RangeRecorder::add_removal(uint32_t site, Birth birth, const Sum& sum, bool unfreed) {
@@ -132,6 +138,28 @@ void RangeRecorder::restore(uint32_t site, uint32_t process, Birth birth, uint64
                             uint64_t blocks, bool unfreed) {
   add_removal(site, birth, {-static_cast<int64_t>(bytes), -static_cast<int64_t>(blocks)}, unfreed);
   add_live(process, bytes);
+}
+
+void RangeRecorder::add_temporary(uint32_t site, Birth birth, uint64_t bytes) {
+  change_temporary(site, birth, {static_cast<int64_t>(bytes), 1});
+}
+
+void RangeRecorder::take_back_temporary(uint32_t site, Birth birth, uint64_t bytes) {
+  change_temporary(site, birth, {-static_cast<int64_t>(bytes), -1});
+}
+
+void RangeRecorder::change_temporary(uint32_t site, Birth birth, const Sum& sum) {
+  if (birth == 0) return;  // allocated before the axis
+  const uint16_t bucket = bucket_of(birth);
+  std::vector<Temporary>& list = sites_[site].temporary;
+  auto found = std::find_if(list.rbegin(), list.rend(),
+                            [&](const Temporary& each) { return each.bucket == bucket; });
+  if (found == list.rend()) {
+    list.push_back({bucket, {}});
+    ++cells_;
+    found = list.rbegin();
+  }
+  found->sum += sum;
 }
 
 void RangeRecorder::open_bucket() {
@@ -194,21 +222,19 @@ void RangeRecorder::close_site(SiteState& site, uint16_t before_cell) {
   site.is_open = false;
 }
 
-// Sorts by time of allocation, then of removal, and makes one of what is alike.
-void RangeRecorder::merge_removals(std::vector<ClosedCell>& removals) {
-  const auto key = [](const ClosedCell& cell) {
-    return std::tuple(cell.allocated, cell.removed, cell.unfreed);
-  };
-  std::ranges::sort(removals, {}, key);
+// Sorts sums by time, of allocation and then of removal, and makes one of what is alike.
+template <typename Part>
+void RangeRecorder::merge_alike(std::vector<Part>& parts) {
+  std::ranges::sort(parts, {}, &Part::key);
   size_t kept = 0;
-  for (const ClosedCell& cell : removals) {
-    if (kept > 0 && key(removals[kept - 1]) == key(cell)) {
-      removals[kept - 1].sum += cell.sum;
+  for (const Part& part : parts) {
+    if (kept > 0 && parts[kept - 1].key() == part.key()) {
+      parts[kept - 1].sum += part.sum;
     } else {
-      removals[kept++] = cell;
+      parts[kept++] = part;
     }
   }
-  removals.resize(kept);
+  parts.resize(kept);
 }
 
 void RangeRecorder::halve_buckets() {
@@ -232,17 +258,11 @@ void RangeRecorder::halve_buckets() {
       cell.allocated = coarser_cell(cell.allocated, second_is_higher);
       cell.removed = coarser_cell(cell.removed, second_is_higher);
     }
-    merge_removals(site.closed_removals);
-    size_t kept = 0;  // allocations ascend, so equal ones are neighbours
-    for (const ClosedAllocation& cell : site.closed_allocations) {
-      if (kept > 0 && site.closed_allocations[kept - 1].allocated == cell.allocated) {
-        site.closed_allocations[kept - 1].sum += cell.sum;
-      } else {
-        site.closed_allocations[kept++] = cell;
-      }
-    }
-    site.closed_allocations.resize(kept);
-    cells_ += site.closed_allocations.size() + site.closed_removals.size();
+    for (Temporary& temporary : site.temporary) temporary.bucket /= 2;
+    merge_alike(site.closed_allocations);
+    merge_alike(site.closed_removals);
+    merge_alike(site.temporary);
+    cells_ += site.closed_allocations.size() + site.closed_removals.size() + site.temporary.size();
   }
 }
 
@@ -256,8 +276,8 @@ void RangeRecorder::close_point() {
 }
 
 // The cells of a site: its removals, and what they leave of its allocations.
-std::vector<RangeCell> RangeRecorder::settle(SiteState& site) {
-  merge_removals(site.closed_removals);
+std::vector<RangeCell> RangeRecorder::settle_cells(SiteState& site) {
+  merge_alike(site.closed_removals);
   std::vector<RangeCell> cells;
   size_t at = 0;
   for (const ClosedAllocation& allocation : site.closed_allocations) {
@@ -295,8 +315,22 @@ std::vector<RangeCell> RangeRecorder::settle(SiteState& site) {
   }
   std::erase_if(
       cells, [](const RangeCell& cell) { return cell.tally.bytes == 0 && cell.tally.blocks == 0; });
-  merge_equal_cells(cells);
   return cells;
+}
+
+RangeSite RangeRecorder::settle(SiteState& state) {
+  RangeSite site;
+  site.cells = settle_cells(state);
+  merge_alike(state.temporary);
+  for (const auto& [bucket, sum] : state.temporary) {
+    if (sum.blocks == 0) continue;
+    site.temporary.push_back(
+        {bucket, {static_cast<uint64_t>(sum.bytes), static_cast<uint64_t>(sum.blocks)}});
+  }
+  std::ranges::sort(state.sizes, {}, &SizeCount::size_class);
+  site.sizes = std::move(state.sizes);
+  merge_equal(site);
+  return site;
 }
 
 RangeRecorder::Result RangeRecorder::finish() {
@@ -313,10 +347,7 @@ RangeRecorder::Result RangeRecorder::finish() {
     result.bucket_highs.push_back(bucket.high_bytes);
     result.bucket_high_ticks.push_back(bucket.high_ticks);
   }
-  for (SiteState& site : sites_) {
-    std::ranges::sort(site.sizes, {}, &SizeCount::size_class);
-    result.sites.push_back({settle(site), std::move(site.sizes)});
-  }
+  for (SiteState& site : sites_) result.sites.push_back(settle(site));
   for (ProcessState& process : processes_) {
     result.process_highs.push_back(std::move(process.point_highs));
   }

@@ -10,6 +10,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <tuple>
 #include <vector>
 
 #include "reader/analysis/range_matrix.h"
@@ -45,6 +46,10 @@ class RangeRecorder {
   // A removal that did not happen.
   void restore(uint32_t site, uint32_t process, Birth birth, uint64_t bytes, uint64_t blocks,
                bool unfreed);
+
+  // A removed block of `site` was temporary; and it was not, since its removal did not happen.
+  void add_temporary(uint32_t site, Birth birth, uint64_t bytes);
+  void take_back_temporary(uint32_t site, Birth birth, uint64_t bytes);
 
   // Everything but times in seconds. Process curves are by process number given above.
   struct Result {
@@ -101,10 +106,18 @@ class RangeRecorder {
     uint16_t removed = 0;
     bool unfreed = false;
     Sum sum;
+    auto key() const { return std::tuple(allocated, removed, unfreed); }
   };
   struct ClosedAllocation {
     uint16_t allocated = 0;
     Sum sum;
+    auto key() const { return allocated; }
+  };
+
+  struct Temporary {
+    uint16_t bucket = 0;
+    Sum sum;
+    auto key() const { return bucket; }
   };
 
   struct SiteState {
@@ -113,6 +126,7 @@ class RangeRecorder {
     std::vector<OpenRemoval> removals;
     std::vector<ClosedAllocation> closed_allocations;
     std::vector<ClosedCell> closed_removals;
+    std::vector<Temporary> temporary;  // the newest bucket last, as a rule
     std::vector<SizeCount> sizes;
   };
 
@@ -133,6 +147,8 @@ class RangeRecorder {
   ProcessState& process_state(uint32_t process);
   void add_removal(uint32_t site, Birth birth, const Sum& sum, bool unfreed);
   void add_live(uint32_t process, uint64_t bytes);
+  void change_temporary(uint32_t site, Birth birth, const Sum& sum);
+  uint16_t bucket_of(Birth birth) const;
   uint16_t cell_of(Birth birth) const;
   uint64_t end_of(uint64_t part, uint64_t parts) const;
   void open_bucket();
@@ -142,9 +158,11 @@ class RangeRecorder {
   void add_closed(SiteState& site, uint16_t allocated, uint16_t removed, bool unfreed,
                   const Sum& sum);
   void halve_buckets();
-  static void merge_removals(std::vector<ClosedCell>& removals);
+  template <typename Part>
+  static void merge_alike(std::vector<Part>& parts);
   void schedule();
-  static std::vector<RangeCell> settle(SiteState& site);
+  static std::vector<RangeCell> settle_cells(SiteState& site);
+  static RangeSite settle(SiteState& state);
 
   Axis axis_;
   unsigned bucket_count_;

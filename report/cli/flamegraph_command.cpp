@@ -21,9 +21,7 @@ namespace {
 
 // Time is cut into this many buckets at most: a range can be that fine.
 constexpr uint32_t kRangeBuckets = 256;
-constexpr size_t kDefaultNodeBudget = 100'000;
-// What a small page may spend on time, in cells; a larger one in proportion to its nodes.
-constexpr size_t kSmallestCellBudget = 40'000;
+constexpr size_t kDefaultNodeBudget = 40'000;
 
 struct FlamegraphOptions {
   ReportOptions report;
@@ -72,8 +70,7 @@ int write_flamegraph(FlamegraphOptions& options) {
 
   options.page.native = shows_native(options.report, capture);
   html::PageModel page = html::build_page(capture, analysis, options.page);
-  html::fit_node_budget(page, options.node_budget);
-  html::fit_cell_budget(page, std::max(kSmallestCellBudget, page.nodes.size() * 3 / 4));
+  html::fit_budget(page, options.node_budget);
   write_file(page, path);
   std::cout << path << "\n";
   return 0;

@@ -16,11 +16,13 @@ namespace memlens::report::html {
 // child, so what is kept is a tree.
 void fit_node_budget(PageModel& page, size_t budget);
 
-// Halves the number of time buckets, as often as it can be halved, until the sites hold at most
-// `budget` cells.
-void fit_cell_budget(PageModel& page, size_t budget);
+// Halves the number of time buckets until the sites hold at most `budget` cells, or the next
+// halving would leave fewer than `fewest_buckets`.
+void fit_cell_budget(PageModel& page, size_t budget, size_t fewest_buckets);
 
-// Adds up size classes; both ascend.
-void merge_sizes(std::vector<reader::SizeCount>& into, const std::vector<reader::SizeCount>& from);
+// Both: at most `budget` nodes, and cells in proportion. Where sites are so busy that even coarse
+// time takes too many cells, further nodes are merged: when something happened is worth more than
+// the smallest bars.
+void fit_budget(PageModel& page, size_t budget);
 
 }  // namespace memlens::report::html

@@ -58,16 +58,9 @@ class PageBuilder {
         added.kind = site.kind;
         page_.sites.push_back(std::move(added));
       }
-      add_amounts(page_.sites[place->second], site, analysis_.ranges->sites[i]);
+      reader::append(page_.sites[place->second].range, analysis_.ranges->sites[i]);
     }
-    for (PageSite& site : page_.sites) reader::merge_equal_cells(site.range.cells);
-  }
-
-  static void add_amounts(PageSite& to, const reader::Site& site, const reader::RangeSite& range) {
-    to.temporary.bytes += site.temporary.bytes;
-    to.temporary.blocks += site.temporary.blocks;
-    to.range.cells.insert(to.range.cells.end(), range.cells.begin(), range.cells.end());
-    merge_sizes(to.range.sizes, range.sizes);
+    for (PageSite& site : page_.sites) reader::merge_equal(site.range);
   }
 
   uint32_t lane_of(uint32_t process, uint32_t thread) {
@@ -137,6 +130,7 @@ class PageBuilder {
     about["totals"] = totals();
     about["processes"] = processes();
     about["lanes"] = lanes();
+    about["marks"] = marks();
     about["notes"] = notes();
   }
 
@@ -166,13 +160,13 @@ class PageBuilder {
   }
 
   // The script of an interpreter says more than the interpreter.
-  std::string process_name(const reader::ProcessInfo& process) const {
+  static std::string process_name(const reader::ProcessInfo& process) {
     std::string name = base_name(process.executable);
     if (!is_interpreter(process.executable) || process.command.size() < 2) return name;
     const std::string& first = process.command[1];
-    if (!first.starts_with('-')) return name + " " + base_name(first);
+    if (!first.starts_with('-')) return base_name(first);
     const bool is_module = first == "-m" && process.command.size() > 2;
-    return is_module ? name + " -m " + process.command[2] : name;
+    return is_module ? "-m " + process.command[2] : name;
   }
 
   json lanes() const {
@@ -189,7 +183,15 @@ class PageBuilder {
                       {"thread", thread},
                       {"tid", is_known ? known->tid : 0},
                       {"name", is_known ? known->name : ""},
-                      {"start_seconds", is_known ? known->start_seconds : 0.0}});
+                      {"start_seconds", is_known ? json(known->start_seconds) : json()}});
+    }
+    return list;
+  }
+
+  json marks() const {
+    json list = json::array();
+    for (const reader::Mark& mark : analysis_.marks) {
+      list.push_back({{"seconds", mark.seconds}, {"name", mark.name}});
     }
     return list;
   }

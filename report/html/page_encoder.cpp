@@ -3,39 +3,15 @@
 #include <zlib.h>
 
 #include <algorithm>
-#include <numeric>
 #include <optional>
 #include <stdexcept>
 #include <unordered_map>
 
+#include "report/html/column.h"
+#include "report/html/site_columns.h"
+
 namespace memlens::report::html {
 namespace {
-
-class Column {
- public:
-  explicit Column(std::string name) : name_(std::move(name)) {}
-
-  void add(uint64_t value) {
-    ++count_;
-    while (value >= 0x80) {
-      bytes_.push_back(static_cast<char>(value | 0x80));
-      value >>= 7;
-    }
-    bytes_.push_back(static_cast<char>(value));
-  }
-  void add_text(std::string_view text) {
-    bytes_ += text;
-    count_ = bytes_.size();
-  }
-
-  nlohmann::json directory_entry() const { return {name_, count_, bytes_.size()}; }
-  const std::string& bytes() const { return bytes_; }
-
- private:
-  std::string name_;
-  std::string bytes_;
-  uint64_t count_ = 0;
-};
 
 // Children in the order of their ids, the root first.
 std::vector<uint32_t> depth_first_order(const std::vector<PageNode>& nodes) {
@@ -96,7 +72,7 @@ class Encoder {
     add_nodes();
     add_frames();
     add_strings();
-    add_sites();
+    add_site_columns(page_.sites, position_, columns_);
     add_time();
 
     nlohmann::json directory = page_.about;
@@ -190,52 +166,6 @@ class Encoder {
     }
     columns_.push_back(std::move(length));
     columns_.push_back(std::move(text));
-  }
-
-  void add_sites() {
-    std::vector<const PageSite*> sites;
-    for (const PageSite& site : page_.sites) sites.push_back(&site);
-    std::sort(sites.begin(), sites.end(), [&](const PageSite* a, const PageSite* b) {
-      return std::tuple(position_[a->node], a->lane, a->kind) <
-             std::tuple(position_[b->node], b->lane, b->kind);
-    });
-    Column node("site.node"), lane("site.lane"), kind("site.kind"),
-        temporary_bytes("site.temporary_bytes"), temporary_blocks("site.temporary_blocks"),
-        cell_count("site.cells"), size_count("site.sizes"), allocated("cell.allocated"),
-        removed("cell.removed"), bytes("cell.bytes"), blocks("cell.blocks"),
-        size_class("size.class"), size_blocks("size.blocks");
-    uint32_t previous = 0;
-    for (const PageSite* site : sites) {
-      node.add(position_[site->node] - previous);
-      previous = position_[site->node];
-      lane.add(site->lane);
-      kind.add(static_cast<unsigned>(site->kind));
-      temporary_bytes.add(site->temporary.bytes);
-      temporary_blocks.add(site->temporary.blocks);
-      cell_count.add(site->range.cells.size());
-      unsigned last_allocated = 0;
-      for (const reader::RangeCell& cell : site->range.cells) {
-        allocated.add(cell.allocated - last_allocated);
-        last_allocated = cell.allocated;
-        removed.add(cell.removed == reader::RangeCell::kNever
-                        ? 0
-                        : 1 + 2 * (cell.removed - cell.allocated) + (cell.unfreed ? 1 : 0));
-        bytes.add(cell.tally.bytes);
-        blocks.add(cell.tally.blocks);
-      }
-      // The last class's blocks are what the cells leave, so the usual single class costs nothing.
-      const std::vector<reader::SizeCount>& sizes = site->range.sizes;
-      size_count.add(sizes.size());
-      for (size_t i = 0; i < sizes.size(); ++i) {
-        size_class.add(sizes[i].size_class);
-        if (i + 1 < sizes.size()) size_blocks.add(sizes[i].blocks);
-      }
-    }
-    for (Column* column :
-         {&node, &lane, &kind, &temporary_bytes, &temporary_blocks, &cell_count, &size_count,
-          &allocated, &removed, &bytes, &blocks, &size_class, &size_blocks}) {
-      columns_.push_back(std::move(*column));
-    }
   }
 
   void add_time() {

@@ -61,7 +61,6 @@ struct PageSite {
   uint32_t node = 0;
   uint32_t lane = 0;
   format::AllocationKind kind = format::AllocationKind::kMalloc;
-  reader::Tally temporary;
   reader::RangeSite range;
 };
 

@@ -1,91 +1,30 @@
-"""Pages of real captures: what they show against --json, ranges against the records of `dump`, and
-what the command's options do."""
+"""Pages of real captures: what they show against --json, and what the command's options do."""
 
-import base64
 import collections
 import json
 import os
-import re
-import sys
-import unittest
-import zlib
 
-SKIPPED = 77
-try:
-    import browser
-except ImportError as missing:
-    print(f"skipped: {missing}")
-    sys.exit(SKIPPED)
+import capture_testing
+from capture_testing import CapturePageTest, PROGRAM, SYSTEM_PYTHON, page_data
+from memlens_testing import VIEWS
 
-from memlens_testing import MEMLENS, VIEWS, MemlensTest  # noqa: F401
 
-PROGRAM = """
-import threading
-import time
+# Into itself, into each other, and again below somebody else.
+RECURSION = """
+def descend(depth):
+    return [bytes(500 + depth)] + (descend(depth - 1) if depth else visit(2))
 
-kept = []
+def even(n):
+    return [bytearray(300)] + (odd(n - 1) if n else [])
 
-def grow(count):
-    return [bytes(1000 + i % 7) for i in range(count)]
+def odd(n):
+    return [bytearray(700)] + (even(n - 1) if n else descend(1))
 
-def churn(count):
-    for i in range(count):
-        block = bytearray(5000)
+def visit(n):
+    return [bytes(900)] + (visit(n - 1) if n else [])
 
-def fold(depth):
-    return [bytes(300)] + (fold(depth - 1) if depth else [])
-
-def main():
-    for step in range(10):
-        kept.append(grow(100))
-        kept.append(fold(5))
-        churn(200)
-        if step == 4:
-            large = bytearray(3_000_000)
-            time.sleep(0.03)
-            del large
-        time.sleep(0.02)
-
-main()
+kept = [descend(6), even(5), odd(4), visit(3)]
 """
-SYSTEM_PYTHON = "/usr/bin/python3"
-
-
-def page_data(path):
-    """The directory and the text of a page's columns."""
-    with open(path, encoding="ascii") as file:
-        text = file.read()
-    encoded = re.search(r'id="capture-data">([^<]*)<', text).group(1)
-    data = zlib.decompress(base64.b64decode(encoded))
-    length = int.from_bytes(data[:4], "little")
-    directory = json.loads(data[4:4 + length])
-    at = 4 + length
-    for name, _, size in directory["columns"]:
-        if name == "strings.text":
-            strings = data[at:at + size].decode("utf-8", "replace")
-        at += size
-    return directory, strings
-
-
-class CapturePageTest(MemlensTest):
-    @classmethod
-    def setUpClass(cls):
-        cls.driver = cls.enterClassContext(browser.chromium())
-        browser.set_dark(cls.driver, False, reduced_motion=True)
-
-    def record_program(self, *options):
-        return self.record([SYSTEM_PYTHON, self.script(PROGRAM, "growing.py")], *options)
-
-    def page(self, capture, *options):
-        path = os.path.join(self.directory, "page.html")
-        self.memlens("flamegraph", capture, "-f", "-o", path, *options)
-        return path
-
-    def open(self, path, fragment=""):
-        browser.open_page(self.driver, path, fragment)
-
-    def run_script(self, script, *arguments):
-        return self.driver.execute_script(script, *arguments)
 
 
 class AgainstJson(CapturePageTest):
@@ -107,7 +46,7 @@ class AgainstJson(CapturePageTest):
         return {key: value for key, value in sums.items() if value != [0, 0]}
 
     def check_views(self, capture, *options):
-        path = self.page(capture, *options)
+        path = self.page(capture, "--budget", "1000000", *options)
         for view in VIEWS:
             with self.subTest(view=view):
                 report = self.stacks(view, capture, *options)
@@ -139,6 +78,47 @@ class AgainstJson(CapturePageTest):
     def test_native_programs_and_their_trees_of_processes(self):
         self.check_views(self.record([self.program("process_tree"), "fork"]))
 
+    def test_callers_and_callees_of_recursive_functions(self):
+        """Against stacks: what stands above and below the outermost occurrence on each."""
+        capture = self.record([SYSTEM_PYTHON, self.script(RECURSION, "recursion.py")])
+        report = self.stacks("allocations", capture)
+        self.open(self.page(capture), "view=allocations&mode=table&hideImports=0&hideInternals=0")
+        for name in ("descend", "even", "odd", "visit"):
+            total, own = 0, 0
+            callers, callees = collections.Counter(), collections.Counter()
+            for stack in report["stacks"]:
+                frames = [frame["function"] for frame in reversed(stack["frames"])]  # root first
+                if name not in frames:
+                    continue
+                outermost = frames.index(name)
+                total += stack["bytes"]
+                own += stack["bytes"] if frames[-1] == name else 0
+                callers[frames[outermost - 1]] += stack["bytes"]
+                if outermost + 1 < len(frames):
+                    callees[frames[outermost + 1]] += stack["bytes"]
+            shown = self.run_script("""
+                const { table, sandwich, capture } = memlens;
+                const i = table.rows.findIndex((row) => row.name === arguments[0]);
+                table.pick(i);
+                const sums = ({ tree }) => {
+                  const byName = {};
+                  for (const node of tree.children(0)) {
+                    const name = capture.functionName(tree.frame(node));
+                    byName[name] = (byName[name] ?? 0) + tree.total(node);
+                  }
+                  return byName;
+                };
+                return { total: table.rows[i].total, own: table.rows[i].own,
+                         callers: sums(sandwich.callers), callees: sums(sandwich.callees),
+                         sandwich: sandwich.callees.tree.total(0) };""", name)
+            with self.subTest(function=name):
+                self.assertGreater(total, 0)
+                self.assertEqual(shown["total"], total)
+                self.assertEqual(shown["own"], own)
+                self.assertEqual(shown["sandwich"], total)
+                self.assertEqual(shown["callers"], dict(callers))
+                self.assertEqual(shown["callees"], dict(callees))
+
     def test_the_header_shows_the_summary(self):
         capture = self.record_program()
         summary = self.summary(capture)
@@ -152,87 +132,6 @@ class AgainstJson(CapturePageTest):
         self.assertIn("RSS outside tracked blocks", facts)
         command = self.run_script("return document.getElementById('command').textContent")
         self.assertEqual(command, " ".join(summary["command"]))
-
-
-class AgainstDump(CapturePageTest):
-    """Ranges, worked out here from the file's records by plain code."""
-
-    def events(self, capture):
-        lines = self.memlens("dump", capture).stdout.splitlines()
-        sequences, events, times = {}, [], []
-        for position, line in enumerate(lines):
-            offset, owner, kind, *fields = line.split(" ")
-            values = dict(field.split("=", 1) for field in fields if "=" in field)
-            if kind == "frame":
-                sequences[offset] = int(values["sequence"])
-            elif kind == "time":
-                times.append((int(values["ticks"]), float(values["seconds"])))
-            elif kind == "process_end":
-                end_ticks = int(re.search(r'ticks\\":(\d+)', line).group(1))
-            elif kind in ("allocate", "free", "map", "unmap", "shutdown"):
-                events.append((sequences[offset], position, owner, kind, values))
-        self.assertEqual(len({owner for _, _, owner, _, _ in events}), 1, "one thread only")
-        (first_ticks, first), (last_ticks, last) = min(times), max(times)
-        rate = (last - first) / (last_ticks - first_ticks)
-        end = first + (end_ticks - first_ticks) * rate
-        return [event[3:] for event in sorted(events, key=lambda event: event[:2])] + [
-            ("process_end", {"seconds": end})]
-
-    def answers(self, events, start, end):
-        """(allocated inside, retained, peak inside) in bytes; `end` None: to the last event."""
-        live, born_inside, retained_anyway = {}, set(), 0
-        allocated = level = peak = 0
-        entered = shut_down = False
-        for number, (kind, values) in enumerate(events):
-            seconds = float(values["seconds"])
-            if not entered and seconds >= start:
-                entered, peak = True, level
-            if end is not None and seconds >= end:
-                break
-            if kind == "process_end":
-                level = 0
-            elif kind == "shutdown":
-                shut_down = values["began"] == "1"
-            elif kind in ("allocate", "map"):
-                size = int(values["bytes"])
-                live[values["address"]] = (size, number, shut_down)
-                level += size
-                if seconds >= start:
-                    allocated += size
-                    born_inside.add(number)
-                if entered:
-                    peak = max(peak, level)
-            elif values["address"] in live:
-                size, birth, born_late = live.pop(values["address"])
-                level -= size
-                if shut_down and not born_late and birth in born_inside:
-                    retained_anyway += size
-        if not entered:
-            peak = level
-        retained = sum(size for size, birth, _ in live.values() if birth in born_inside)
-        return allocated, retained + retained_anyway, peak
-
-    def test_any_range_equals_a_replay_of_the_records(self):
-        capture = self.record_program()
-        events = self.events(capture)
-        self.open(self.page(capture))
-        buckets = self.run_script("return memlens.capture.bucketCount")
-        self.assertGreaterEqual(buckets, 64)
-        for first, end in ((0, buckets), (0, buckets // 2), (buckets // 2, buckets),
-                           (buckets // 3, buckets // 2), (buckets // 4, buckets // 4 + 1),
-                           (buckets - 9, buckets - 2)):
-            with self.subTest(first=first, end=end, of=buckets):
-                start, stop = self.run_script(
-                    "return [...arguments].map((b) => memlens.capture.bucketStartSeconds(b))",
-                    first, end)
-                allocated, retained, peak = self.answers(
-                    events, start if first > 0 else 0, stop if end < buckets else None)
-                shown = {}
-                for view in ("allocations", "leaks", "peak"):
-                    shown[view] = self.run_script("""
-                        memlens.update({ view: arguments[0], range: [arguments[1], arguments[2]] });
-                        return memlens.callTree.total(0);""", view, first, end)
-                self.assertEqual(shown, {"allocations": allocated, "leaks": retained, "peak": peak})
 
 
 class Options(CapturePageTest):
@@ -290,32 +189,5 @@ class Options(CapturePageTest):
         self.assertIn("bytearray(5000)", plain_strings)
 
 
-class Screenshots(CapturePageTest):
-    """Kept in the build, for looking at: tests/browser in the build directory."""
-
-    def test_pages_draw_at_two_sizes_in_light_and_dark(self):
-        path = self.page(self.record_program())
-        folder = os.path.join(os.environ["MEMLENS_BUILD"], "tests", "browser", "screenshots")
-        os.makedirs(folder, exist_ok=True)
-        for width, height in ((1440, 900), (720, 1000)):
-            for dark in (False, True):
-                browser.resize(self.driver, width, height)
-                browser.set_dark(self.driver, dark, reduced_motion=True)
-                for name, fragment in (("graph", ""), ("table", "mode=table")):
-                    self.open(path, fragment)
-                    overflow = self.run_script(
-                        "return document.documentElement.scrollWidth - window.innerWidth")
-                    self.assertLessEqual(overflow, 0, "nothing is wider than the window")
-                    theme = "dark" if dark else "light"
-                    shot = os.path.join(folder, f"{name}-{width}-{theme}.png")
-                    self.assertTrue(self.driver.save_screenshot(shot))
-                    self.assertGreater(os.path.getsize(shot), 20_000)
-        browser.resize(self.driver, 1440, 900)
-        browser.set_dark(self.driver, False, reduced_motion=True)
-
-
 if __name__ == "__main__":
-    if browser.missing():
-        print(f"skipped: {browser.missing()}")
-        sys.exit(SKIPPED)
-    unittest.main(verbosity=2)
+    capture_testing.main()

@@ -170,8 +170,14 @@ class SyntheticCapture {
       blocks += cell.tally.blocks;
       site.range.cells.push_back(cell);
     }
-    memlens::reader::merge_equal_cells(site.range.cells);
-    if (pick(4) == 0) site.temporary = {size * blocks, blocks};
+    // Of what was freed within its half-bucket, all or a part was temporary.
+    for (const RangeCell& cell : site.range.cells) {
+      if (cell.allocated != cell.removed || pick(2) == 0) continue;
+      const uint64_t temporary = pick(4) == 0 ? (cell.tally.blocks + 1) / 2 : cell.tally.blocks;
+      site.range.temporary.push_back(
+          {static_cast<uint16_t>((cell.allocated - 1) / 2), {temporary * size, temporary}});
+    }
+    memlens::reader::merge_equal(site.range);
     site.range.sizes.push_back({static_cast<uint8_t>(std::bit_width(size)), blocks});
     page_.sites.push_back(std::move(site));
   }

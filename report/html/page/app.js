@@ -2,7 +2,7 @@
 
 import { CallTree } from './call_tree.js';
 import { Capture } from './capture.js';
-import { COLOR_NAMES, Palette, isKindPresent } from './colors.js';
+import { Palette, fillColorLegend } from './colors.js';
 import { bindControls, reflectControls } from './controls.js';
 import { decodeEmbedded } from './decode.js';
 import { announce, byId, element } from './dom.js';
@@ -10,7 +10,7 @@ import { fillFacts } from './facts.js';
 import { FlameView } from './flame_view.js';
 import { InvertedTree } from './grouped_tree.js';
 import { Panel } from './panel.js';
-import { preparePrint } from './print.js';
+import { endPrint, preparePrint } from './print.js';
 import { Sandwich } from './sandwich.js';
 import { compilePattern, matchedTotal, matchingFrames } from './search.js';
 import { Table, rowId } from './table.js';
@@ -19,7 +19,7 @@ import { Timeline, fillTimelineLegend } from './timeline.js';
 import { Tooltip } from './tooltip.js';
 import { formatMetric, formatMetricLong, formatShare } from './units.js';
 import { defaultState, fragmentOfState, stateFromFragment } from './url_state.js';
-import { RANGE_TITLES, VIEWS, VIEW_TITLES, highestBucket, siteValues, sumOf } from './values.js';
+import { VIEWS, highestBucket, siteValues, sumOf, viewTitle } from './values.js';
 
 class App {
   constructor(capture) {
@@ -36,8 +36,7 @@ class App {
     });
     this.timeline = new Timeline(byId('timeline'), capture, (range) => this.update({ range }));
     this.flame = new FlameView(byId('flame'), capture, {
-      onHover: (node, others, event) =>
-        this.tooltip.show(this.tree, node, others, this.state.metric, event),
+      onHover: (node, others, event) => this.showTooltip(this.tree, node, others, event),
       onLeave: () => this.tooltip.hide(),
       onSelect: (node) => this.select(node),
       onZoom: (node) => this.zoomTo(node),
@@ -47,15 +46,14 @@ class App {
       onPick: (row) => this.pickRow(row),
     });
     this.sandwich = new Sandwich(capture, {
-      onHover: (tree, node, others, event) =>
-        this.tooltip.show(tree, node, others, this.state.metric, event),
+      onHover: (...hovered) => this.showTooltip(...hovered),
       onLeave: () => this.tooltip.hide(),
       onSelect: (tree, node, callers) => this.showPanel(tree, node, callers),
     });
     bindControls(this);
     window.addEventListener('popstate', () => this.restore());
     window.addEventListener('beforeprint', () => preparePrint(this));
-    window.addEventListener('afterprint', () => this.flame.resized());
+    window.addEventListener('afterprint', () => endPrint(this));
     this.takePalette();
     this.showAll({ zoom: this.state.zoom });
   }
@@ -64,14 +62,13 @@ class App {
   update(changes, { history = false } = {}) {
     const before = this.state;
     this.state = { ...before, ...changes };
-    if (this.state.range && this.state.view === 'temporary') this.state.view = 'allocations';
     const changed = (...names) => names.some((name) => this.state[name] !== before[name]);
     const path = changed('inverted', 'split', 'hideImports', 'hideInternals', 'foldRecursion')
       ? null
       : this.zoomPath();
     if (changed('split', 'hideImports', 'hideInternals', 'foldRecursion')) this.callTree = null;
     if (changed('query')) this.findMatches();
-    if (changed('view', 'metric', 'range', 'inverted', 'flames', 'split', 'hideImports',
+    if (changed('view', 'metric', 'range', 'inverted', 'flames', 'fill', 'split', 'hideImports',
       'hideInternals', 'foldRecursion', 'mode')) {
       this.showAll({ zoom: path });
     } else {
@@ -108,15 +105,18 @@ class App {
     this.callTree.setValues(this.values[state.metric]);
     this.tree = state.inverted ? new InvertedTree(this.callTree) : this.callTree;
     this.timeline.setRange(state.range);
-    this.timeline.setMoment(state.view === 'peak' ? this.momentOfPeak() : null);
+    this.timeline.setMoment(
+      state.view === 'peak' && this.callTree.total(0) > 0 ? this.momentOfPeak() : null);
     this.findMatches();
     reflectControls(this);
+    byId('fill-choice').hidden = state.mode !== 'graph';
     byId('graph-page').hidden = state.mode !== 'graph';
     byId('table-page').hidden = state.mode !== 'table';
     this.flame.setTree(this.tree, {
       metric: state.metric,
       palette: this.palette,
       upwards: state.flames,
+      fill: state.fill,
     });
     byId('nothing').hidden = this.callTree.total(0) > 0;
     const focus = this.nodeAtPath(zoom);
@@ -134,7 +134,6 @@ class App {
     const first = Math.min(range[0], bucketCount - 1);
     const end = Math.min(Math.max(range[1], first + 1), bucketCount);
     this.state.range = first === 0 && end === bucketCount ? null : [first, end];
-    if (this.state.range && this.state.view === 'temporary') this.state.view = 'allocations';
   }
 
   momentOfPeak() {
@@ -173,6 +172,10 @@ class App {
   }
 
   zoomOut() {
+    if (this.state.mode === 'table') {
+      this.sandwich.zoomOut();
+      return;
+    }
     const parent = this.tree.parent(this.flame.focus);
     if (parent >= 0) this.zoomTo(parent);
   }
@@ -188,14 +191,20 @@ class App {
       + `${formatMetricLong(total, this.state.metric)}, ${formatShare(total, this.tree.total(0))}`);
   }
 
-  showPanel(tree, node, inverted) {
-    this.panelNode = [tree, node, inverted];
-    const titles = this.state.range ? RANGE_TITLES : VIEW_TITLES;
+  showTooltip(tree, node, others, event) {
+    const whole = this.callTree.total(0);
+    this.tooltip.show(tree, node, others, { metric: this.state.metric, whole }, event);
+  }
+
+  // row: of the table, if the node stands for all of it.
+  showPanel(tree, node, inverted, row = null) {
+    this.panelNode = [tree, node, inverted, row];
     this.panel.show(tree, node, {
       values: this.values,
-      metric: this.state.metric,
-      viewTitle: titles[this.state.view],
+      whole: this.callTree.total(0),
+      viewTitle: viewTitle(this.state),
       inverted,
+      row,
     });
   }
 
@@ -262,7 +271,9 @@ class App {
       metric: this.state.metric,
       palette: this.palette,
     });
-    this.showPanel(this.sandwich.callees.tree, 0, false);
+    const isGroup = this.state.group !== 'line';
+    this.showPanel(this.sandwich.callees.tree, 0, false,
+      isGroup ? { ...row, group: this.state.group } : null);
   }
 
   openSandwich(frame) {
@@ -278,14 +289,7 @@ class App {
     this.flame.setPalette(this.palette);
     this.timeline.setPalette(this.palette);
     this.sandwich.setPalette(this.palette);
-    const kinds = Object.entries(COLOR_NAMES).filter(([kind]) => isKindPresent(this.capture, kind));
-    byId('color-legend').replaceChildren(...kinds.map(([kind, name]) => {
-      const swatch = element('i', { class: 'swatch' });
-      swatch.style.background = this.palette.sample(kind);
-      return element('span', { class: 'legend-entry' }, swatch, name);
-    }), element('span', {
-      class: 'legend-entry', title: 'The line below a bar is as long as what the frame allocated itself',
-    }, element('i', { class: 'swatch swatch-own' }), 'own'));
+    fillColorLegend(this.capture, this.palette);
   }
 
   // Numbers on the view buttons.

@@ -37,6 +37,16 @@ const NEW_FRAME = 0;
 const FIRST_RECENT = 2;
 const CALLEES_KEPT = 64;
 
+// As in report/html/site_columns.cpp.
+const NONE_TEMPORARY = 0;
+const ALL_TEMPORARY = 1;
+const SOME_OF_ONE_SIZE = 2;
+
+// -1: before the first.
+function bucketOfCell(cell) {
+  return (cell - 1) >> 1;
+}
+
 function recentCallees(recent, frame) {
   let callees = recent.get(frame);
   if (!callees) recent.set(frame, (callees = []));
@@ -167,13 +177,10 @@ export class Capture {
     this.siteLane = columns.integers('site.lane');
     this.siteKind = columns.integers('site.kind');
     this.siteIsKernelMap = Uint8Array.from(this.siteKind, (kind) => (isKernelMap(kind) ? 1 : 0));
-    this.siteTemporary = {
-      bytes: columns.numbers('site.temporary_bytes'),
-      blocks: columns.numbers('site.temporary_blocks'),
-    };
     this.siteCells = startsOf(columns.integers('site.cells'));
     this.siteSizes = startsOf(columns.integers('site.sizes'));
     this.readCells(columns);
+    this.readTemporary(columns);
     this.readSizes(columns);
   }
 
@@ -195,6 +202,54 @@ export class Capture {
     this.cell = { bytes: columns.numbers('cell.bytes'), blocks: columns.numbers('cell.blocks') };
   }
 
+  // Temporary blocks by site and the bucket of their allocation. A site that has any says for each
+  // bucket it has cells in: none of these blocks, all, or how many.
+  readTemporary(columns) {
+    const sites = columns.integers('site.temporary');
+    const shares = columns.integers('temporary.share');
+    const stored = {
+      bytes: columns.numbers('temporary.bytes'),
+      blocks: columns.numbers('temporary.blocks'),
+    };
+    const count = shares.length;
+    const found = { bytes: new Float64Array(count), blocks: new Float64Array(count) };
+    const buckets = new Int32Array(count);
+    const starts = new Int32Array(this.siteCount + 1);
+    const { bytes, blocks } = this.cell;
+    let share = 0;
+    let kept = 0;
+    let blocksSeen = 0;
+    let bytesSeen = 0;
+    for (let site = 0; site < this.siteCount; ++site) {
+      starts[site] = kept;
+      if (sites[site] === 0) continue;
+      for (let i = this.siteCells[site], end = this.siteCells[site + 1]; i < end;) {
+        const bucket = bucketOfCell(this.cellAllocated[i]);
+        let bytesSum = 0;
+        let blocksSum = 0;
+        for (; i < end && bucketOfCell(this.cellAllocated[i]) === bucket; ++i) {
+          bytesSum += bytes[i];
+          blocksSum += blocks[i];
+        }
+        if (bucket < 0) continue;
+        const what = shares[share++];
+        if (what === NONE_TEMPORARY) continue;
+        const all = what === ALL_TEMPORARY;
+        const partBlocks = all ? blocksSum : stored.blocks[blocksSeen++];
+        const partBytes = all ? bytesSum
+          : what === SOME_OF_ONE_SIZE ? (bytesSum / blocksSum) * partBlocks
+            : stored.bytes[bytesSeen++];
+        buckets[kept] = bucket;
+        found.bytes[kept] = partBytes;
+        found.blocks[kept++] = partBlocks;
+      }
+    }
+    starts[this.siteCount] = kept;
+    this.siteTemporaries = starts;
+    this.temporaryBucket = buckets.subarray(0, kept);
+    this.temporary = found;
+  }
+
   // The last class of a site holds the blocks the others leave.
   readSizes(columns) {
     const stored = columns.numbers('size.blocks');
@@ -204,6 +259,7 @@ export class Capture {
     for (let site = 0; site < this.siteCount; ++site) {
       const end = this.siteSizes[site + 1];
       if (end === this.siteSizes[site]) continue;
+      for (let i = this.siteSizes[site] + 1; i < end; ++i) this.sizeClass[i] += this.sizeClass[i - 1];
       let rest = 0;
       for (let i = this.siteCells[site]; i < this.siteCells[site + 1]; ++i) {
         rest += this.cell.blocks[i];
@@ -219,6 +275,8 @@ export class Capture {
   readTime(columns) {
     this.fromSeconds = this.about.axis_from_seconds;
     this.toSeconds = this.about.axis_to_seconds;
+    // Never nothing: times are divided by it.
+    this.lengthSeconds = Math.max(1e-6, this.toSeconds - this.fromSeconds);
     this.bucketHighs = columns.numbers('bucket.high');
     this.bucketHighMicroseconds = columns.numbers('bucket.high_microseconds');
     this.bucketCount = this.bucketHighs.length;
@@ -239,8 +297,7 @@ export class Capture {
   }
 
   bucketStartSeconds(bucket) {
-    const length = this.toSeconds - this.fromSeconds;
-    return this.fromSeconds + (length * bucket) / this.bucketCount;
+    return this.fromSeconds + (this.lengthSeconds * bucket) / this.bucketCount;
   }
 
   bucketHighSeconds(bucket) {
@@ -258,9 +315,11 @@ export class Capture {
     this.lanes = lanes.map((lane) => {
       const process = processes.find((candidate) => candidate.index === lane.process);
       const name = lane.name ? `thread ${lane.tid}  ${lane.name}` : `thread ${lane.tid}`;
+      const short = `${lane.tid} ${lane.name}`.trimEnd();
+      const isAlone = processes.length < 2 || !process || process.pid === lane.tid;
       return {
         ...lane,
-        label: processes.length > 1 ? `${name} \u00b7 process ${process.pid}` : name,
+        label: isAlone ? short : `${short} of ${process.pid}`,
         processFrame: processFrames.get(lane.process),
         threadFrame: this.addLabelFrame(name, FrameKind.LANE),
       };
@@ -276,6 +335,22 @@ export class Capture {
     return this.string(this.frameFile[frame]);
   }
 
+  // As people call it: within the directory the program ran in, from there on.
+  shownFile(frame) {
+    const file = this.fileName(frame);
+    const project = `${this.about.working_directory ?? ''}/`;
+    return project.length > 1 && file.startsWith(project) ? file.slice(project.length) : file;
+  }
+
+  // Where to find it on this machine; nothing for paths that say too little.
+  absoluteFile(frame) {
+    const file = this.fileName(frame);
+    const { working_directory: directory } = this.about;
+    if (file === '' || file.startsWith('/')) return file;
+    const isProjects = this.frameKind[frame] === FrameKind.PYTHON && !file.startsWith('<');
+    return isProjects && directory ? `${directory}/${file}` : '';
+  }
+
   moduleName(frame) {
     return this.string(this.frameModule[frame]);
   }
@@ -286,7 +361,7 @@ export class Capture {
 
   // path:line, the module for want of a path, or nothing.
   place(frame) {
-    const file = this.fileName(frame);
+    const file = this.shownFile(frame);
     if (!file) return this.moduleName(frame);
     return this.frameLine[frame] > 0 ? `${file}:${this.frameLine[frame]}` : file;
   }

@@ -2,6 +2,7 @@
 // each kind differs in lightness too; every pair of text and bar has a contrast above 4.5.
 
 import { FrameKind } from './capture.js';
+import { byId, element } from './dom.js';
 
 // [hue, saturation %, lightness %] of a bar, and how far lightness may stray from bar to bar.
 const LIGHT = {
@@ -10,7 +11,7 @@ const LIGHT = {
     python: [205, 70, 76],
     native: [38, 82, 73],
     interpreter: [275, 20, 81],
-    map: [164, 48, 66],
+    map: [164, 50, 62],
     label: [220, 8, 84],
     others: [220, 6, 90],
     lane: [220, 12, 78],
@@ -22,10 +23,10 @@ const LIGHT = {
 const DARK = {
   spread: 4,
   bars: {
-    python: [206, 52, 33],
+    python: [206, 54, 34],
     native: [32, 62, 29],
     interpreter: [275, 14, 34],
-    map: [166, 48, 24],
+    map: [160, 56, 21],
     label: [220, 8, 27],
     others: [220, 7, 21],
     lane: [220, 12, 32],
@@ -43,14 +44,14 @@ const KIND_OF_FRAME = {
   [FrameKind.LANE]: 'lane',
 };
 
-export const COLOR_NAMES = {
+const COLOR_NAMES = {
   python: 'Python',
   native: 'native',
   interpreter: 'interpreter',
   map: 'kernel maps',
 };
 
-export function isKindPresent(capture, kind) {
+function isKindPresent(capture, kind) {
   if (kind === 'map') return capture.siteIsKernelMap.includes(1);
   return capture.frameKind.some((frameKind) => KIND_OF_FRAME[frameKind] === kind);
 }
@@ -84,6 +85,7 @@ export class Palette {
     this.resident = read('--resident');
     this.residentFill = read('--resident-fill');
     this.rangeFill = read('--range-fill');
+    this.ownLine = dark ? 'rgb(255 255 255 / 45%)' : 'rgb(0 0 0 / 38%)';
     this.processes = [1, 2, 3, 4, 5, 6].map((n) => read(`--process-${n}`));
   }
 
@@ -102,4 +104,15 @@ export class Palette {
   sample(kind) {
     return this.bars[kind][1];
   }
+}
+
+export function fillColorLegend(capture, palette) {
+  const kinds = Object.entries(COLOR_NAMES).filter(([kind]) => isKindPresent(capture, kind));
+  byId('color-legend').replaceChildren(...kinds.map(([kind, name]) => {
+    const swatch = element('i', { class: 'swatch' });
+    swatch.style.background = palette.sample(kind);
+    return element('span', { class: 'legend-entry' }, swatch, name);
+  }), element('span', {
+    class: 'legend-entry', title: 'The line below a bar is as long as what the frame allocated itself',
+  }, element('i', { class: 'swatch swatch-own' }), 'own'));
 }

@@ -3,7 +3,7 @@
 import { byId, element } from './dom.js';
 import { EDITORS, editorTemplate, setEditorTemplate } from './editor.js';
 import { formatMetric } from './units.js';
-import { RANGE_MEANINGS, RANGE_TITLES, VIEWS, VIEW_MEANINGS, VIEW_TITLES } from './values.js';
+import { VIEWS, viewMeaning, viewTitle } from './values.js';
 
 const CHECKBOXES = {
   'inverted': 'inverted',
@@ -23,6 +23,7 @@ const KEYS = {
 export function bindControls(app) {
   bindViews(app);
   bindChoice(app, 'metric');
+  bindChoice(app, 'fill');
   bindChoice(app, 'mode', { history: true });
   bindChoice(app, 'split');
   bindChoice(app, 'group');
@@ -114,6 +115,7 @@ function handleKey(app, event) {
     t: { mode: 'table' },
     i: { inverted: !state.inverted },
     f: { flames: !state.flames },
+    o: { fill: state.fill === 'own' ? 'total' : 'own' },
     r: { foldRecursion: !state.foldRecursion },
     x: { range: null },
   }[event.key];
@@ -130,19 +132,15 @@ function handleKey(app, event) {
 export function reflectControls(app) {
   const { state } = app;
   const totals = app.viewTotals();
-  const titles = state.range ? RANGE_TITLES : VIEW_TITLES;
-  const meanings = state.range ? RANGE_MEANINGS : VIEW_MEANINGS;
   for (const view of VIEWS) {
     const button = byId(`view-${view}`);
-    const unknown = view === 'temporary' && state.range !== null;
     button.setAttribute('aria-pressed', String(view === state.view));
-    button.disabled = unknown;
-    button.title = meanings[view];
-    button.querySelector('.view-title').textContent = titles[view];
-    button.querySelector('.view-total').textContent =
-      unknown ? '\u2013' : formatMetric(totals[view], state.metric);
+    button.title = viewMeaning({ view, range: state.range });
+    button.querySelector('.view-title').textContent =
+      viewTitle({ view, range: state.range });
+    button.querySelector('.view-total').textContent = formatMetric(totals[view], state.metric);
   }
-  for (const name of ['metric', 'mode', 'split', 'group']) {
+  for (const name of ['metric', 'fill', 'mode', 'split', 'group']) {
     for (const input of document.querySelectorAll(`input[name=${name}]`)) {
       input.checked = input.value === state[name];
     }

@@ -16,6 +16,9 @@ export function byId(id) {
   return document.getElementById(id);
 }
 
+export const CANVAS_FONT =
+  'Inter, "Segoe UI", "SF Pro Text", Roboto, "Noto Sans", "Liberation Sans", sans-serif';
+
 // A canvas as large as its box in device pixels, drawn to in CSS pixels.
 export function fitCanvas(canvas, width, height) {
   const ratio = Math.max(1, window.devicePixelRatio || 1);

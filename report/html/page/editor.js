@@ -32,7 +32,7 @@ export function setEditorTemplate(template) {
 // An address to navigate to, or null. Only the template, which the reader typed, chooses the
 // scheme; what comes from the capture is always escaped.
 export function editorUrl(path, line) {
-  if (!path || path.startsWith('<')) return null;
+  if (!path) return null;
   const escapedPath = path.split('/').map(encodeURIComponent).join('/');
   const url = editorTemplate()
     .replaceAll('{path}', () => escapedPath)

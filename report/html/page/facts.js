@@ -12,17 +12,41 @@ export function unexplainedResident(capture) {
   let at = 0;
   for (let i = 1; i < resident.length; ++i) if (resident[i] > resident[at]) at = i;
   if (resident[at] === 0) return null;
-  const length = capture.toSeconds - capture.fromSeconds;
   return {
     bytes: Math.max(0, resident[at] - heap[at]),
     resident: resident[at],
-    seconds: capture.fromSeconds + (length * (at + 0.5)) / resident.length,
+    seconds: capture.fromSeconds + (capture.lengthSeconds * (at + 0.5)) / resident.length,
   };
 }
 
 function fact(title, value, hint) {
   return element('div', { class: 'fact', title: hint },
     element('dt', {}, title), element('dd', {}, value));
+}
+
+// A page that processes share counts in the resident set of each, so that of several processes the
+// sum is only a bound.
+function residentFact({ bytes, resident, seconds }, processes) {
+  const bound = processes > 1 ? 'at most ' : '';
+  return fact('RSS outside tracked blocks',
+    `${bound}${formatBytes(bytes)} (${formatShare(bytes, resident)})`,
+    `When resident memory was largest (${formatBytes(resident)} at ${formatSeconds(seconds)}): `
+    + 'program and library pages, the interpreter, thread stacks, and what allocators keep beyond '
+    + 'the blocks in use'
+    + (processes > 1
+      ? '. At most, because the resident sets of the processes are added up, and a page that several '
+        + 'share (a library, memory inherited by fork) counts in each'
+      : ''));
+}
+
+function notesOf({ complete, ending, notes, totals }) {
+  const all = [...notes];
+  if (!complete) {
+    all.unshift(`The recording ended early (${ending || 'interrupted'}): everything up to its last `
+      + 'complete frame is here, what came later is not.');
+  }
+  if (totals.lost_events > 0) all.push(`${formatCount(totals.lost_events)} events were lost.`);
+  return all;
 }
 
 export function fillFacts(capture) {
@@ -41,7 +65,8 @@ export function fillFacts(capture) {
 
   const facts = [
     fact('Duration', formatSeconds(about.duration_seconds)),
-    fact('Peak', `${formatBytes(totals.peak_bytes)} at ${formatSeconds(totals.peak_seconds)}`,
+    fact('Peak', formatBytes(totals.peak_bytes)
+      + (totals.peak_bytes > 0 ? ` at ${formatSeconds(totals.peak_seconds)}` : ''),
       formatExact(totals.peak_bytes, 'bytes')
         + (totals.peak_is_exact ? '' : '; threads interleaved, so within a quarter of a percent')),
     fact('Still allocated', formatBytes(totals.leaked_bytes), formatExact(totals.leaked_bytes, 'bytes')),
@@ -50,22 +75,15 @@ export function fillFacts(capture) {
       formatExact(totals.allocated_bytes, 'bytes')),
   ];
   const unexplained = unexplainedResident(capture);
-  if (unexplained) {
-    facts.push(fact('RSS outside tracked blocks',
-      `${formatBytes(unexplained.bytes)} (${formatShare(unexplained.bytes, unexplained.resident)})`,
-      `When the resident set was largest (${formatBytes(unexplained.resident)} at `
-      + `${formatSeconds(unexplained.seconds)}): program and library pages, the interpreter, `
-      + 'thread stacks, and what allocators keep beyond the blocks in use'
-      + (about.processes.length > 1 ? '. Pages that processes share count in each of them' : '')));
-  }
-  facts.push(
-    fact('Processes', String(about.processes.length)),
-    fact('Threads', String(about.lanes.length)));
+  if (unexplained) facts.push(residentFact(unexplained, about.processes.length));
+  facts.push(about.processes.length > 1
+    ? fact('Processes, threads', `${about.processes.length}, ${about.lanes.length}`,
+      'Threads that allocated, in all processes')
+    : fact('Threads', String(about.lanes.length), 'Threads that allocated'));
   if (about.python) facts.push(fact('Python', about.python));
   byId('facts').replaceChildren(...facts);
 
-  const notes = [...(about.notes ?? [])];
-  if (totals.lost_events > 0) notes.push(`${formatCount(totals.lost_events)} events were lost`);
+  const notes = notesOf(about);
   byId('notes').replaceChildren(...notes.map((note) => element('li', {}, note)));
   byId('notes').hidden = notes.length === 0;
 }

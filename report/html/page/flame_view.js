@@ -1,7 +1,7 @@
 // The flame graph: draws the window onto a tree, and turns pointer and keys into nodes.
 
 import { FrameKind } from './capture.js';
-import { element, fitCanvas, prefersReducedMotion } from './dom.js';
+import { CANVAS_FONT, element, fitCanvas, prefersReducedMotion } from './dom.js';
 import { OTHERS, barAt, depthOf, layOut, startOf } from './layout.js';
 import { formatMetric } from './units.js';
 
@@ -10,12 +10,14 @@ const FONT_PIXELS = 12;
 const PADDING = 6;
 const MINIMUM_TEXT = 28;
 const ZOOM_MILLISECONDS = 180;
-const FONT_FAMILY =
-  'Inter, "Segoe UI", "SF Pro Text", Roboto, "Noto Sans", "Liberation Sans", sans-serif';
+// Opacity of what a bar holds but did not allocate itself, when own bytes are to stand out.
+const PALE = 0.3;
 
 export class FlameView {
   // handlers: onHover(node, bar, event), onSelect(node), onZoom(node), onLeave()
-  constructor(container, capture, handlers, label) {
+  // firstDepth: 1 leaves out the root's own bar.
+  constructor(container, capture, handlers, label, { firstDepth = 0 } = {}) {
+    this.firstDepth = firstDepth;
     this.capture = capture;
     this.handlers = handlers;
     this.container = container;
@@ -34,6 +36,7 @@ export class FlameView {
     this.matches = null;
     this.upwards = false;
     this.textWidths = new Map();
+    this.paper = null;
     this.listen();
   }
 
@@ -50,8 +53,10 @@ export class FlameView {
     this.resizes.observe(container);
   }
 
-  setTree(tree, { metric, palette, upwards }) {
+  // fill: what a bar's full colour is as wide as, 'total' or 'own'
+  setTree(tree, { metric, palette, upwards, fill = 'total' }) {
     const turned = upwards !== this.upwards;
+    this.fill = fill;
     this.tree = tree;
     this.metric = metric;
     this.palette = palette;
@@ -121,6 +126,17 @@ export class FlameView {
     this.animation = 0;
   }
 
+  // What the drawing has to fit: on paper, what was asked for.
+  get box() {
+    return this.paper ?? this.container;
+  }
+
+  // paper: {clientWidth, clientHeight}, or null for the window again.
+  setPaper(paper) {
+    this.paper = paper;
+    this.resized();
+  }
+
   resized() {
     if (!this.tree) return;
     this.layOutNow();
@@ -128,24 +144,28 @@ export class FlameView {
   }
 
   layOutNow({ keepHeight = false } = {}) {
-    this.width = Math.max(50, this.container.clientWidth);
+    this.width = Math.max(50, this.box.clientWidth);
     this.bars = layOut(this.tree, { ...this.window, width: this.width });
     if (!keepHeight) this.spacer.style.height = `${this.contentHeight()}px`;
     this.requestDraw();
   }
 
+  rowsHeight() {
+    return (this.bars.deepest + 1 - this.firstDepth) * ROW + 2;
+  }
+
   contentHeight() {
-    const rows = (this.bars.deepest + 1) * ROW + 2;
-    return Math.max(rows, this.container.clientHeight);
+    return Math.max(this.rowsHeight(), this.box.clientHeight);
   }
 
   // Icicles hang from the top, flames stand on the bottom.
   topOf(depth) {
-    return this.upwards ? this.contentHeight() - (depth + 1) * ROW : depth * ROW;
+    const row = depth - this.firstDepth;
+    return this.upwards ? this.contentHeight() - (row + 1) * ROW : row * ROW;
   }
 
   depthAt(y) {
-    return Math.floor((this.upwards ? this.contentHeight() - y : y) / ROW);
+    return this.firstDepth + Math.floor((this.upwards ? this.contentHeight() - y : y) / ROW);
   }
 
   scrollToFocus() {
@@ -170,15 +190,16 @@ export class FlameView {
 
   draw() {
     if (!this.bars || !this.palette) return;
-    const height = this.container.clientHeight;
+    const height = this.box.clientHeight;
     if (height === 0) return;
     const context = fitCanvas(this.canvas, this.width, height);
-    const scrollTop = this.container.scrollTop;
+    const scrollTop = this.paper ? 0 : this.container.scrollTop;
     context.clearRect(0, 0, this.width, height);
-    context.font = `${FONT_PIXELS}px ${FONT_FAMILY}`;
+    context.font = `${FONT_PIXELS}px ${CANVAS_FONT}`;
     context.textBaseline = 'middle';
     const { bars } = this;
     for (let i = 0; i < bars.count; ++i) {
+      if (bars.depth[i] < this.firstDepth) continue;
       const top = this.topOf(bars.depth[i]) - scrollTop;
       if (top + ROW > 0 && top < height) this.drawBar(context, i, top);
     }
@@ -194,15 +215,24 @@ export class FlameView {
     const isOthers = node === OTHERS;
     const frame = isOthers ? -1 : tree.frame(node);
     const matched = !isOthers && matches !== null && matches[frame] === 1;
-    context.globalAlpha = matches === null || matched ? 1 : 0.32;
+    const opacity = matches === null || matched ? 1 : 0.32;
+    context.globalAlpha = opacity;
     context.fillStyle = isOthers
       ? palette.others()
       : palette.bar(capture, frame, tree.isKernelMap(node));
-    context.fillRect(left, top, width, ROW - 1);
+    if (this.fill === 'own' && !isOthers) {
+      context.globalAlpha = opacity * PALE;
+      context.fillRect(left, top, width, ROW - 1);
+      context.globalAlpha = opacity;
+      const own = this.ownWidth(i, left + width);
+      context.fillRect(left + width - own, top, own, ROW - 1);
+    } else {
+      context.fillRect(left, top, width, ROW - 1);
+    }
     if (isOthers || capture.frameKind[frame] === FrameKind.OTHERS) {
       this.drawHatching(context, left, top, width);
-    } else {
-      this.drawOwnShare(context, node, left, top, width);
+    } else if (this.fill === 'total' && width >= 3) {
+      this.drawOwnLine(context, this.ownWidth(i, left + width), top, left + width);
     }
     if (matched) {
       context.fillStyle = palette.mark;
@@ -230,13 +260,14 @@ export class FlameView {
     context.restore();
   }
 
-  // A thin line below a bar, as long as what the frame allocated itself.
-  drawOwnShare(context, node, left, top, width) {
-    const own = this.tree.ownOf(node);
-    if (!(own > 0) || width < 3) return;
-    const visible = this.bars.count > 0 ? (own / this.tree.total(node)) * width : 0;
-    context.fillStyle = this.palette.dark ? 'rgb(255 255 255 / 45%)' : 'rgb(0 0 0 / 38%)';
-    context.fillRect(left + width - visible, top + ROW - 3, visible, 2);
+  // What the frame allocated itself, as a part of its bar; children stand to the left of it.
+  ownWidth(i, right) {
+    return Math.max(0, right - this.bars.ownLeft[i]);
+  }
+
+  drawOwnLine(context, width, top, right) {
+    context.fillStyle = this.palette.ownLine;
+    context.fillRect(right - width, top + ROW - 3, width, 2);
   }
 
   drawLabel(context, i, left, top, width) {

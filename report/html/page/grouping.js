@@ -17,9 +17,10 @@ function groupKey(capture, frame, group) {
 }
 
 function groupName(capture, frame, group) {
+  if (capture.frameKind[frame] === FrameKind.OTHERS) return 'small bars, merged';
   switch (group) {
     case 'file':
-      return capture.fileName(frame) || capture.moduleName(frame) || capture.functionName(frame);
+      return capture.shownFile(frame) || capture.moduleName(frame) || capture.functionName(frame);
     case 'module':
       return capture.moduleName(frame) || capture.fileName(frame) || capture.functionName(frame);
     default:
@@ -29,7 +30,7 @@ function groupName(capture, frame, group) {
 
 function groupPlace(capture, frame, group) {
   if (group === 'line') return capture.place(frame);
-  if (group === 'function') return capture.fileName(frame) || capture.moduleName(frame);
+  if (group === 'function') return capture.shownFile(frame) || capture.moduleName(frame);
   return '';
 }
 

@@ -14,6 +14,7 @@ class Bars {
     this.depth = new Int32Array(this.capacity);
     this.left = new Float64Array(this.capacity);
     this.right = new Float64Array(this.capacity);
+    this.ownLeft = new Float64Array(this.capacity);
     // Bars of merged children: whose they are, how many, and what they sum up to.
     this.others = new Map();
     this.deepest = 0;
@@ -21,19 +22,21 @@ class Bars {
 
   grow() {
     this.capacity *= 2;
-    for (const name of ['node', 'depth', 'left', 'right']) {
+    for (const name of ['node', 'depth', 'left', 'right', 'ownLeft']) {
       const larger = new this[name].constructor(this.capacity);
       larger.set(this[name]);
       this[name] = larger;
     }
   }
 
-  add(node, depth, left, right) {
+  // What the node itself allocated reaches from `ownLeft` to `right`.
+  add(node, depth, left, right, ownLeft) {
     if (this.count === this.capacity) this.grow();
     this.node[this.count] = node;
     this.depth[this.count] = depth;
     this.left[this.count] = left;
     this.right[this.count] = right;
+    this.ownLeft[this.count] = ownLeft;
     if (depth > this.deepest) this.deepest = depth;
     return this.count++;
   }
@@ -47,7 +50,8 @@ export function layOut(tree, { from, to, width, minimumWidth = 2, maximumDepth =
   const pending = [[tree.root(), 0, 0]];
   while (pending.length > 0) {
     const [node, start, depth] = pending.pop();
-    bars.add(node, depth, pixel(start), pixel(start + tree.total(node)));
+    const end = start + tree.total(node);
+    bars.add(node, depth, pixel(start), pixel(end), pixel(end - tree.ownOf(node)));
     if (depth >= maximumDepth) continue;
     const children = tree.children(node);
     let at = start;
@@ -76,7 +80,7 @@ function addOthers(bars, tree, parent, children, first, start, depth, pixel) {
   const left = pixel(start);
   const right = pixel(start + total);
   if (right - left < 0.5) return;
-  bars.others.set(bars.add(OTHERS, depth, left, right), { parent, count, total });
+  bars.others.set(bars.add(OTHERS, depth, left, right, right), { parent, count, total });
 }
 
 // Where a node begins, as a sum over its left neighbours on the way up.

@@ -80,15 +80,16 @@ export class Panel {
     this.container = byId('panel-content');
   }
 
-  // context: {values: {bytes, blocks}, metric, viewTitle, inverted}
+  // context: {values: {bytes, blocks}, whole, viewTitle, inverted, row}. whole: what the view holds.
+  // row: of the table, where the bar stands for all of a function, file or module.
   show(tree, node, context) {
     const { capture } = this;
     const frame = tree.frame(node);
     const sums = measure(tree, node, capture, context.values);
     const sections = [
-      this.title(tree, node, frame),
+      this.title(tree, node, frame, context.row),
       this.actions(tree, node, frame, context),
-      this.source(frame),
+      this.source(frame, context.row),
       this.numbers(tree, node, sums, context),
       this.bars('Allocated with', sums.allocators, (kind) => allocationKindName(kind)),
       capture.lanes.length > 1
@@ -100,19 +101,21 @@ export class Panel {
     this.container.replaceChildren(...sections.filter(Boolean));
   }
 
-  title(tree, node, frame) {
+  title(tree, node, frame, row) {
     const { capture } = this;
     const merged = tree.mergedCount(node);
     const isOthers = capture.frameKind[frame] === FrameKind.OTHERS;
-    const name = isOthers ? capture.othersLabel(merged) : capture.functionName(frame);
+    const name = row ? row.name
+      : isOthers ? capture.othersLabel(merged) : capture.functionName(frame);
+    const place = row ? row.place : capture.place(frame);
     const kind = tree.isKernelMap(node) ? 'kernel map' : KIND_NAMES[capture.frameKind[frame]];
-    const file = capture.fileName(frame);
     const module = capture.moduleName(frame);
     return element('div', { class: 'panel-title' },
       element('h2', { title: name }, name),
       element('span', { class: 'kind' }, frame === capture.rootFrame ? 'everything' : kind),
-      file ? element('div', { class: 'path' }, capture.place(frame)) : null,
-      module && module !== file ? element('div', { class: 'path quiet' }, module) : null,
+      place ? element('div', { class: 'path', title: capture.fileName(frame) }, place) : null,
+      module && module !== place && module !== name
+        ? element('div', { class: 'path quiet' }, module) : null,
       isOthers ? element('p', { class: 'quiet' },
         'Small bars of this place, merged to keep the page small. Raise --budget to see them.') : null);
   }
@@ -120,7 +123,7 @@ export class Panel {
   actions(tree, node, frame, context) {
     const { capture } = this;
     if (frame === capture.rootFrame) return null;
-    const url = editorUrl(capture.fileName(frame), capture.frameLine[frame]);
+    const url = editorUrl(capture.absoluteFile(frame), capture.frameLine[frame]);
     const stack = () => stackOf(tree, node, context.inverted);
     return element('div', { class: 'actions' },
       element('button', { id: 'copy-stack', onclick: () => copyText(stackText(capture, stack())) },
@@ -130,17 +133,22 @@ export class Panel {
         'Callers and callees'));
   }
 
-  // The recorded lines of the same file around this one; lines nobody allocated at are not stored.
-  source(frame) {
+  // The recorded lines of the same file around this one, or all of a function; lines nobody
+  // allocated at are not stored.
+  source(frame, row) {
     const { capture } = this;
-    if (!capture.sourceText(frame)) return null;
-    const line = capture.frameLine[frame];
+    const { frameFile, frameFunction, frameLine, frameSource } = capture;
+    if (row && row.group !== 'function') return null;
+    const line = row ? -1 : frameLine[frame];
+    const isWanted = row
+      ? (other) => frameFunction[other] === frameFunction[frame]
+      : (other) => frameSource[frame] && Math.abs(frameLine[other] - line) <= CONTEXT_LINES;
     const nearby = new Map();
     for (let other = 0; other < capture.recordedFrameCount; ++other) {
-      if (capture.frameFile[other] !== capture.frameFile[frame] || !capture.frameSource[other]) continue;
-      const distance = Math.abs(capture.frameLine[other] - line);
-      if (distance <= CONTEXT_LINES) nearby.set(capture.frameLine[other], capture.sourceText(other));
+      if (frameFile[other] !== frameFile[frame] || !frameSource[other] || !isWanted(other)) continue;
+      nearby.set(frameLine[other], capture.sourceText(other));
     }
+    if (nearby.size === 0) return null;
     const rows = [...nearby].sort((a, b) => a[0] - b[0]).map(([number, text], i, all) =>
       element('div', {
         class: (number === line ? 'line is-current' : 'line')
@@ -150,7 +158,6 @@ export class Panel {
   }
 
   numbers(tree, node, sums, context) {
-    const whole = tree.total(tree.root());
     const parent = tree.parent(node);
     const row = (title, bytes, blocks) => element('tr', {},
       element('th', { scope: 'row' }, title),
@@ -167,7 +174,7 @@ export class Panel {
         element('tbody', {},
           row('Total', sums.total.bytes, sums.total.blocks),
           row('Own', sums.own.bytes, sums.own.blocks),
-          share('Of the view', tree.total(node), whole, 'share-of-view'),
+          share('Of the view', tree.total(node), context.whole, 'share-of-view'),
           parent >= 0
             ? share('Of the parent', tree.total(node), tree.total(parent), 'share-of-parent')
             : null)));
@@ -177,9 +184,11 @@ export class Panel {
   bars(title, sorted, nameOf) {
     if (sorted.length === 0) return null;
     const sum = sorted.reduce((total, [, amount]) => total + amount, 0);
-    const shown = sorted.slice(0, LARGEST_LIST).map(([key, amount]) => [nameOf(key), amount]);
-    const rest = sorted.slice(LARGEST_LIST).reduce((total, [, amount]) => total + amount, 0);
-    if (sorted.length > LARGEST_LIST) shown.push([this.capture.othersLabel(sorted.length - LARGEST_LIST), rest]);
+    // One more takes no more room than saying so.
+    const count = sorted.length > LARGEST_LIST + 1 ? LARGEST_LIST : sorted.length;
+    const shown = sorted.slice(0, count).map(([key, amount]) => [nameOf(key), amount]);
+    const rest = sorted.slice(count).reduce((total, [, amount]) => total + amount, 0);
+    if (count < sorted.length) shown.push([this.capture.othersLabel(sorted.length - count), rest]);
     return element('section', {}, element('h3', {}, title),
       ...shown.map(([name, amount]) => amountBar(name, formatBytes(amount), sum > 0 ? amount / sum : 0)));
   }

@@ -3,22 +3,27 @@
 import { byId, element } from './dom.js';
 import { groupFrames, groupRows } from './grouping.js';
 import { formatMetric, formatMetricLong, formatShare } from './units.js';
-import { RANGE_TITLES, VIEW_TITLES } from './values.js';
+import { viewTitle } from './values.js';
 
 const ROWS = 20;
 const HIGHEST_GRAPH = 1400;
 const HEAD = 44;
+// As wide as #page in style.css's print rules, less its margins: browsers shrink it to the paper.
+const WIDTH = 968;
+const TIMELINE_HEIGHT = 132;
 
 export function preparePrint(app) {
-  const { state, callTree, flame } = app;
-  const height = Math.min(HIGHEST_GRAPH, (flame.bars.deepest + 2) * 21 + HEAD);
-  document.documentElement.style.setProperty('--print-height', `${height}px`);
-  flame.resized();
+  const { state, callTree, flame, timeline } = app;
+  // The height follows from what is drawn at that width.
+  flame.setPaper({ clientWidth: WIDTH, clientHeight: HIGHEST_GRAPH });
+  const graphHeight = Math.min(HIGHEST_GRAPH, flame.rowsHeight());
+  document.documentElement.style.setProperty('--print-height', `${graphHeight + HEAD}px`);
+  flame.setPaper({ clientWidth: WIDTH, clientHeight: graphHeight });
+  timeline.setPaper({ clientWidth: WIDTH, clientHeight: TIMELINE_HEIGHT });
 
   const whole = callTree.total(0);
-  const titles = state.range ? RANGE_TITLES : VIEW_TITLES;
   byId('print-title').textContent =
-    `${titles[state.view]}: ${formatMetricLong(whole, state.metric)}. The largest by what they allocate themselves:`;
+    `${viewTitle(state)}: ${formatMetricLong(whole, state.metric)}. The largest by what they allocate themselves:`;
   const rows = groupRows(callTree, 'function', groupFrames(app.capture, 'function'))
     .sort((a, b) => b.own - a.own)
     .slice(0, ROWS);
@@ -26,4 +31,9 @@ export function preparePrint(app) {
     element('th', { scope: 'row' }, `${row.name}  ${row.place}`),
     element('td', {}, formatMetric(row.own, state.metric)),
     element('td', {}, formatShare(row.own, whole)))));
+}
+
+export function endPrint({ flame, timeline }) {
+  flame.setPaper(null);
+  timeline.setPaper(null);
 }

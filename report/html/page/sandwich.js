@@ -1,6 +1,6 @@
 // Callers above, callees below, of one row of the table.
 
-import { byId } from './dom.js';
+import { byId, element } from './dom.js';
 import { FlameView } from './flame_view.js';
 import { CalleesTree, CallersTree, outermostOccurrences } from './grouped_tree.js';
 import { formatMetricLong } from './units.js';
@@ -15,7 +15,7 @@ export class Sandwich {
         onLeave: handlers.onLeave,
         onSelect: (node) => handlers.onSelect(flame.tree, node, flame === this.callers),
         onZoom: (node) => flame.zoomTo(node),
-      }, label);
+      }, label, { firstDepth: 1 });
       return flame;
     };
     this.callers = view('callers', 'Callers');
@@ -27,13 +27,25 @@ export class Sandwich {
     const occurrences = outermostOccurrences(callTree, isOccurrence);
     this.callers.setTree(new CallersTree(callTree, occurrences), { metric, palette, upwards: true });
     this.callees.setTree(new CalleesTree(callTree, occurrences), { metric, palette, upwards: false });
-    const total = this.callees.tree.total(0);
-    byId('sandwich-title').textContent = `${name} \u2013 ${formatMetricLong(total, metric)}`;
+    const { tree } = this.callees;
+    const [total, own] = [tree.total(0), tree.ownOf(0)].map((value) => formatMetricLong(value, metric));
+    byId('sandwich-title').replaceChildren(
+      element('strong', {}, name), element('span', { class: 'quiet' }, `${total}, of which own ${own}`));
+    for (const [id, view] of [['no-callers', this.callers], ['no-callees', this.callees]]) {
+      byId(id).hidden = view.tree.children(0).length > 0;
+    }
     byId('sandwich').hidden = false;
     byId('sandwich-hint').hidden = true;
     this.callers.resized();
     this.callees.resized();
     this.callers.container.scrollTop = this.callers.contentHeight();
+  }
+
+  // Back towards the whole; whether there was anything to go back from.
+  zoomOut() {
+    const zoomed = [this.callers, this.callees].filter((view) => view.tree?.parent(view.focus) >= 0);
+    for (const view of zoomed) view.zoomTo(view.tree.parent(view.focus));
+    return zoomed.length > 0;
   }
 
   hide() {

@@ -33,7 +33,8 @@ export class Table {
     this.scroller = byId('table-scroller');
     this.spacer = byId('table-rows');
     this.scroller.addEventListener('scroll', () => this.drawRows());
-    this.scroller.addEventListener('keydown', (event) => this.keyPressed(event));
+    this.grid = byId('table');
+    this.grid.addEventListener('keydown', (event) => this.keyPressed(event));
     new ResizeObserver(() => this.drawRows()).observe(this.scroller);
   }
 
@@ -59,7 +60,7 @@ export class Table {
     this.selected = rows.findIndex((each) => rowId(each) === row);
     this.drawHeader(sort, ascending);
     byId('table-count').textContent = `${rows.length.toLocaleString('en-US')} rows`;
-    this.scroller.setAttribute('aria-rowcount', rows.length + 1);
+    this.grid.setAttribute('aria-rowcount', rows.length + 1);
     this.spacer.style.height = `${rows.length * ROW_HEIGHT}px`;
     this.drawRows();
   }
@@ -94,6 +95,8 @@ export class Table {
     const elements = [];
     for (let i = first; i < end; ++i) elements.push(this.rowElement(i));
     this.spacer.replaceChildren(...elements);
+    const isDrawn = this.selected >= first && this.selected < end;
+    this.grid.setAttribute('aria-activedescendant', isDrawn ? `row-${this.selected}` : '');
   }
 
   rowElement(i) {
@@ -104,6 +107,7 @@ export class Table {
     const node = element('div', {
       class: i === this.selected ? 'table-row is-selected' : 'table-row',
       role: 'row',
+      id: `row-${i}`,
       'aria-rowindex': i + 2,
       'aria-selected': i === this.selected,
       onclick: () => this.pick(i),
@@ -130,6 +134,7 @@ export class Table {
   }
 
   keyPressed(event) {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
     const step = { ArrowDown: 1, ArrowUp: -1, PageDown: 15, PageUp: -15 }[event.key];
     const target = event.key === 'Home' ? 0
       : event.key === 'End' ? this.rows.length - 1

@@ -1,12 +1,11 @@
 // Memory over time, always in view: tracked heap, resident set, births and marks; and the range.
 
-import { byId, element, fitCanvas } from './dom.js';
-import { formatBytes, formatSeconds } from './units.js';
+import { CANVAS_FONT, byId, element, fitCanvas } from './dom.js';
+import { byteAxis, formatBytes, formatSeconds, timeAxis } from './units.js';
 
-const HEIGHT = 132;
 const MARGIN = { left: 64, right: 12, top: 12, bottom: 22 };
 
-const MOST_FLAGS = 12;
+const MOST_FLAGS = 24;
 // Of the highest of all: what is less is a line along the bottom.
 const SMALLEST_PROCESS_SHARE = 0.02;
 
@@ -25,6 +24,14 @@ function niceStep(span, wanted) {
   return [1, 2, 5, 10].map((factor) => factor * power).find((step) => step >= raw);
 }
 
+function drawFlag(context, x, top) {
+  context.beginPath();
+  context.moveTo(x, top);
+  context.lineTo(x + 6, top + 3);
+  context.lineTo(x, top + 6);
+  context.fill();
+}
+
 export class Timeline {
   // onRange([first bucket, end bucket] or null)
   constructor(container, capture, onRange) {
@@ -40,6 +47,7 @@ export class Timeline {
     container.append(this.canvas, this.startHandle, this.endHandle, this.readout);
     this.processCurves = processCurves(capture);
     this.moment = null;
+    this.paper = null;
     this.listen();
     new ResizeObserver(() => this.draw()).observe(container);
   }
@@ -82,7 +90,7 @@ export class Timeline {
   }
 
   printTime(seconds) {
-    return formatSeconds(seconds, (this.capture.toSeconds - this.capture.fromSeconds) / 500);
+    return formatSeconds(seconds, this.capture.lengthSeconds / 500);
   }
 
   // A moment to point out: the peak that the graph shows.
@@ -102,13 +110,27 @@ export class Timeline {
     this.onRange(range);
   }
 
+  get box() {
+    return this.paper ?? this.container;
+  }
+
+  get height() {
+    return this.box.clientHeight;
+  }
+
+  // As FlameView.setPaper().
+  setPaper(paper) {
+    this.paper = paper;
+    this.draw();
+  }
+
   get plotWidth() {
-    return Math.max(10, this.container.clientWidth - MARGIN.left - MARGIN.right);
+    return Math.max(10, this.box.clientWidth - MARGIN.left - MARGIN.right);
   }
 
   xOf(seconds) {
     const { fromSeconds, toSeconds } = this.capture;
-    return MARGIN.left + ((seconds - fromSeconds) / (toSeconds - fromSeconds)) * this.plotWidth;
+    return MARGIN.left + ((seconds - fromSeconds) / this.capture.lengthSeconds) * this.plotWidth;
   }
 
   fractionAt(event) {
@@ -170,7 +192,7 @@ export class Timeline {
     this.readout.hidden = this.hoverX === null;
     if (this.hoverX === null) return;
     const seconds = this.capture.fromSeconds
-      + this.hoverX * (this.capture.toSeconds - this.capture.fromSeconds);
+      + this.hoverX * this.capture.lengthSeconds;
     const heap = this.valueAt('heap_high');
     const resident = this.valueAt('resident');
     const lines = [this.printTime(seconds), `heap ${formatBytes(heap)}`];
@@ -194,14 +216,14 @@ export class Timeline {
   }
 
   markNear(seconds) {
-    const reach = ((this.capture.toSeconds - this.capture.fromSeconds) / this.plotWidth) * 5;
+    const reach = (this.capture.lengthSeconds / this.plotWidth) * 5;
     return this.moments().find((moment) => Math.abs(moment.seconds - seconds) <= reach)?.text;
   }
 
   // What the axis marks: [{seconds, text, kind}].
   moments() {
     if (!this.momentList) {
-      const { processes, lanes, marks = [] } = this.capture.about;
+      const { processes, lanes, marks } = this.capture.about;
       const manyProcesses = processes.length > 1;
       this.momentList = [
         ...marks.map((mark) => ({ seconds: mark.seconds, text: `mark: ${mark.name}`, kind: 'mark' })),
@@ -210,7 +232,7 @@ export class Timeline {
           text: `process ${process.pid} ${process.origin}: ${process.name}`,
           kind: 'process',
         })),
-        ...lanes.filter((lane) => lane.thread > 1).map((lane) => ({
+        ...lanes.filter((lane) => lane.thread > 1 && lane.start_seconds !== null).map((lane) => ({
           seconds: lane.start_seconds,
           text: `thread ${lane.tid} started${lane.name ? `: ${lane.name}` : ''}`
             + (manyProcesses ? ` (process ${lane.pid})` : ''),
@@ -223,11 +245,12 @@ export class Timeline {
 
   draw() {
     if (!this.palette) return;
-    const width = this.container.clientWidth;
+    const width = this.box.clientWidth;
+    const { height } = this;
     if (width === 0) return;
-    const context = fitCanvas(this.canvas, width, HEIGHT);
-    context.clearRect(0, 0, width, HEIGHT);
-    const plotHeight = HEIGHT - MARGIN.top - MARGIN.bottom;
+    const context = fitCanvas(this.canvas, width, height);
+    context.clearRect(0, 0, width, height);
+    const plotHeight = height - MARGIN.top - MARGIN.bottom;
     const highest = this.capture.curves.reduce(
       (most, curve) => curve.values.reduce((a, b) => Math.max(a, b), most), 1);
     const yOf = (value) => MARGIN.top + plotHeight * (1 - value / (highest * 1.04));
@@ -240,29 +263,31 @@ export class Timeline {
 
   drawAxes(context, width, highest, yOf) {
     const { palette, capture } = this;
-    context.font = '11px "Segoe UI", Roboto, "Noto Sans", "Liberation Sans", sans-serif';
+    context.font = `11px ${CANVAS_FONT}`;
     context.textBaseline = 'middle';
     context.textAlign = 'right';
     context.fillStyle = palette.axis;
     context.strokeStyle = palette.line;
     context.lineWidth = 1;
-    const step = niceStep(highest, 4);
+    const step = Math.max(1, niceStep(highest, Math.max(2, (this.height - MARGIN.top - MARGIN.bottom) / 19)));
+    const printBytes = byteAxis(highest, step);
     context.beginPath();
     for (let value = 0; value <= highest; value += step) {
       const y = Math.round(yOf(value)) + 0.5;
       context.moveTo(MARGIN.left, y);
       context.lineTo(width - MARGIN.right, y);
-      context.fillText(formatBytes(value), MARGIN.left - 8, y);
+      context.fillText(printBytes(value), MARGIN.left - 8, y);
     }
     context.stroke();
-    const span = capture.toSeconds - capture.fromSeconds;
-    const timeStep = niceStep(span, Math.max(2, this.plotWidth / 130));
+    const { fromSeconds, toSeconds } = capture;
+    const timeStep = niceStep(capture.lengthSeconds, Math.max(2, this.plotWidth / 130));
+    const printTime = timeAxis(toSeconds, timeStep);
     context.textBaseline = 'top';
-    for (let n = Math.ceil(capture.fromSeconds / timeStep); n * timeStep <= capture.toSeconds; ++n) {
+    for (let n = Math.ceil(fromSeconds / timeStep); n * timeStep <= toSeconds; ++n) {
       const x = this.xOf(n * timeStep);
       if (x > width - 24) break;
-      context.textAlign = n * timeStep === capture.fromSeconds ? 'left' : 'center';
-      context.fillText(formatSeconds(n * timeStep, timeStep), x, HEIGHT - MARGIN.bottom + 7);
+      context.textAlign = n * timeStep === fromSeconds ? 'left' : 'center';
+      context.fillText(printTime(n * timeStep), x, this.height - MARGIN.bottom + 7);
     }
   }
 
@@ -277,7 +302,9 @@ export class Timeline {
     this.processCurves.forEach((curve, i) => {
       const stroke = palette.processes[i % palette.processes.length];
       const own = capture.curve('resident', curve.process);
-      if (own) this.trace(context, own, yOf, { stroke, width: 1, dash: [2, 3] });
+      context.globalAlpha = 0.6;
+      if (own) this.trace(context, own, yOf, { stroke, width: 1, dash: [1, 3] });
+      context.globalAlpha = 1;
       this.trace(context, curve.values, yOf, { stroke, width: 1.25 });
     });
   }
@@ -304,31 +331,28 @@ export class Timeline {
     }
   }
 
-  // Flags for marks and processes, ticks for threads; many processes are ticks as well.
+  // Marks cross the chart, processes are flags below it, threads ticks; where there are many, all
+  // are ticks.
   drawMoments(context) {
-    const { palette } = this;
-    const flagged = this.capture.about.processes.length <= MOST_FLAGS ? 'process' : 'mark';
-    const bottom = HEIGHT - MARGIN.bottom;
-    const lastX = new Map();
-    for (const { seconds, kind } of this.moments()) {
-      const x = Math.round(this.xOf(seconds)) + 0.5;
-      if (x < MARGIN.left || x > MARGIN.left + this.plotWidth || lastX.get(kind) === x) continue;
-      lastX.set(kind, x);
-      const processTop = flagged === 'process' ? bottom - 14 : bottom - 7;
-      const top = { mark: MARGIN.top, process: processTop, thread: bottom - 5 }[kind];
-      context.strokeStyle = { mark: palette.mark, process: palette.strong, thread: palette.axis }[kind];
-      context.lineWidth = kind === flagged ? 1.5 : 1;
-      context.beginPath();
-      context.moveTo(x, bottom);
-      context.lineTo(x, top);
-      context.stroke();
-      if (kind !== 'mark' && kind !== flagged) continue;
-      context.fillStyle = context.strokeStyle;
-      context.beginPath();
-      context.moveTo(x, top);
-      context.lineTo(x + 6, top + 3);
-      context.lineTo(x, top + 6);
-      context.fill();
+    const bottom = this.height - MARGIN.bottom;
+    const moments = this.moments();
+    for (const [kind, color] of [['thread', 'axis'], ['process', 'strong'], ['mark', 'mark']]) {
+      const xs = moments.filter((moment) => moment.kind === kind)
+        .map(({ seconds }) => Math.round(this.xOf(seconds)) + 0.5)
+        .filter((x) => x >= MARGIN.left && x <= MARGIN.left + this.plotWidth + 1);
+      const few = kind !== 'thread' && xs.length <= MOST_FLAGS;
+      const [from, to] = kind === 'mark'
+        ? [MARGIN.top, few ? bottom : MARGIN.top + 7]
+        : [bottom, bottom - (few ? 14 : kind === 'process' ? 7 : 5)];
+      context.strokeStyle = context.fillStyle = this.palette[color];
+      context.lineWidth = few ? 1.25 : 1;
+      for (const x of new Set(xs)) {
+        context.beginPath();
+        context.moveTo(x, from);
+        context.lineTo(x, to);
+        context.stroke();
+        if (few) drawFlag(context, x, Math.min(from, to));
+      }
     }
   }
 
@@ -376,12 +400,16 @@ export class Timeline {
 
 export function fillTimelineLegend(capture) {
   const entries = [['heap', 'tracked heap']];
-  if (capture.curve('resident')) entries.push(['resident', 'resident set (RSS)']);
+  if (capture.curve('resident')) {
+    entries.push(['resident', capture.about.processes.length > 1
+      ? 'resident sets (RSS) added up' : 'resident set (RSS)']);
+  }
   processCurves(capture).forEach((curve, i) => {
     const process = capture.about.processes.find((each) => each.index === curve.process);
     const name = process ? `${process.pid} ${process.name}` : `process ${curve.process}`;
     entries.push([`process-${i + 1}`, name]);
   });
+  if (capture.about.marks.length > 0) entries.push(['mark', 'marks']);
   byId('timeline-legend').append(...entries.map(([color, text]) =>
     element('span', { class: 'legend-entry' }, element('i', { class: `swatch swatch-${color}` }), text)));
 }

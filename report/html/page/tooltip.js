@@ -17,9 +17,8 @@ export class Tooltip {
   }
 
   // others: the merged bar under the pointer, if it is one
-  show(tree, node, others, metric, event) {
-    const { capture } = this;
-    const whole = tree.total(tree.root());
+  // whole: what the view holds; the tree may be of a part of it
+  show(tree, node, others, { metric, whole }, event) {
     const lines = others
       ? this.othersLines(others, whole, metric)
       : this.nodeLines(tree, node, whole, metric);

@@ -22,6 +22,26 @@ export function formatBytes(bytes) {
   return scaled(bytes, BYTE_UNITS).join('\u00a0');
 }
 
+// Numbers along an axis: one unit for all, and no digit more than the step needs.
+function axisNumbers(largest, step, units, base) {
+  let unit = 0;
+  while (largest / base ** unit >= base && unit + 1 < units.length) ++unit;
+  const scale = base ** unit;
+  const digits = Math.max(0, Math.ceil(-Math.log10(step / scale) - 1e-9));
+  return (value) => (value === 0 ? `0\u00a0${units[unit]}`
+    : `${(value / scale).toFixed(digits)}\u00a0${units[unit]}`);
+}
+
+export function byteAxis(largest, step) {
+  return axisNumbers(largest, step, BYTE_UNITS, 1000);
+}
+
+export function timeAxis(longest, step) {
+  if (longest >= 120) return (seconds) => formatSeconds(seconds, step);
+  const inUnits = axisNumbers(longest * 1e6, step * 1e6, ['\u00b5s', 'ms', 's'], 1000);
+  return (seconds) => inUnits(seconds * 1e6);
+}
+
 export function formatCount(count) {
   return scaled(count, COUNT_UNITS).join('\u00a0').trimEnd();
 }
@@ -48,7 +68,7 @@ export function formatShare(part, whole) {
 }
 
 // `resolution`: the smallest difference that should stay visible.
-export function formatSeconds(seconds, resolution = Math.max(Math.abs(seconds) / 1000, 1e-6)) {
+export function formatSeconds(seconds, resolution = Math.max(Math.abs(seconds) / 1000, 1e-7)) {
   if (seconds === 0) return '0 s';
   if (Math.abs(seconds) >= 3600) {
     const minutes = Math.round(seconds / 60);
@@ -58,10 +78,10 @@ export function formatSeconds(seconds, resolution = Math.max(Math.abs(seconds) /
     const whole = Math.round(seconds);
     return `${Math.floor(whole / 60)} min ${whole % 60} s`;
   }
-  const inMilliseconds = Math.abs(seconds) < 1 && seconds !== 0;
-  const step = inMilliseconds ? resolution * 1000 : resolution;
-  const digits = Math.min(3, Math.max(0, Math.ceil(-Math.log10(step))));
-  return inMilliseconds ? `${(seconds * 1000).toFixed(digits)} ms` : `${seconds.toFixed(digits)} s`;
+  const magnitude = Math.abs(seconds);
+  const [scale, unit] = magnitude < 1e-3 ? [1e6, '\u00b5s'] : magnitude < 1 ? [1e3, 'ms'] : [1, 's'];
+  const digits = Math.min(3, Math.max(0, Math.ceil(-Math.log10(resolution * scale))));
+  return `${(seconds * scale).toFixed(digits)} ${unit}`;
 }
 
 // The bounds of a power-of-two size class: 0, 1, 2-3, 4-7, ...

@@ -19,6 +19,7 @@ const FIELDS = {
   mode: oneOf('graph', 'table'),
   inverted: flag,
   flames: flag,
+  fill: oneOf('total', 'own'),
   split: oneOf('merged', 'process', 'thread'),
   hideImports: flagOn,
   hideInternals: flagOn,

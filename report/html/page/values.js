@@ -4,33 +4,42 @@
 
 export const VIEWS = ['peak', 'leaks', 'temporary', 'allocations'];
 
-export const VIEW_TITLES = {
+const VIEW_TITLES = {
   peak: 'Peak',
   leaks: 'Still allocated',
   temporary: 'Temporary',
   allocations: 'All allocations',
 };
 
-export const RANGE_TITLES = {
+const RANGE_TITLES = {
   peak: 'Peak inside',
   leaks: 'Retained',
-  temporary: 'Temporary',
+  temporary: 'Temporary inside',
   allocations: 'Allocated inside',
 };
 
-export const VIEW_MEANINGS = {
+const VIEW_MEANINGS = {
   peak: 'Blocks alive when tracked memory was at its highest',
   leaks: 'Blocks that were never freed',
   temporary: 'Blocks freed before further allocations of their thread',
   allocations: 'Every block ever allocated, freed or not',
 };
 
-export const RANGE_MEANINGS = {
+const RANGE_MEANINGS = {
   peak: 'Blocks alive at the highest moment inside the range, whenever allocated',
   leaks: 'Blocks allocated inside the range and alive at its end',
-  temporary: 'Not kept by time: clear the range to see temporary blocks',
+  temporary: 'Blocks allocated inside the range and freed before further allocations of their thread',
   allocations: 'Blocks allocated inside the range, freed or not',
 };
+
+// What a view is called, of the whole time or of a range.
+export function viewTitle({ view, range }) {
+  return (range ? RANGE_TITLES : VIEW_TITLES)[view];
+}
+
+export function viewMeaning({ view, range }) {
+  return (range ? RANGE_MEANINGS : VIEW_MEANINGS)[view];
+}
 
 // The bucket of [first, end) with the largest high; the earliest of several.
 export function highestBucket(capture, first, end) {
@@ -59,9 +68,7 @@ function boxOf(capture, view, range) {
 
 // One number a site, as a Float64Array.
 export function siteValues(capture, { view, metric, range }) {
-  if (view === 'temporary') {
-    return range ? new Float64Array(capture.siteCount) : capture.siteTemporary[metric];
-  }
+  if (view === 'temporary') return temporaryValues(capture, metric, range);
   const { allocatedFrom, allocatedTo, removedFrom, unfreed } = boxOf(capture, view, range);
   const { cellAllocated, cellRemoved, cellUnfreed, siteCells } = capture;
   const amounts = capture.cell[metric];
@@ -75,6 +82,19 @@ export function siteValues(capture, { view, metric, range }) {
       if (cellRemoved[i] >= removedFrom || (unfreed && cellUnfreed[i])) sum += amounts[i];
     }
     values[site] = sum;
+  }
+  return values;
+}
+
+function temporaryValues(capture, metric, range) {
+  const [first, end] = range ?? [0, capture.bucketCount];
+  const { siteTemporaries, temporaryBucket } = capture;
+  const amounts = capture.temporary[metric];
+  const values = new Float64Array(capture.siteCount);
+  for (let site = 0; site < values.length; ++site) {
+    for (let i = siteTemporaries[site]; i < siteTemporaries[site + 1]; ++i) {
+      if (temporaryBucket[i] >= first && temporaryBucket[i] < end) values[site] += amounts[i];
+    }
   }
   return values;
 }

@@ -24,6 +24,7 @@ struct Block {
   uint64_t bytes;
   RangeRecorder::Birth birth;
   bool unfreed = false;
+  bool temporary = false;
 };
 
 struct History {
@@ -40,7 +41,8 @@ void add(RangeTally& sum, uint64_t bytes, uint64_t blocks) {
 }
 
 struct Answers {
-  Sums allocated = Sums(kSites), retained = Sums(kSites), peak = Sums(kSites);
+  Sums allocated = Sums(kSites), retained = Sums(kSites), peak = Sums(kSites),
+       temporary = Sums(kSites);
 };
 
 // Replays everything. `first` and `end` are ticks; the last bucket also holds what comes later.
@@ -81,6 +83,8 @@ Answers replay(const History& history, uint64_t first, uint64_t end) {
   }
   if (!entered) take_peak();
   for (size_t i = 0; i < alive.size(); ++i) {
+    const Block& block = history.blocks[i];
+    if (within[i] && block.temporary) add(answers.temporary[block.site], block.bytes, 1);
     if (within[i] && (alive[i] || gone_unfreed[i])) {
       add(answers.retained[history.blocks[i].site], history.blocks[i].bytes, 1);
     }
@@ -95,6 +99,10 @@ Answers from_cells(const RangeRecorder::Result& result, unsigned first, unsigned
   const auto high_cell = static_cast<unsigned>(2 * highest + 2);
   Answers answers;
   for (size_t site = 0; site < result.sites.size(); ++site) {
+    for (const RangeTemporary& temporary : result.sites[site].temporary) {
+      if (temporary.bucket < first || temporary.bucket >= end) continue;
+      add(answers.temporary[site], temporary.tally.bytes, temporary.tally.blocks);
+    }
     for (const RangeCell& cell : result.sites[site].cells) {
       const auto [bytes, blocks] = cell.tally;
       if (cell.allocated < high_cell && high_cell <= cell.removed) {
@@ -147,11 +155,14 @@ Recording record_random(unsigned seed, const RangeRecorder::Axis& axis, unsigned
     const size_t number = alive[at];
     Block& block = history.blocks[number];
     block.unfreed = pick(10) == 0;
+    block.temporary = pick(3) == 0;
     recorder.remove(block.site, 1, block.birth, block.bytes, 1, block.unfreed);
+    if (block.temporary) recorder.add_temporary(block.site, block.birth, block.bytes);
     if (with_undo && pick(8) == 0) {
       // The block was there all the time: nothing for the plain history.
       recorder.restore(block.site, 1, block.birth, block.bytes, 1, block.unfreed);
-      block.unfreed = false;
+      if (block.temporary) recorder.take_back_temporary(block.site, block.birth, block.bytes);
+      block.unfreed = block.temporary = false;
       continue;
     }
     history.happenings.push_back({Happening::kRemove, ticks, number});
@@ -179,6 +190,7 @@ void check_all_ranges(const Recording& recording) {
       REQUIRE(equal(found.allocated, wanted.allocated));
       REQUIRE(equal(found.retained, wanted.retained));
       REQUIRE(equal(found.peak, wanted.peak));
+      REQUIRE(equal(found.temporary, wanted.temporary));
     }
   }
 }
@@ -213,6 +225,7 @@ TEST_CASE("an undone removal leaves no trace in what a range allocated or retain
       REQUIRE(equal(found.allocated, wanted.allocated));
       REQUIRE(equal(found.retained, wanted.retained));
       REQUIRE(equal(found.peak, wanted.peak));
+      REQUIRE(equal(found.temporary, wanted.temporary));
     }
   }
 }

@@ -31,8 +31,12 @@ PageModel random_page(unsigned seed, size_t nodes) {
       cell.tally = {1 + pick(1000), 1 + pick(9)};
       site.range.cells.push_back(cell);
     }
-    reader::merge_equal_cells(site.range.cells);
-    site.temporary = {pick(50), pick(5)};
+    for (const RangeCell& cell : site.range.cells) {
+      if (pick(2)) continue;
+      const auto bucket = static_cast<uint16_t>((cell.allocated - 1) / 2);
+      site.range.temporary.push_back({bucket, {1 + pick(50), 1 + pick(5)}});
+    }
+    reader::merge_equal(site.range);
     page.sites.push_back(std::move(site));
   }
   page.axis_to_seconds = 8;
@@ -50,7 +54,7 @@ std::vector<Sums> sums_of(const PageModel& page) {
   std::vector<Sums> sums(page.nodes.size());
   for (const PageSite& site : page.sites) {
     Sums& own = sums[site.node];
-    own.temporary += site.temporary.bytes;
+    for (const auto& temporary : site.range.temporary) own.temporary += temporary.tally.bytes;
     for (const RangeCell& cell : site.range.cells) {
       own.bytes += cell.tally.bytes;
       own.blocks += cell.tally.blocks;
@@ -94,6 +98,45 @@ TEST_CASE("a page within the budget stays as it is") {
   CHECK(page.frames.size() == 30);
 }
 
+TEST_CASE("merging what is merged already adds to the same bars") {
+  PageModel page = random_page(4, 2000);
+  const Sums before = sums_of(page)[0];
+  fit_node_budget(page, 900);
+  fit_node_budget(page, 300);
+  CHECK(page.nodes.size() <= 300);
+  CHECK(sums_of(page)[0] == before);
+  size_t stands_for = 0;
+  std::vector<int> others_below(page.nodes.size(), 0);
+  for (size_t node = 1; node < page.nodes.size(); ++node) {
+    const bool others = page.frames[page.nodes[node].frame].kind == FrameKind::kOthers;
+    if (others) CHECK(++others_below[page.nodes[node].parent] == 1);
+    stands_for += others ? page.nodes[node].merged : 1;
+  }
+  CHECK(stands_for == 1999);
+}
+
+TEST_CASE("no bar without a name stands for one node alone") {
+  for (unsigned seed = 1; seed <= 10; ++seed) {
+    PageModel page = random_page(seed, 2000);
+    fit_node_budget(page, 900);
+    for (const PageNode& node : page.nodes) CHECK(node.merged != 1);
+  }
+}
+
+TEST_CASE("when is worth more than the smallest bars: buckets stay, and bars go") {
+  PageModel page = random_page(5, 9000);
+  page.buckets.clear();
+  for (unsigned i = 0; i < 64; ++i) page.buckets.push_back({i, 0.1 * i});
+  const Sums before = sums_of(page)[0];
+  size_t cells = 0;
+  fit_budget(page, 8000);
+  for (const PageSite& site : page.sites) cells += site.range.cells.size();
+  CHECK(page.buckets.size() == 64);
+  CHECK(page.nodes.size() < 8000);
+  CHECK(cells <= 12'000);
+  CHECK(sums_of(page)[0] == before);
+}
+
 TEST_CASE("the largest node of each view survives") {
   PageModel page = random_page(2, 2000);
   PageSite leak;
@@ -116,7 +159,7 @@ TEST_CASE("fewer buckets hold the same sums in fewer cells") {
   const Sums before = sums_of(page)[0];
   const uint64_t highest =
       std::ranges::max_element(page.buckets, {}, &reader::RangeBucket::high_bytes)->high_bytes;
-  fit_cell_budget(page, 1500);
+  fit_cell_budget(page, 1500, 1);
   CHECK(page.buckets.size() < 8);
   CHECK(sums_of(page)[0] == before);
   CHECK(std::ranges::max_element(page.buckets, {}, &reader::RangeBucket::high_bytes)->high_bytes ==
