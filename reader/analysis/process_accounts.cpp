@@ -35,8 +35,9 @@ inline void ProcessAccounts::allocate(Stream& stream, StreamState& state, const 
     site_number = site_of(stream, event);
     if (event.type == EventType::kAllocate) state.slot_sites[event.slot] = site_number;
   }
-  LiveBlock& block = live_.insert(event.address);
-  if (__builtin_expect(block.address != 0, 0)) {
+  const auto [slot, replaced] = live_.insert(event.address);
+  LiveBlock& block = *slot;
+  if (__builtin_expect(replaced, 0)) {
     Retired ignored;
     release(block, range_birth_of(block), ignored);
     ++replaced_blocks_;
@@ -263,8 +264,9 @@ void ProcessAccounts::undo(StreamState& state) {
       --unmatched_frees_;
       break;
     case Retired::kBlock: {
-      LiveBlock& block = live_.insert(retired.block.address);
-      if (block.address != 0) {  // against the format: somebody else has the address
+      const auto [slot, replaced] = live_.insert(retired.block.address);
+      LiveBlock& block = *slot;
+      if (replaced) {  // against the format: somebody else has the address
         Retired ignored;
         release(block, range_birth_of(block), ignored);
         ++replaced_blocks_;
