@@ -1,9 +1,10 @@
 #include "reader/analysis/live_blocks.h"
 
 #include <sys/mman.h>
-#include <sys/random.h>
 
 #include <new>
+
+#include "reader/hash_salt.h"
 
 namespace memlens::reader {
 
@@ -12,27 +13,39 @@ namespace {
 constexpr size_t kFirstBuckets = 128;
 constexpr size_t kHugePageBytes = 2 << 20;
 
-// Odd. Without random numbers the hash is as good, but known.
-uint64_t draw_multiplier() {
-  uint64_t random = 0;
-  if (::getrandom(&random, sizeof random, GRND_NONBLOCK) != sizeof random) random = 0;
-  // Its higher bits: a multiplier with few ones there spreads badly.
-  return (0x9E3779B97F4A7C15ull ^ random >> 16) | 1;
+// A range of addresses that begins where a huge page may.
+void* reserve_aligned(size_t size_bytes) {
+  const size_t reserved_bytes = size_bytes + kHugePageBytes;
+  void* const reserved = ::mmap(nullptr, reserved_bytes, PROT_READ | PROT_WRITE,
+                                MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (reserved == MAP_FAILED) throw std::bad_alloc();
+  char* const begin = static_cast<char*>(reserved);
+  const size_t before_bytes = -reinterpret_cast<uintptr_t>(begin) % kHugePageBytes;
+  if (before_bytes > 0) ::munmap(begin, before_bytes);
+  ::munmap(begin + before_bytes + size_bytes, kHugePageBytes - before_bytes);
+  return begin + before_bytes;
 }
 
-// Zeroed pages, huge ones for a table where every look-up would miss the TLB otherwise.
-void* map_pages(void* old_pages, size_t old_bytes, size_t new_bytes) {
-  void* pages = old_pages == nullptr
-                    ? ::mmap(nullptr, new_bytes, PROT_READ | PROT_WRITE,
-                             MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
-                    : ::mremap(old_pages, old_bytes, new_bytes, MREMAP_MAYMOVE);
+// Zeroed pages behind those there were, huge ones for a table where every look-up would miss the
+// TLB otherwise. Moved to anywhere but a multiple of their size, huge pages would fall to pieces.
+void* grow_pages(void* old_pages, size_t old_bytes, size_t new_bytes) {
+  void* pages = nullptr;
+  if (new_bytes < kHugePageBytes) {
+    pages = old_pages == nullptr ? ::mmap(nullptr, new_bytes, PROT_READ | PROT_WRITE,
+                                          MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+                                 : ::mremap(old_pages, old_bytes, new_bytes, MREMAP_MAYMOVE);
+  } else {
+    pages = ::mremap(old_pages, old_bytes, new_bytes, MREMAP_MAYMOVE | MREMAP_FIXED,
+                     reserve_aligned(new_bytes));
+    if (pages != MAP_FAILED) ::madvise(pages, new_bytes, MADV_HUGEPAGE);
+  }
   if (pages == MAP_FAILED) throw std::bad_alloc();
-  if (new_bytes >= kHugePageBytes) ::madvise(pages, new_bytes, MADV_HUGEPAGE);
   return pages;
 }
 
 }  // namespace
 
+LiveBlocks::LiveBlocks() : salt_(hash_salt()) {}
 LiveBlocks::~LiveBlocks() { clear(); }
 
 void LiveBlocks::clear() {
@@ -60,9 +73,9 @@ LiveBlock& LiveBlocks::place(uint64_t hash) {
 LiveBlock* LiveBlocks::find_slowly(uint64_t address, uint64_t hash) {
   for (size_t index = hash & mask_;; index = (index + 1) & mask_) {
     Bucket& bucket = buckets_[index];
-    for (unsigned slot = 0; slot < kBlocks; ++slot) {
-      if (is_occupied(bucket, slot) && bucket.blocks[slot].address == address)
-        return &bucket.blocks[slot];
+    for (uint64_t found = matches(bucket.header, tag_of(hash)); found != 0; found &= found - 1) {
+      LiveBlock& block = bucket.blocks[first_of(found)];
+      if (block.address == address) return &block;
     }
     if (passed_on(bucket.header) == 0) return nullptr;
   }
@@ -77,14 +90,13 @@ void LiveBlocks::take_back(size_t home, size_t index) {
 }
 
 void LiveBlocks::grow() {
-  if (multiplier_ == 0) multiplier_ = draw_multiplier();
   const size_t old_buckets = buckets_ != nullptr ? mask_ + 1 : 0;
   const size_t new_buckets = old_buckets == 0 ? kFirstBuckets : 2 * old_buckets;
   if (keeps_births_) births_.resize(new_buckets * kBlocks);
   buckets_ = static_cast<Bucket*>(
-      map_pages(buckets_, old_buckets * sizeof(Bucket), new_buckets * sizeof(Bucket)));
+      grow_pages(buckets_, old_buckets * sizeof(Bucket), new_buckets * sizeof(Bucket)));
   mask_ = new_buckets - 1;
-  limit_ = new_buckets * kBlocks * 7 / 10;
+  limit_ = new_buckets * kBlocks * 6 / 10;
   split(old_buckets);
 }
 

@@ -34,14 +34,16 @@ static_assert(sizeof(LiveBlock) == 24);
 
 class LiveBlocks {
  public:
-  LiveBlocks() = default;
+  LiveBlocks();
   ~LiveBlocks();
   LiveBlocks(const LiveBlocks&) = delete;
   LiveBlocks& operator=(const LiveBlocks&) = delete;
 
   size_t size() const { return count_; }
+  size_t table_bytes() const { return buckets_ != nullptr ? (mask_ + 1) * sizeof(Bucket) : 0; }
 
-  void prefetch(uint64_t address) const {
+  // Always inlined: gcc takes a function that only prefetches for one without effect, and drops it.
+  [[gnu::always_inline]] void prefetch(uint64_t address) const {
     const char* bucket = reinterpret_cast<const char*>(buckets_ + (hash_of(address) & mask_));
     __builtin_prefetch(bucket, 1);
     __builtin_prefetch(bucket + kLineBytes, 1);
@@ -135,8 +137,8 @@ class LiveBlocks {
 
   static uint64_t passed_on(uint64_t header) { return header >> kPassedOnShift; }
 
-  // The high bit of each byte of a header's tags that equals `tag`. Above one that does there may
-  // be one too many; the first is right.
+  // The high bit of each byte of a header's tags that equals `tag`. Above one that does may be one
+  // that differs in its lowest bit; the first is right.
   static uint64_t matches(uint64_t header, uint64_t tag) {
     constexpr uint64_t kOnes = 0x0101010101;
     const uint64_t differences = header ^ tag * kOnes;
@@ -152,7 +154,7 @@ class LiveBlocks {
   // Its lowest bits name the bucket: those that were the product's highest and depend on all of the
   // address. The tag is of others.
   uint64_t hash_of(uint64_t address) const {
-    return __builtin_bswap64(std::rotr(address, 4) * multiplier_);
+    return __builtin_bswap64(std::rotr(address, 4) * salt_);
   }
   static uint64_t tag_of(uint64_t hash) { return (hash >> 40 & 0x7f) | 0x80; }
 
@@ -177,11 +179,11 @@ class LiveBlocks {
   void grow();
   void split(size_t old_buckets);
 
+  const uint64_t salt_;
   Bucket* buckets_ = nullptr;
   size_t mask_ = 0;  // number of buckets, a power of two, less one
   size_t count_ = 0;
   size_t limit_ = 0;  // it grows when there are so many
-  uint64_t multiplier_ = 0;
   bool keeps_births_ = false;
   std::vector<uint32_t> births_;  // by index_of()
 };
