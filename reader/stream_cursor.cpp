@@ -20,7 +20,7 @@ StreamCursor::StreamCursor(const Source& source, const EventStream& stream, Chun
 
 StreamCursor::~StreamCursor() { release(); }
 
-bool StreamCursor::position() {
+bool StreamCursor::pass_control() {
   for (;;) {
     if (next_ == end_ && !refill()) {
       release();

@@ -25,7 +25,9 @@ class StreamCursor {
 
   // Passes epoch and time records until the next event about memory. False: the stream is over.
   // Throws CaptureError.
-  bool position();
+  bool position() {
+    return __builtin_expect(next_ != end_ && !is_control(next_->type), 1) || pass_control();
+  }
 
   // The order epoch and the time of what comes next: exact after position(), before it not too
   // late.
@@ -79,6 +81,7 @@ class StreamCursor {
 
   // The chunk was decoded as a whole; else batch by batch.
   bool is_decoded() const { return current_->decoded; }
+  bool pass_control();
   void look_ahead();
   // What is behind the batch in this chunk.
   Search search_undecoded(const Visitor& visit);

@@ -111,10 +111,10 @@ void ProcessAccounts::free_unmatched(const Stream& stream, StreamState& state) {
 // larger than the processor's caches. They are asked for in two steps, since the first leads to the
 // second. On 2 million live blocks of 50,000 sites that takes more than a third off the pass. Where
 // all fits the second cache it would add as much.
-[[gnu::always_inline]] inline void ProcessAccounts::prefetch(const Stream& stream,
-                                                             const StreamState& state,
-                                                             const Event* event,
-                                                             const Event* end) const {
+[[gnu::always_inline]] inline void ProcessAccounts::prefetch_of(const Stream& stream,
+                                                                const StreamState& state,
+                                                                const Event* event,
+                                                                const Event* end) const {
   if (event + kPrefetchFar >= end) return;
   const SiteTable& sites = accounts_.sites();
   const Event& far = event[kPrefetchFar];
@@ -135,6 +135,11 @@ inline bool ProcessAccounts::outgrew_cache() const {
   return live_.table_bytes() + accounts_.sites().size() * sizeof(SiteAccount) > kCacheBytes;
 }
 
+void ProcessAccounts::prefetch(uint32_t stream_number, const Event* next, const Event* end) const {
+  const Stream& stream = streams_[stream_number];
+  if (outgrew_cache() && stream.state != nullptr) prefetch_of(stream, *stream.state, next, end);
+}
+
 template <bool kPrefetches>
 const Event* ProcessAccounts::apply_run_of(uint32_t stream_number, const Event* begin,
                                            const Event* end) {
@@ -142,7 +147,7 @@ const Event* ProcessAccounts::apply_run_of(uint32_t stream_number, const Event* 
   StreamState& state = state_of(stream_number);
   const Event* event = begin;
   for (; event != end && !is_control(event->type); ++event) {
-    if constexpr (kPrefetches) prefetch(stream, state, event, end);
+    if constexpr (kPrefetches) prefetch_of(stream, state, event, end);
     switch (event->type) {
       case EventType::kAllocate:
       case EventType::kAllocateKnown:

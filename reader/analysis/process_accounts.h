@@ -38,6 +38,7 @@ class ProcessAccounts {
   const Event* apply_run(uint32_t stream, const Event* begin, const Event* end);
   bool try_apply(uint32_t stream, const Event& event);
   void apply(uint32_t stream, const Event& event);
+  void prefetch(uint32_t stream, const Event* next, const Event* end) const;
   void end_stream(uint32_t stream) { streams_[stream].state.reset(); }
 
   // The process is gone, and its memory with it: what it had not freed stays unfreed, but is alive
@@ -84,8 +85,8 @@ class ProcessAccounts {
 
   StreamState& state_of(uint32_t stream);
   bool outgrew_cache() const;
-  void prefetch(const Stream& stream, const StreamState& state, const Event* event,
-                const Event* end) const;
+  void prefetch_of(const Stream& stream, const StreamState& state, const Event* event,
+                   const Event* end) const;
   template <bool kPrefetches>
   const Event* apply_run_of(uint32_t stream_number, const Event* begin, const Event* end);
   uint32_t site_of(const Stream& stream, const Event& event);

@@ -29,6 +29,7 @@ struct Recorder {
   bool finished() const { return false; }
   void set_order_exact(bool) {}
   void end_stream(uint32_t) {}
+  void prefetch(uint32_t, const Event*, const Event*) {}
   const Event* apply_run(uint32_t stream, const Event* begin, const Event* end) {
     while (begin != end && !reader::is_control(begin->type)) apply(stream, *begin++);
     return begin;
