@@ -39,7 +39,7 @@ class ChunkStacks {
   uint32_t count() const { return count_; }
 
  private:
-  static constexpr size_t kFirstEntries = 1024;
+  static constexpr size_t kFirstEntries = 64;
 
   struct Entry {
     uint64_t key = 0;

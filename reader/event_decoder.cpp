@@ -94,8 +94,8 @@ size_t EventDecoder::decode(Event* out, size_t capacity) {
           codec_.dictionary[slot] = {event.node, size_bytes, event.kind};
           const uint32_t stacks_before = stacks_.count();
           event.stack = slot_stacks_[slot] = stacks_.find_or_add(event.node, event.kind);
-          event.type = event.stack == stacks_before ? EventType::kAllocate
-                                                    : EventType::kAllocateKnown;
+          event.type =
+              event.stack == stacks_before ? EventType::kAllocate : EventType::kAllocateKnown;
         }
         codec_.last_node = event.node;
         codec_.last_allocated += static_cast<uint64_t>(format::zigzag_decode(read_field(tag)));

@@ -2,6 +2,8 @@
 
 #include <sys/mman.h>
 
+#include <cstdlib>
+#include <cstring>
 #include <new>
 
 #include "reader/hash_salt.h"
@@ -10,7 +12,9 @@ namespace memlens::reader {
 
 namespace {
 
-constexpr size_t kFirstBuckets = 128;
+constexpr size_t kFirstBuckets = 4;
+// Smaller tables are of the heap: a mapping for each of thousands of short processes is too many.
+constexpr size_t kMappedBytes = 64 << 10;
 constexpr size_t kHugePageBytes = 2 << 20;
 
 // A range of addresses that begins where a huge page may.
@@ -31,9 +35,7 @@ void* reserve_aligned(size_t size_bytes) {
 void* grow_pages(void* old_pages, size_t old_bytes, size_t new_bytes) {
   void* pages = nullptr;
   if (new_bytes < kHugePageBytes) {
-    pages = old_pages == nullptr ? ::mmap(nullptr, new_bytes, PROT_READ | PROT_WRITE,
-                                          MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
-                                 : ::mremap(old_pages, old_bytes, new_bytes, MREMAP_MAYMOVE);
+    pages = ::mremap(old_pages, old_bytes, new_bytes, MREMAP_MAYMOVE);
   } else {
     pages = ::mremap(old_pages, old_bytes, new_bytes, MREMAP_MAYMOVE | MREMAP_FIXED,
                      reserve_aligned(new_bytes));
@@ -43,13 +45,38 @@ void* grow_pages(void* old_pages, size_t old_bytes, size_t new_bytes) {
   return pages;
 }
 
+// As large as it was twice over, the second half zero. `old` may be nullptr.
+void* grow_table(void* old, size_t old_bytes, size_t new_bytes, size_t alignment) {
+  if (old_bytes >= kMappedBytes) return grow_pages(old, old_bytes, new_bytes);
+  void* table = nullptr;
+  if (new_bytes >= kMappedBytes) {
+    table = ::mmap(nullptr, new_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (table == MAP_FAILED) throw std::bad_alloc();
+  } else {
+    table = std::aligned_alloc(alignment, new_bytes);
+    if (table == nullptr) throw std::bad_alloc();
+    std::memset(static_cast<char*>(table) + old_bytes, 0, new_bytes - old_bytes);
+  }
+  if (old != nullptr) std::memcpy(table, old, old_bytes);
+  std::free(old);
+  return table;
+}
+
+void free_table(void* table, size_t size_bytes) {
+  if (size_bytes < kMappedBytes) {
+    std::free(table);
+  } else {
+    ::munmap(table, size_bytes);
+  }
+}
+
 }  // namespace
 
 LiveBlocks::LiveBlocks() : salt_(hash_salt()) {}
 LiveBlocks::~LiveBlocks() { clear(); }
 
 void LiveBlocks::clear() {
-  if (buckets_ != nullptr) ::munmap(buckets_, (mask_ + 1) * sizeof(Bucket));
+  free_table(buckets_, table_bytes());
   buckets_ = nullptr;
   mask_ = count_ = limit_ = 0;
   births_ = {};
@@ -93,8 +120,8 @@ void LiveBlocks::grow() {
   const size_t old_buckets = buckets_ != nullptr ? mask_ + 1 : 0;
   const size_t new_buckets = old_buckets == 0 ? kFirstBuckets : 2 * old_buckets;
   if (keeps_births_) births_.resize(new_buckets * kBlocks);
-  buckets_ = static_cast<Bucket*>(
-      grow_pages(buckets_, old_buckets * sizeof(Bucket), new_buckets * sizeof(Bucket)));
+  buckets_ = static_cast<Bucket*>(grow_table(buckets_, old_buckets * sizeof(Bucket),
+                                             new_buckets * sizeof(Bucket), alignof(Bucket)));
   mask_ = new_buckets - 1;
   limit_ = new_buckets * kBlocks * 6 / 10;
   split(old_buckets);
