@@ -180,8 +180,8 @@ class Opener {
       missing_frames += stream.missing_frames;
     }
     for (const auto& [process, metadata] : impl_.metadata) {
-      for (const ThreadRecord& record : metadata.threads)
-        lost_events.try_emplace({process, record.index}, 0);
+      for (const auto& [thread, record] : metadata.threads)
+        lost_events.try_emplace({process, thread}, 0);
     }
     for (const auto& [key, lost] : lost_events) {
       ThreadInfo thread;

@@ -8,9 +8,9 @@
 namespace memlens::reader {
 
 enum class EventType : uint8_t {
-  kAllocate,       // a new (node, size, kind): from now on in the chunk's dictionary at `slot`
-  kAllocateKnown,  // the one in the dictionary at `slot`
-  kAllocateWide,   // not of the dictionary: unaligned, or 4 GiB and more
+  kAllocate,       // by the chunk's first event of this stack, numbered `stack`
+  kAllocateKnown,  // by a stack that has its number already
+  kAllocateWide,   // unaligned, or 4 GiB and more; `stack` says nothing
   kFree,
   kUndo,  // the thread's last free or unmap did not happen
   kMap,
@@ -29,9 +29,9 @@ struct Event {
   uint64_t size_bytes;
   uint32_t node;
   uint32_t stamp;  // in shared epochs, of what has an address
+  uint32_t stack;  // see ChunkStacks
   EventType type;
   format::AllocationKind kind;
-  uint8_t slot;
 };
 static_assert(sizeof(Event) == 32);
 

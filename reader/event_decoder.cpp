@@ -28,6 +28,7 @@ void EventDecoder::start(const PayloadBuffer& payload, uint64_t ticks, bool shar
   shared_ = shared;
   allocations_.clear();
   codec_.start_chunk();
+  stacks_.start_chunk();
 }
 
 inline uint64_t EventDecoder::read_varint() {
@@ -72,15 +73,15 @@ size_t EventDecoder::decode(Event* out, size_t capacity) {
     switch (static_cast<Operation>(tag & format::kOperationMask)) {
       case Operation::kAllocate: {
         if (hit) {
-          event.slot = *next_++;
-          const DictionaryEntry& entry = codec_.dictionary[event.slot];
+          const uint8_t slot = *next_++;
+          const DictionaryEntry& entry = codec_.dictionary[slot];
           if (entry.node == format::kNoNode) fail("an allocation refers to an empty slot");
           event.type = EventType::kAllocateKnown;
           event.node = entry.node;
           event.size_bytes = entry.size_bytes;
           event.kind = entry.kind;
+          event.stack = slot_stacks_[slot];
         } else {
-          event.type = EventType::kAllocate;
           event.kind = static_cast<format::AllocationKind>(*next_++);
           const uint32_t size_bytes = read_varint32();
           // Unsigned arithmetic: no delta can overflow; what is out of range is found below.
@@ -89,9 +90,12 @@ size_t EventDecoder::decode(Event* out, size_t capacity) {
           if (node >= format::kNoNode) fail("an allocation names an impossible stack");
           event.node = static_cast<uint32_t>(node);
           event.size_bytes = size_bytes;
-          event.slot =
-              static_cast<uint8_t>(format::dictionary_slot(event.node, size_bytes, event.kind));
-          codec_.dictionary[event.slot] = {event.node, size_bytes, event.kind};
+          const unsigned slot = format::dictionary_slot(event.node, size_bytes, event.kind);
+          codec_.dictionary[slot] = {event.node, size_bytes, event.kind};
+          const uint32_t stacks_before = stacks_.count();
+          event.stack = slot_stacks_[slot] = stacks_.find_or_add(event.node, event.kind);
+          event.type =
+              event.stack == stacks_before ? EventType::kAllocate : EventType::kAllocateKnown;
         }
         codec_.last_node = event.node;
         codec_.last_allocated += static_cast<uint64_t>(format::zigzag_decode(read_field(tag)));
@@ -139,8 +143,7 @@ size_t EventDecoder::decode(Event* out, size_t capacity) {
 
 void EventDecoder::decode_extended(ExtendedOperation operation, Event& event) {
   event.address = event.size_bytes = 0;
-  event.node = event.stamp = 0;
-  event.slot = 0;
+  event.node = event.stamp = event.stack = 0;
   event.kind = {};
   switch (operation) {
     case ExtendedOperation::kEpoch:

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "interposer/format/event_codec.h"
+#include "reader/chunk_stacks.h"
 #include "reader/event.h"
 #include "reader/frame_payload.h"
 
@@ -42,6 +43,8 @@ class EventDecoder {
   bool shared_ = false;
   std::vector<uint64_t> allocations_;  // addresses, for frees that name them by distance
   format::ChunkCodecState codec_;
+  ChunkStacks stacks_;
+  uint32_t slot_stacks_[format::kDictionaryEntries];  // of the dictionary's entries
 };
 
 }  // namespace memlens::reader

@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-#include "reader/id_growth.h"
+#include "reader/id_table.h"
 
 namespace memlens::reader {
 
@@ -35,22 +35,23 @@ class NodeTable {
   }
 
   // kMissing for the root and for an id that is not there. A parent's id is less than its child's.
-  Node get(uint32_t id) const { return id < nodes_.size() ? nodes_[id] : Node(); }
+  Node get(uint32_t id) const { return nodes_.get(id); }
   std::string_view label(const Node& node) const { return labels_[node.value]; }
-  uint32_t end_id() const { return static_cast<uint32_t>(nodes_.size()); }
+  // visit(const Node&)
+  template <typename Visit>
+  void for_each(Visit&& visit) const {
+    nodes_.for_each(visit);
+  }
 
  private:
   void add(uint32_t id, const Node& node) {
-    check_id(id, count_, "node");
+    Node& place = nodes_.add(id, "node");
     if (node.parent >= id) throw PayloadError("a stack is its own caller");
-    if (id >= nodes_.size()) nodes_.resize(size_t{id} + 1);
-    nodes_[id] = node;
-    ++count_;
+    place = node;
   }
 
-  std::vector<Node> nodes_;
+  IdTable<Node> nodes_;
   std::vector<std::string_view> labels_;
-  uint64_t count_ = 0;
 };
 
 }  // namespace memlens::reader

@@ -27,6 +27,7 @@
 //       takes events up to a control event or the end, and returns where it stopped
 //   bool try_apply(uint32_t stream, const Event&);  false: it gives back what is not live (yet)
 //   void apply(uint32_t stream, const Event&);      whether live or not
+//   void prefetch(uint32_t stream, const Event* next, const Event* end);   they come soon
 //   void end_stream(uint32_t stream);               it has no more events
 #pragma once
 
@@ -339,6 +340,7 @@ class ProcessMerge {
       sink_.set_time(stream.ticks());
       if (sink_.finished()) return;
       const Event& event = *stream.begin();
+      sink_.prefetch(stream.number(), &event, stream.end());
       switch (event.type) {
         case EventType::kAllocate:
         case EventType::kAllocateKnown:

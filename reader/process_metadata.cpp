@@ -1,9 +1,5 @@
 #include "reader/process_metadata.h"
 
-#include <algorithm>
-
-#include "reader/id_growth.h"
-
 namespace memlens::reader {
 
 using format::MetadataType;
@@ -31,7 +27,7 @@ void ProcessMetadata::add_record(MetadataType type, ByteView body, StringPool& p
       break;
     }
     case MetadataType::kThread: {
-      ThreadRecord& thread = thread_record(body.read_varint32());
+      ThreadRecord& thread = threads[body.read_varint32()];
       thread.tid = static_cast<int32_t>(body.read_varint32());
       const uint64_t ticks = body.read_varint();
       if (thread.start_ticks == 0) thread.start_ticks = ticks;  // a later record renames
@@ -40,7 +36,7 @@ void ProcessMetadata::add_record(MetadataType type, ByteView body, StringPool& p
       break;
     }
     case MetadataType::kThreadEnd: {
-      ThreadRecord& thread = thread_record(body.read_varint32());
+      ThreadRecord& thread = threads[body.read_varint32()];
       thread.end_ticks = body.read_varint();
       break;
     }
@@ -59,10 +55,7 @@ void ProcessMetadata::add_record(MetadataType type, ByteView body, StringPool& p
       code.first_line = body.read_varint32();
       code.line_table = body.read_varint32();
       code.line_table_format = static_cast<format::LineTableFormat>(body.read_varint32());
-      check_id(id, code_count, "code");
-      if (id >= codes.size()) codes.resize(size_t{id} + 1);
-      codes[id] = code;
-      ++code_count;
+      codes.add(id, "code") = code;
       break;
     }
     case MetadataType::kPythonNode: {
@@ -125,20 +118,8 @@ void ProcessMetadata::finish(StringPool& pool) {
 }
 
 const ThreadRecord* ProcessMetadata::thread(uint32_t index) const {
-  const auto found =
-      std::lower_bound(threads.begin(), threads.end(), index,
-                       [](const ThreadRecord& t, uint32_t value) { return t.index < value; });
-  return found != threads.end() && found->index == index ? &*found : nullptr;
-}
-
-ThreadRecord& ProcessMetadata::thread_record(uint32_t index) {
-  const auto found =
-      std::lower_bound(threads.begin(), threads.end(), index,
-                       [](const ThreadRecord& t, uint32_t value) { return t.index < value; });
-  if (found != threads.end() && found->index == index) return *found;
-  ThreadRecord thread;
-  thread.index = index;
-  return *threads.insert(found, std::move(thread));
+  const auto found = threads.find(index);
+  return found != threads.end() ? &found->second : nullptr;
 }
 
 }  // namespace memlens::reader

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -9,6 +10,7 @@
 #include "interposer/format/metadata_records.h"
 #include "reader/byte_view.h"
 #include "reader/capture.h"
+#include "reader/id_table.h"
 #include "reader/module_map.h"
 #include "reader/node_table.h"
 #include "reader/string_pool.h"
@@ -26,7 +28,6 @@ struct Code {
 };
 
 struct ThreadRecord {
-  uint32_t index = 0;
   int32_t tid = 0;
   uint64_t start_ticks = 0;
   uint64_t end_ticks = UINT64_MAX;
@@ -39,7 +40,7 @@ struct ProcessMetadata {
   // After the last payload.
   void finish(StringPool& pool);
 
-  Code code(uint32_t id) const { return id < codes.size() ? codes[id] : Code(); }
+  Code code(uint32_t id) const { return codes.get(id); }
   // nullptr when the thread has no record.
   const ThreadRecord* thread(uint32_t index) const;
 
@@ -57,17 +58,15 @@ struct ProcessMetadata {
   std::string_view python_recording;  // how Python's stacks and allocators are recorded
 
   StringTable strings;
-  std::vector<Code> codes;
-  uint64_t code_count = 0;
+  IdTable<Code> codes;
   NodeTable nodes;
   ModuleMap modules;
   SymbolMap symbols;
-  std::vector<ThreadRecord> threads;  // ascending by index after finish()
+  std::map<uint32_t, ThreadRecord> threads;  // by index
   std::vector<std::pair<format::DiagnosticCode, std::string_view>> diagnostics;
 
  private:
   void add_record(format::MetadataType type, ByteView body, StringPool& pool);
-  ThreadRecord& thread_record(uint32_t index);
 };
 
 }  // namespace memlens::reader

@@ -29,6 +29,7 @@ Source::Source(const std::string& path) : path_(path) {
     throw CaptureError(path, problem);
   }
   size_bytes_ = static_cast<uint64_t>(status.st_size);
+  modified_ = status.st_mtim;
   // Frames are read in file order, more or less.
   ::posix_fadvise(descriptor_, 0, 0, POSIX_FADV_SEQUENTIAL);
 }
@@ -40,7 +41,8 @@ Source::~Source() {
 Source::Source(Source&& other) noexcept
     : path_(std::move(other.path_)),
       descriptor_(std::exchange(other.descriptor_, -1)),
-      size_bytes_(other.size_bytes_) {}
+      size_bytes_(other.size_bytes_),
+      modified_(other.modified_) {}
 
 void Source::read(uint64_t offset, void* out, size_t size_bytes) const {
   auto* next = static_cast<char*>(out);

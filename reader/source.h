@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <ctime>
 #include <string>
 
 namespace memlens::reader {
@@ -21,6 +22,8 @@ class Source {
   const std::string& path() const { return path_; }
   // As it was when opened: a capture still being written is read up to there.
   uint64_t size_bytes() const { return size_bytes_; }
+  // When the file was last written, as of then.
+  const struct timespec& modified() const { return modified_; }
 
   // Fills `out` with the bytes at `offset`, which must lie within the file. Any thread may call it.
   void read(uint64_t offset, void* out, size_t size_bytes) const;
@@ -29,6 +32,7 @@ class Source {
   std::string path_;
   int descriptor_ = -1;
   uint64_t size_bytes_ = 0;
+  struct timespec modified_ {};
 };
 
 }  // namespace memlens::reader

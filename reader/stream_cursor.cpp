@@ -1,7 +1,6 @@
 #include "reader/stream_cursor.h"
 
 #include <algorithm>
-#include <span>
 #include <string>
 #include <utility>
 
@@ -9,7 +8,7 @@
 
 namespace memlens::reader {
 
-StreamCursor::StreamCursor(const Source& source, const EventStream& stream, PayloadQueue& queue,
+StreamCursor::StreamCursor(const Source& source, const EventStream& stream, ChunkQueue& queue,
                            uint32_t number)
     : source_(source), stream_(stream), queue_(queue), number_(number) {
   if (!stream_.frames.empty()) {
@@ -21,14 +20,14 @@ StreamCursor::StreamCursor(const Source& source, const EventStream& stream, Payl
 
 StreamCursor::~StreamCursor() { release(); }
 
-bool StreamCursor::position() {
+bool StreamCursor::pass_control() {
   for (;;) {
-    if (next_ == count_ && !refill()) {
+    if (next_ == end_ && !refill()) {
       release();
       over_ = true;
       return false;
     }
-    const Event& event = batch_[next_];
+    const Event& event = *next_;
     if (!is_control(event.type)) return true;
     if (event.type == EventType::kTime) {
       ticks_ = std::max(ticks_, event.address);
@@ -44,26 +43,26 @@ bool StreamCursor::position() {
 bool StreamCursor::refill() {
   for (;;) {
     if (current_ != nullptr) {
-      try {
-        next_ = 0;
-        count_ = decoder_->decode(batch_.get(), kBatchEvents);
-      } catch (const PayloadError& error) {
-        fail(error);
+      if (is_decoded()) {
+        if (current_->damage) fail(*current_->damage);
+      } else {
+        next_ = end_ = batch_.get();
+        try {
+          end_ += decoder_->decode(batch_.get(), kBatchEvents);
+        } catch (const PayloadError& error) {
+          fail(error);
+        }
+        if (next_ != end_) return true;
       }
-      if (count_ > 0) return true;
       queue_.finish(std::move(current_));
     }
     if (!open_next_frame()) return false;
+    if (next_ != end_) return true;
   }
 }
 
 bool StreamCursor::open_next_frame() {
   if (next_frame_ == stream_.frames.size()) return false;
-  if (decoder_ == nullptr) {
-    decoder_ = std::make_unique<EventDecoder>();
-    batch_ = std::make_unique_for_overwrite<Event[]>(kBatchEvents);
-    capacity_ = kBatchEvents;
-  }
   const FrameRef& frame = stream_.frames[next_frame_++];
   if (!ahead_.empty()) {
     current_ = std::move(ahead_.front());
@@ -83,73 +82,100 @@ bool StreamCursor::open_next_frame() {
   epoch_ = frame.order_epoch;
   shared_ = frame.shared_order();
   ticks_ = std::max(ticks_, frame.ticks);
+  if (is_decoded()) {
+    next_ = current_->events.events().data();
+    end_ = next_ + current_->events.events().size();
+    return true;
+  }
+  if (decoder_ == nullptr) {
+    decoder_ = std::make_unique<EventDecoder>();
+    batch_ = std::make_unique_for_overwrite<Event[]>(kBatchEvents);
+    capacity_ = kBatchEvents;
+  }
+  next_ = end_ = batch_.get();
   decoder_->start(current_->payload, frame.ticks, shared_);
   return true;
 }
 
 void StreamCursor::look_ahead() {
-  if (count_ - next_ >= kLongBatchEvents / 2) return;
+  if (is_decoded()) return;
+  const auto left = static_cast<size_t>(end_ - next_);
+  if (left >= kLongBatchEvents / 2) return;
   if (capacity_ < kLongBatchEvents) {
     auto longer = std::make_unique_for_overwrite<Event[]>(kLongBatchEvents);
-    std::copy(batch_.get() + next_, batch_.get() + count_, longer.get());
+    std::copy(next_, end_, longer.get());
     batch_ = std::move(longer);
     capacity_ = kLongBatchEvents;
   } else {
-    std::copy(batch_.get() + next_, batch_.get() + count_, batch_.get());
+    std::copy(next_, end_, batch_.get());
   }
-  count_ -= next_;
-  next_ = 0;
+  next_ = batch_.get();
+  end_ = next_ + left;
   try {
-    count_ += decoder_->decode(batch_.get() + count_, capacity_ - count_);
+    end_ += decoder_->decode(batch_.get() + left, capacity_ - left);
   } catch (const PayloadError& error) {
     fail(error);
   }
 }
 
-StreamCursor::Search StreamCursor::search_undecoded(
-    const std::function<Search(const Event&)>& visit) {
+StreamCursor::Search StreamCursor::search_rest(EventDecoder& decoder, const Visitor& visit) {
   Event events[kBatchEvents];
-  EventDecoder decoder = *decoder_;  // the stream itself goes on from where it is
-  const auto search_chunk = [&] {
-    while (const size_t count = decoder.decode(events, kBatchEvents)) {
-      for (size_t i = 0; i < count; ++i) {
-        const Search answer = visit(events[i]);
-        if (answer != Search::kGoOn) return answer;
-      }
-    }
-    return Search::kGoOn;
-  };
   try {
-    Search answer = search_chunk();
-    for (size_t i = 0; answer == Search::kGoOn && i < kFramesSearched; ++i) {
-      if (next_frame_ + i == stream_.frames.size()) return Search::kStop;
-      const FrameRef& frame = stream_.frames[next_frame_ + i];
-      Event epoch{};
-      epoch.type = EventType::kEpoch;
-      epoch.address = frame.order_epoch;
-      epoch.size_bytes = frame.shared_order() ? 1 : 0;
-      if (frame.order_epoch != epoch_ && (answer = visit(epoch)) != Search::kGoOn) break;
-      while (ahead_.size() <= i) {
-        ahead_.push_back(queue_.request(stream_.frames[requested_frames_], /*always=*/true));
-        ++requested_frames_;
-      }
-      queue_.wait(*ahead_[i]);
-      decoder.start(ahead_[i]->payload, frame.ticks, frame.shared_order());
-      answer = search_chunk();
+    while (const size_t count = decoder.decode(events, kBatchEvents)) {
+      const Search answer = search(std::span(events, count), visit);
+      if (answer != Search::kGoOn) return answer;
     }
-    return answer;
   } catch (const PayloadError&) {
     return Search::kStop;  // told when the stream gets there
   }
+  return Search::kGoOn;
+}
+
+StreamCursor::Search StreamCursor::search_undecoded(const Visitor& visit) {
+  if (is_decoded()) return current_->damage ? Search::kStop : Search::kGoOn;
+  EventDecoder decoder = *decoder_;  // the stream itself goes on from where it is
+  return search_rest(decoder, visit);
+}
+
+StreamCursor::Search StreamCursor::search_next_chunks(const Visitor& visit) {
+  Search answer = Search::kGoOn;
+  for (size_t i = 0; answer == Search::kGoOn && i < kFramesSearched; ++i) {
+    if (next_frame_ + i == stream_.frames.size()) return Search::kStop;
+    const FrameRef& frame = stream_.frames[next_frame_ + i];
+    Event epoch{};
+    epoch.type = EventType::kEpoch;
+    epoch.address = frame.order_epoch;
+    epoch.size_bytes = frame.shared_order() ? 1 : 0;
+    if (frame.order_epoch != epoch_ && (answer = visit(epoch)) != Search::kGoOn) break;
+    while (ahead_.size() <= i) {
+      ahead_.push_back(queue_.request(stream_.frames[requested_frames_], /*always=*/true));
+      ++requested_frames_;
+    }
+    ChunkQueue::Job& job = *ahead_[i];
+    queue_.wait(job);
+    if (job.decoded) {
+      answer = search(job.events.events(), visit);
+      if (answer == Search::kGoOn && job.damage) answer = Search::kStop;
+    } else {
+      EventDecoder decoder;
+      decoder.start(job.payload, frame.ticks, frame.shared_order());
+      answer = search_rest(decoder, visit);
+    }
+  }
+  return answer;
 }
 
 uint64_t StreamCursor::latest_ticks() {
-  for (const bool looked_ahead : {false, true}) {
-    if (looked_ahead) look_ahead();
-    for (const Event& event : std::span(begin(), end())) {
-      if (event.type == EventType::kTime) return event.address;
-    }
-  }
+  uint64_t ticks = UINT64_MAX;
+  const auto find_time = [&](const Event& event) {
+    if (event.type != EventType::kTime) return Search::kGoOn;
+    ticks = event.address;
+    return Search::kFound;
+  };
+  if (search(std::span(begin(), end()), find_time) == Search::kFound) return ticks;
+  look_ahead();
+  if (search(std::span(begin(), end()), find_time) == Search::kFound) return ticks;
+  if (search_undecoded(find_time) == Search::kFound) return ticks;
   return next_frame_ < stream_.frames.size() ? stream_.frames[next_frame_].ticks : UINT64_MAX;
 }
 
@@ -159,7 +185,7 @@ void StreamCursor::release() {
   ahead_.clear();
   decoder_.reset();
   batch_.reset();
-  next_ = count_ = 0;
+  next_ = end_ = nullptr;
 }
 
 void StreamCursor::fail(const PayloadError& error) const {

@@ -6,26 +6,28 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <span>
 
+#include "reader/chunk_queue.h"
 #include "reader/event.h"
 #include "reader/event_decoder.h"
 #include "reader/frame_index.h"
-#include "reader/payload_queue.h"
 
 namespace memlens::reader {
 
 class StreamCursor {
  public:
   // `number` is the owner's own name for the stream.
-  StreamCursor(const Source& source, const EventStream& stream, PayloadQueue& queue,
-               uint32_t number);
+  StreamCursor(const Source& source, const EventStream& stream, ChunkQueue& queue, uint32_t number);
   ~StreamCursor();
   StreamCursor(const StreamCursor&) = delete;
   StreamCursor& operator=(const StreamCursor&) = delete;
 
   // Passes epoch and time records until the next event about memory. False: the stream is over.
   // Throws CaptureError.
-  bool position();
+  bool position() {
+    return __builtin_expect(next_ != end_ && !is_control(next_->type), 1) || pass_control();
+  }
 
   // The order epoch and the time of what comes next: exact after position(), before it not too
   // late.
@@ -35,9 +37,9 @@ class StreamCursor {
   uint32_t number() const { return number_; }
 
   // Decoded and not yet consumed, never empty after position(). May hold control events.
-  const Event* begin() const { return batch_.get() + next_; }
-  const Event* end() const { return batch_.get() + count_; }
-  void consume_until(const Event* event) { next_ = static_cast<size_t>(event - batch_.get()); }
+  const Event* begin() const { return next_; }
+  const Event* end() const { return end_; }
+  void consume_until(const Event* event) { next_ = event; }
 
   enum class Search : uint8_t { kGoOn, kStop, kFound };
 
@@ -47,11 +49,10 @@ class StreamCursor {
   template <typename Visit>
   Search search_ahead(Visit&& visit) {
     look_ahead();
-    for (const Event* event = begin(); event != end(); ++event) {
-      const Search answer = visit(*event);
-      if (answer != Search::kGoOn) return answer;
-    }
-    return search_undecoded(visit);
+    Search answer = search(std::span(begin(), end()), visit);
+    if (answer == Search::kGoOn) answer = search_undecoded(visit);
+    if (answer == Search::kGoOn) answer = search_next_chunks(visit);
+    return answer;
   }
 
   // position() has returned false.
@@ -67,9 +68,25 @@ class StreamCursor {
   static constexpr size_t kFramesAhead = 3;
   static constexpr size_t kFramesSearched = 4;
 
+  using Visitor = std::function<Search(const Event&)>;
+
+  template <typename Visit>
+  static Search search(std::span<const Event> events, const Visit& visit) {
+    for (const Event& event : events) {
+      const Search answer = visit(event);
+      if (answer != Search::kGoOn) return answer;
+    }
+    return Search::kGoOn;
+  }
+
+  // The chunk was decoded as a whole; else batch by batch.
+  bool is_decoded() const { return current_->decoded; }
+  bool pass_control();
   void look_ahead();
-  // What is behind the batch, in this chunk and a few more.
-  Search search_undecoded(const std::function<Search(const Event&)>& visit);
+  // What is behind the batch in this chunk.
+  Search search_undecoded(const Visitor& visit);
+  Search search_next_chunks(const Visitor& visit);
+  static Search search_rest(EventDecoder& decoder, const Visitor& visit);
   bool refill();
   bool open_next_frame();
   void release();
@@ -77,7 +94,7 @@ class StreamCursor {
 
   const Source& source_;
   const EventStream& stream_;
-  PayloadQueue& queue_;
+  ChunkQueue& queue_;
   uint32_t number_;
   uint64_t epoch_ = 0;
   uint64_t ticks_ = 0;
@@ -85,12 +102,13 @@ class StreamCursor {
   bool over_ = false;
   size_t next_frame_ = 0;
   size_t requested_frames_ = 0;
-  std::unique_ptr<PayloadQueue::Job> current_;
-  std::deque<std::unique_ptr<PayloadQueue::Job>> ahead_;
+  std::unique_ptr<ChunkQueue::Job> current_;
+  std::deque<std::unique_ptr<ChunkQueue::Job>> ahead_;
+  const Event* next_ = nullptr;
+  const Event* end_ = nullptr;
+  // For chunks that were not decoded ahead.
   std::unique_ptr<EventDecoder> decoder_;
   std::unique_ptr<Event[]> batch_;
-  size_t next_ = 0;
-  size_t count_ = 0;
   size_t capacity_ = 0;
 };
 

@@ -1,13 +1,12 @@
 #include "reader/string_table.h"
 
 #include "reader/byte_view.h"
-#include "reader/id_growth.h"
 
 namespace memlens::reader {
 
 void StringTable::add_part(StringPool& pool, uint32_t id, uint64_t total_bytes,
                            uint64_t offset_bytes, std::string_view part) {
-  check_id(id, count_, "string");
+  strings_.check(id, "string");
   if (part.size() > total_bytes || offset_bytes > total_bytes - part.size())
     throw PayloadError("a part reaches beyond its string");
   if (offset_bytes == 0 && part.size() == total_bytes) {
@@ -34,9 +33,7 @@ void StringTable::finish(StringPool& pool) {
 }
 
 void StringTable::set(StringPool& pool, uint32_t id, std::string_view text) {
-  if (id >= strings_.size()) strings_.resize(size_t{id} + 1);
-  strings_[id] = pool.intern(text);
-  ++count_;
+  strings_.add(id, "string") = pool.intern(text);
 }
 
 }  // namespace memlens::reader

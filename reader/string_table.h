@@ -5,8 +5,8 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
-#include <vector>
 
+#include "reader/id_table.h"
 #include "reader/string_pool.h"
 
 namespace memlens::reader {
@@ -21,9 +21,7 @@ class StringTable {
   void finish(StringPool& pool);
 
   // Empty for an id that is not there.
-  std::string_view get(uint32_t id) const {
-    return id < strings_.size() ? strings_[id] : std::string_view();
-  }
+  std::string_view get(uint32_t id) const { return strings_.get(id); }
 
  private:
   void set(StringPool& pool, uint32_t id, std::string_view text);
@@ -33,8 +31,7 @@ class StringTable {
     std::string text;
   };
 
-  std::vector<std::string_view> strings_;
-  uint64_t count_ = 0;
+  IdTable<std::string_view> strings_;
   std::unordered_map<uint32_t, Pending> pending_;
 };
 

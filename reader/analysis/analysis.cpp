@@ -174,7 +174,7 @@ class Pass {
 
   const Capture::Impl& impl_;
   const Query& query_;
-  PayloadQueue queue_;
+  ChunkQueue queue_;
   Accounts accounts_;
   std::vector<std::unique_ptr<Process>> processes_;
   std::vector<uint32_t> process_indexes_;  // of processes_

@@ -38,6 +38,7 @@ class ProcessAccounts {
   const Event* apply_run(uint32_t stream, const Event* begin, const Event* end);
   bool try_apply(uint32_t stream, const Event& event);
   void apply(uint32_t stream, const Event& event);
+  void prefetch(uint32_t stream, const Event* next, const Event* end) const;
   void end_stream(uint32_t stream) { streams_[stream].state.reset(); }
 
   // The process is gone, and its memory with it: what it had not freed stays unfreed, but is alive
@@ -52,6 +53,7 @@ class ProcessAccounts {
   static constexpr uint32_t kNoSite = UINT32_MAX;  // of a thread that is not selected
   static constexpr unsigned kPrefetchFar = 20;     // events ahead
   static constexpr unsigned kPrefetchNear = 8;
+  static constexpr size_t kCacheBytes = 2 << 20;
 
   // What a free or unmap did, for an undo.
   struct Retired {
@@ -70,7 +72,7 @@ class ProcessAccounts {
   };
 
   struct StreamState {
-    uint32_t slot_sites[256];  // of the chunk's dictionary entries
+    std::vector<uint32_t> stack_sites;  // by Event::stack; of the chunk
     Retired retired;
     bool unmapped_heap = false;  // by the last unmap, which was not undone
   };
@@ -82,7 +84,11 @@ class ProcessAccounts {
   };
 
   StreamState& state_of(uint32_t stream);
-  void prefetch(const Stream& stream, const Event* event, const Event* end) const;
+  bool outgrew_cache() const;
+  void prefetch_of(const Stream& stream, const StreamState& state, const Event* event,
+                   const Event* end) const;
+  template <bool kPrefetches>
+  const Event* apply_run_of(uint32_t stream_number, const Event* begin, const Event* end);
   uint32_t site_of(const Stream& stream, const Event& event);
   void allocate(Stream& stream, StreamState& state, const Event& event);
   bool free(StreamState& state, const Event& event);

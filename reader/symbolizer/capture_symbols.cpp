@@ -147,15 +147,14 @@ class CaptureResolver {
       const uint64_t start_unix_ns =
           impl_.info.start_unix_ns + static_cast<uint64_t>(start_seconds * 1e9);
       std::unordered_set<uint64_t> seen;
-      for (uint32_t id = 0; id < metadata.nodes.end_id(); ++id) {
-        const Node node = metadata.nodes.get(id);
-        if (node.kind != NodeKind::kPython || !seen.insert(node.value).second) continue;
+      metadata.nodes.for_each([&](const Node& node) {
+        if (node.kind != NodeKind::kPython || !seen.insert(node.value).second) return;
         const Code code = metadata.code(node.code());
         const uint32_t line =
             line_of_instruction(code.line_table_format, metadata.strings.get(code.line_table),
                                 code.first_line, node.instruction());
         source_lines_.want(metadata.strings.get(code.filename), line, start_unix_ns);
-      }
+      });
     }
   }
 

@@ -37,10 +37,9 @@ class Collector {
   void add_process(uint32_t process_index, const ProcessMetadata& metadata) {
     ProcessAddresses process;
     process.process_index = process_index;
-    for (uint32_t id = 0; id < metadata.nodes.end_id(); ++id) {
-      const Node node = metadata.nodes.get(id);
+    metadata.nodes.for_each([&](const Node& node) {
       if (node.kind == NodeKind::kNative) process.addresses.push_back({node.value});
-    }
+    });
     if (process.addresses.empty()) return;
     const auto by_address = [](const ProcessAddress& a, const ProcessAddress& b) {
       return a.address < b.address;

@@ -66,7 +66,7 @@ int write_flamegraph(FlamegraphOptions& options) {
   const reader::Capture capture = open_capture(options.report);
   reader::Query query = options.report.query;
   query.range_buckets = kRangeBuckets;
-  const reader::Analysis analysis = reader::analyze(capture, query);
+  const reader::Analysis analysis = analyze(options.report, capture, query);
 
   options.page.native = shows_native(options.report, capture);
   html::PageModel page = html::build_page(capture, analysis, options.page);

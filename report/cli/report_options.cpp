@@ -4,6 +4,7 @@
 #include <iostream>
 
 #include "reader/error.h"
+#include "report/cli/index_options.h"
 
 namespace memlens::report::cli {
 namespace {
@@ -83,6 +84,9 @@ void add_report_options(CLI::App& command, ReportOptions& options) {
       "Show native frames (the default where recorded)");
   command.add_flag_callback(
       "--no-native", [&options] { options.native = false; }, "Hide native frames");
+  command.add_flag_callback(
+      "--no-index", [&options] { options.use_index = false; },
+      "Read every event again, and keep nothing for the next report");
   command.parse_complete_callback([&options] {
     if (options.query.from_seconds && options.query.to_seconds &&
         *options.query.from_seconds > *options.query.to_seconds) {
@@ -116,6 +120,11 @@ reader::Capture open_capture(const ReportOptions& options) {
   check_selection(options, capture.info());
   warn_of_early_end(capture.info());
   return capture;
+}
+
+reader::Analysis analyze(const ReportOptions& options, const reader::Capture& capture,
+                         const reader::Query& query) {
+  return reader::analyze_indexed(capture, query, index_options(options.use_index));
 }
 
 bool shows_native(const ReportOptions& options, const reader::Capture& capture) {

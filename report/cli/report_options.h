@@ -16,12 +16,13 @@ struct ReportOptions {
   std::string capture_path;
   reader::Query query;
   std::optional<bool> native;  // unset: shown when the capture has native stacks
+  bool use_index = true;
 };
 
 // CAPTURE.
 void add_capture_argument(CLI::App& command, std::string& path);
 
-// CAPTURE, --pid, --thread, --from, --to, --at-exit, --native/--no-native.
+// CAPTURE, --pid, --thread, --from, --to, --at-exit, --native/--no-native, --no-index.
 void add_report_options(CLI::App& command, ReportOptions& options);
 
 // --threshold: what the temporary view counts.
@@ -39,6 +40,10 @@ void add_view_option(CLI::App& command, View& view, const std::string& descripti
 // Opens the capture; a capture that ended early is warned of on stderr. Throws CaptureError, also
 // when the process or thread asked for is not in it.
 reader::Capture open_capture(const ReportOptions& options);
+
+// What `query` gives, from the stored index where there is one.
+reader::Analysis analyze(const ReportOptions& options, const reader::Capture& capture,
+                         const reader::Query& query);
 
 // Whether native frames are shown.
 bool shows_native(const ReportOptions& options, const reader::Capture& capture);

@@ -20,7 +20,7 @@ struct StacksOptions : ReportOptions {
 
 int print_stacks(View view, const StacksOptions& options) {
   const reader::Capture capture = open_capture(options);
-  const reader::Analysis analysis = reader::analyze(capture, options.query);
+  const reader::Analysis analysis = analyze(options, capture, options.query);
   FrameTree tree;
   const Grouping grouping = options.json ? Grouping::kByThread : Grouping::kByFrames;
   const StackList list(analysis.sites, view, grouping, shown_frames(options, capture), tree);

@@ -19,7 +19,7 @@ struct SummaryOptions : ReportOptions {
 
 int print_summary(const SummaryOptions& options) {
   const reader::Capture capture = open_capture(options);
-  const reader::Analysis analysis = reader::analyze(capture, options.query);
+  const reader::Analysis analysis = analyze(options, capture, options.query);
   FrameTree tree;
   const FramesOf frames_of = shown_frames(options, capture);
   std::vector<StackList> lists;

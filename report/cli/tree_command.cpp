@@ -21,7 +21,7 @@ struct TreeOptions : ReportOptions {
 
 int print_tree(const TreeOptions& options) {
   const reader::Capture capture = open_capture(options);
-  const reader::Analysis analysis = reader::analyze(capture, options.query);
+  const reader::Analysis analysis = analyze(options, capture, options.query);
   FrameTree frames;
   FramesOf frames_of = shown_frames(options, capture);
   if (!options.all_frames) frames_of = without_machinery(frames_of);

@@ -1,9 +1,10 @@
 // Writes a capture of as many events as asked, for measuring the reader:
 //
-//   memlens_synthetic_capture FILE EVENTS LIVE_BLOCKS NODES
+//   memlens_synthetic_capture FILE EVENTS LIVE_BLOCKS NODES [THREADS]
 //
-// One thread; blocks of 48 sizes at random from NODES stacks, about LIVE_BLOCKS alive at once, most
-// dying young. Encoded by the interposer's own encoder, compressed as the collector does.
+// Blocks of 48 sizes at random from NODES stacks, about LIVE_BLOCKS alive at once, most dying
+// young. Several threads take turns of a few dozen events in one shared epoch, and free each
+// other's blocks. Encoded by the interposer's own encoder, compressed as the collector does.
 
 #include <cstdio>
 #include <cstdlib>
@@ -19,27 +20,30 @@ namespace {
 using namespace memlens;
 
 constexpr size_t kChunkBytes = 64 * 1024 - 64;
+constexpr size_t kTimeBytes = 1024;
 constexpr uint32_t kTicksPerEvent = 50;
 
 class Synthesizer {
  public:
-  Synthesizer(const char* path, uint64_t live_blocks, uint32_t nodes)
+  Synthesizer(const char* path, uint64_t live_blocks, uint32_t nodes, uint32_t threads)
       : out_(path, std::ios::binary | std::ios::trunc),
         live_blocks_(live_blocks),
         nodes_(nodes),
-        encoder_(static_cast<interposer::EventEncoder*>(
-            std::calloc(1, sizeof(interposer::EventEncoder)))),
-        chunk_(kChunkBytes) {
+        shared_(threads > 1),
+        threads_(threads) {
     out_ << file_.bytes();
     testing::MetadataBytes metadata;
     metadata.add_process(1, 0, 0, format::ProcessOrigin::kStart, testing::CaptureBytes::kStartTicks,
                          "/bin/synthetic", {"synthetic"});
-    metadata.add_thread(1, 1, testing::CaptureBytes::kStartTicks, "main");
+    for (uint32_t thread = 1; thread <= threads; ++thread) {
+      metadata.add_thread(thread, static_cast<int32_t>(thread), testing::CaptureBytes::kStartTicks,
+                          thread == 1 ? "main" : "worker");
+    }
     const uint32_t code =
         metadata.add_code("s.py", "function", 1, "", format::LineTableFormat::kNone);
     for (uint32_t node = 0; node < nodes; ++node) metadata.add_python_node(0, code, node);
     write({.kind = format::FrameKind::kMetadata, .process = 1}, metadata.take());
-    open_chunk();
+    for (Thread& thread : threads_) open_chunk(thread);
   }
 
   bool run(uint64_t events) {
@@ -54,7 +58,7 @@ class Synthesizer {
         free(alive_.size() - 1 - std::min<uint64_t>(age, alive_.size() - 1));
       }
     }
-    close_chunk();
+    for (Thread& thread : threads_) close_chunk(thread);
     testing::CaptureBytes end;
     const size_t header_bytes = end.bytes().size();
     end.add_clock(ticks_);
@@ -79,39 +83,58 @@ class Synthesizer {
     out_ << one.bytes().substr(header_bytes);
   }
 
-  void open_chunk() {
-    encoder_->start_chunk();
-    cursor_ = chunk_.data();
-    chunk_ticks_ = last_time_ = ticks_;
-    next_time_at_ = cursor_ + 1024;
+  // A thread and its chunk.
+  struct Thread {
+    // Trivial, and made for zeroed memory.
+    interposer::EventEncoder* encoder =
+        static_cast<interposer::EventEncoder*>(std::calloc(1, sizeof(interposer::EventEncoder)));
+    std::vector<uint8_t> chunk = std::vector<uint8_t>(kChunkBytes);
+    uint8_t* cursor = nullptr;
+    uint8_t* next_time_at = nullptr;
+    uint64_t chunk_ticks = 0;
+    uint64_t last_time = 0;
+    uint32_t sequence = 0;
+  };
+
+  void open_chunk(Thread& thread) {
+    thread.encoder->start_chunk();
+    thread.cursor = thread.chunk.data();
+    thread.chunk_ticks = thread.last_time = ticks_;
+    thread.next_time_at = thread.cursor + kTimeBytes;
   }
 
-  void close_chunk() {
+  void close_chunk(Thread& thread) {
     write({.kind = format::FrameKind::kEvents,
            .process = 1,
-           .thread = 1,
-           .sequence = sequence_++,
-           .ticks = chunk_ticks_,
-           .order_epoch = 1},
-          {reinterpret_cast<const char*>(chunk_.data()),
-           static_cast<size_t>(cursor_ - chunk_.data())});
+           .thread = static_cast<uint32_t>(&thread - threads_.data()) + 1,
+           .sequence = thread.sequence++,
+           .ticks = thread.chunk_ticks,
+           .order_epoch = 1,
+           .shared_order = shared_},
+          {reinterpret_cast<const char*>(thread.chunk.data()),
+           static_cast<size_t>(thread.cursor - thread.chunk.data())});
   }
 
-  void make_room() {
+  // The thread that makes the next event, with room for it.
+  Thread& next_thread() {
+    if (shared_ && random() % 32 == 0) running_ = random() % threads_.size();
+    Thread& thread = threads_[running_];
     ticks_ += kTicksPerEvent;
-    if (cursor_ + 3 * format::kMaxEventBytes > chunk_.data() + chunk_.size()) {
-      close_chunk();
-      open_chunk();
+    if (thread.cursor + 3 * format::kMaxEventBytes > thread.chunk.data() + thread.chunk.size()) {
+      close_chunk(thread);
+      open_chunk(thread);
     }
-    if (cursor_ >= next_time_at_) {
-      cursor_ = interposer::EventEncoder::encode_time(cursor_, ticks_ - last_time_);
-      last_time_ = ticks_;
-      next_time_at_ = cursor_ + 1024;
+    if (thread.cursor >= thread.next_time_at) {
+      thread.cursor =
+          interposer::EventEncoder::encode_time(thread.cursor, ticks_ - thread.last_time);
+      thread.last_time = ticks_;
+      thread.next_time_at = thread.cursor + kTimeBytes;
     }
+    return thread;
   }
 
   void allocate() {
-    make_room();
+    Thread& thread = next_thread();
     uint64_t address;
     const uint64_t size_class = random() % 48;
     std::vector<uint64_t>& free_list = free_lists_[size_class];
@@ -125,15 +148,17 @@ class Synthesizer {
     // A program has a few hot stacks and many cold ones.
     const uint64_t spread = random() % 8 == 0 ? nodes_ : std::min(nodes_, 64u);
     const auto node = static_cast<uint32_t>(1 + random() % spread);
-    cursor_ = encoder_->encode_allocation(cursor_, format::AllocationKind::kPyObjectMalloc, address,
-                                          16 * (size_class + 1), node, false, 0);
+    thread.cursor = thread.encoder->encode_allocation(
+        thread.cursor, format::AllocationKind::kPyObjectMalloc, address, 16 * (size_class + 1),
+        node, shared_, counters_[format::shard_of(address)]);
     alive_.push_back({address, size_class});
   }
 
   void free(size_t index) {
-    make_room();
+    Thread& thread = next_thread();
     const Block block = alive_[index];
-    cursor_ = encoder_->encode_free(cursor_, block.address, false, 0);
+    thread.cursor = thread.encoder->encode_free(thread.cursor, block.address, shared_,
+                                                counters_[format::shard_of(block.address)]++);
     free_lists_[block.size_class].push_back(block.address);
     alive_[index] = alive_.back();
     alive_.pop_back();
@@ -148,14 +173,11 @@ class Synthesizer {
   testing::CaptureBytes file_;
   uint64_t live_blocks_;
   uint32_t nodes_;
-  interposer::EventEncoder* encoder_;
-  std::vector<uint8_t> chunk_;
-  uint8_t* cursor_ = nullptr;
-  uint8_t* next_time_at_ = nullptr;
-  uint64_t chunk_ticks_ = 0;
-  uint64_t last_time_ = 0;
+  bool shared_;
+  std::vector<Thread> threads_;
+  size_t running_ = 0;
+  uint32_t counters_[format::kAddressShards] = {};
   uint64_t ticks_ = testing::CaptureBytes::kStartTicks;
-  uint32_t sequence_ = 0;
   uint64_t state_ = 88172645463325252ull;
   uint64_t top_ = 0x7f0000000000;
   std::vector<Block> alive_;
@@ -165,13 +187,15 @@ class Synthesizer {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 5) {
-    std::fprintf(stderr, "usage: memlens_synthetic_capture FILE EVENTS LIVE_BLOCKS NODES\n");
+  if (argc != 5 && argc != 6) {
+    std::fprintf(stderr,
+                 "usage: memlens_synthetic_capture FILE EVENTS LIVE_BLOCKS NODES [THREADS]\n");
     return 2;
   }
-  Synthesizer synthesizer(argv[1], std::strtoull(argv[3], nullptr, 10),
-                          static_cast<uint32_t>(std::strtoul(argv[4], nullptr, 10)));
-  if (!synthesizer.run(std::strtoull(argv[2], nullptr, 10))) {
+  const auto number = [&](int i) { return std::strtoull(argv[i], nullptr, 10); };
+  const auto threads = argc == 6 ? static_cast<uint32_t>(number(5)) : 1;
+  Synthesizer synthesizer(argv[1], number(3), static_cast<uint32_t>(number(4)), threads);
+  if (!synthesizer.run(number(2))) {
     std::fprintf(stderr, "%s: cannot be written\n", argv[1]);
     return 1;
   }

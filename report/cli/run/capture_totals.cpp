@@ -2,14 +2,15 @@
 
 #include <exception>
 
-#include "reader/analysis/analysis.h"
 #include "reader/capture.h"
+#include "reader/index/indexed_analysis.h"
+#include "report/cli/index_options.h"
 #include "report/terminal/units.h"
 
 namespace memlens::report::cli {
 namespace {
 
-// About ten seconds of reading; `memlens summary` is there for the rest.
+// A few seconds of reading; `memlens summary` is there for the rest.
 constexpr uint64_t kMaxFileBytes = 200'000'000;
 
 }  // namespace
@@ -18,7 +19,7 @@ std::string describe_totals(const std::string& path) {
   try {
     const reader::Capture capture = reader::Capture::open(path);
     if (capture.info().file_bytes > kMaxFileBytes) return "";
-    const reader::Totals totals = reader::analyze(capture, {}).totals;
+    const reader::Totals totals = reader::analyze_indexed(capture, {}, index_options()).totals;
     return format_count_of(totals.allocations, "allocation") + ", " +
            format_bytes(totals.peak_bytes) + " at the peak, " + format_bytes(totals.leaked_bytes) +
            " still allocated";

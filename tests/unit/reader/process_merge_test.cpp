@@ -29,6 +29,7 @@ struct Recorder {
   bool finished() const { return false; }
   void set_order_exact(bool) {}
   void end_stream(uint32_t) {}
+  void prefetch(uint32_t, const Event*, const Event*) {}
   const Event* apply_run(uint32_t stream, const Event* begin, const Event* end) {
     while (begin != end && !reader::is_control(begin->type)) apply(stream, *begin++);
     return begin;
@@ -52,11 +53,11 @@ struct Recorder {
 };
 
 // Streams are numbered as threads are, from 0; returns how many events were forced.
-uint64_t merge(const std::string& bytes, Recorder& recorder) {
+uint64_t merge(const std::string& bytes, Recorder& recorder, size_t threads = 1) {
   const TemporaryFile file(bytes);
   const reader::Capture capture = reader::Capture::open(file.path());
   const reader::Capture::Impl& impl = capture.impl();
-  reader::PayloadQueue queue(impl.source);
+  reader::ChunkQueue queue(impl.source, threads);
   reader::ProcessMerge<Recorder> merge(recorder);
   for (const reader::EventStream& stream : impl.index.streams) {
     merge.add_stream(
@@ -137,4 +138,20 @@ TEST_CASE("hundreds of short threads in one shared epoch are merged in order") {
               recorder) == 0);
   CHECK(recorder.order == true_order(history));
   CHECK(recorder.live.size() == 1);
+}
+
+TEST_CASE("the order does not depend on who decodes the chunks") {
+  for (uint64_t seed = 1; seed <= 5; ++seed) {
+    // Times are coarse and frees unmatched, so that the merge has to look far ahead.
+    const auto history = testing::random_history({.events = 3000, .threads = 5}, seed);
+    const std::string bytes = testing::write_history(
+        history, {.shared_epochs = true, .events_per_time = 200, .events_per_chunk = 70});
+    Recorder here;
+    const uint64_t forced = merge(bytes, here, 0);
+    for (const size_t threads : {1, 3}) {
+      Recorder ahead;
+      CHECK(merge(bytes, ahead, threads) == forced);
+      CHECK(ahead.order == here.order);
+    }
+  }
 }

@@ -16,8 +16,9 @@ TEST_CASE("live blocks are found, erased and found again like in a map") {
     // Growing first, then shrinking; addresses close together, so that they collide.
     const uint64_t address = 8 * (1 + random() % 20'000);
     if (random() % 10 < (i < 100'000 ? 6u : 3u)) {
-      LiveBlock& block = blocks.insert(address);
-      CHECK((block.address == address) == (expected.count(address) == 1));
+      const auto [slot, replaced] = blocks.insert(address);
+      LiveBlock& block = *slot;
+      CHECK(replaced == (expected.count(address) == 1));
       block.address = address;
       block.size_bytes = expected[address] = random() % (uint64_t{1} << 55);
     } else {

@@ -1,0 +1,64 @@
+#include "reader/index/indexed_analysis.h"
+
+#include <chrono>
+#include <optional>
+#include <vector>
+
+#include "reader/byte_view.h"
+#include "reader/capture_impl.h"
+#include "reader/index/analysis_codec.h"
+#include "reader/index/index_folder.h"
+#include "reader/index/index_key.h"
+
+namespace memlens::reader {
+
+namespace {
+
+// What is stored: the sums; then, where a report wanted it, the range matrix. One with ranges
+// serves reports without. How fine a matrix was asked for is told before it.
+std::vector<std::string> encode(const Analysis& analysis, const Query& query) {
+  std::vector<std::string> parts{encode_sums(analysis)};
+  if (analysis.ranges) {
+    parts.push_back(std::to_string(query.range_buckets));
+    parts.push_back(encode_ranges(*analysis.ranges));
+  }
+  return parts;
+}
+
+std::optional<Analysis> decode(const std::vector<std::string>& parts, const Query& query) {
+  Analysis analysis;
+  try {
+    decode_sums(ByteView(parts[0]), analysis);
+    if (query.range_buckets > 0) {
+      if (parts[1] != std::to_string(query.range_buckets)) return {};
+      decode_ranges(ByteView(parts[2]), analysis.ranges.emplace());
+    }
+  } catch (const PayloadError&) {
+    return {};
+  }
+  return analysis;
+}
+
+}  // namespace
+
+IndexOptions default_index_options() {
+  IndexOptions options;
+  options.folder = IndexFolder::default_path();
+  return options;
+}
+
+Analysis analyze_indexed(const Capture& capture, const Query& query, const IndexOptions& options) {
+  if (options.folder.empty()) return analyze(capture, query);
+  const IndexFolder folder(options.folder, options.max_bytes);
+  const std::string key = index_key(capture.impl().source, query);
+  if (const auto parts = folder.load(key, query.range_buckets > 0 ? 3 : 1)) {
+    if (std::optional<Analysis> analysis = decode(*parts, query)) return std::move(*analysis);
+  }
+  const auto start = std::chrono::steady_clock::now();
+  Analysis analysis = analyze(capture, query);
+  const std::chrono::duration<double> passed = std::chrono::steady_clock::now() - start;
+  if (passed.count() >= options.worth_seconds) folder.store(key, encode(analysis, query));
+  return analysis;
+}
+
+}  // namespace memlens::reader
