@@ -19,6 +19,8 @@ import sys
 import tempfile
 import time
 
+import native
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(HERE)
 PYTHON_WORKLOADS = [
@@ -53,18 +55,6 @@ def python_modes(tools, script, output):
         modes["memray all objects native"] = memray + ["--trace-python-allocators", "--native",
                                                        script]
     modes["tracemalloc"] = [tools.python, "-X", "tracemalloc=1", script]
-    return modes
-
-
-def native_modes(tools, command, output):
-    memlens = [tools.memlens, "run", "-q", "-f", "-o", output]
-    modes = {
-        "untracked": command,
-        "memlens": memlens + ["--"] + command,
-        "memlens no stacks": memlens + ["--no-native", "--"] + command,
-    }
-    if tools.heaptrack:
-        modes["heaptrack"] = [tools.heaptrack, "--record-only", "-o", output] + command
     return modes
 
 
@@ -120,32 +110,19 @@ def measure(tools, name, modes, output, rounds, directory):
     for mode in modes:
         ratios = sorted(wall / reference for wall, reference in zip(times[mode], base))
         added = statistics.median(wall - reference for wall, reference in zip(times[mode], base))
+        added_cpu = statistics.median(a - b for a, b in zip(cpu[mode], cpu["untracked"]))
         count = events.get(mode)
         rows.append({
             "workload": name, "mode": mode, "seconds": statistics.median(times[mode]),
             "ratio": statistics.median(ratios), "low": ratios[0], "high": ratios[-1],
             "cpu_ratio": statistics.median(
                 a / b for a, b in zip(cpu[mode], cpu["untracked"]) if b > 0),
-            "added_seconds": added, "file_bytes": sizes.get(mode), "events": count,
+            "added_seconds": added, "added_cpu_seconds": added_cpu,
+            "file_bytes": sizes.get(mode), "events": count,
             "ns_per_event": added * 1e9 / count if count else None,
             "bytes_per_event": sizes[mode] / count if count and sizes.get(mode) else None,
         })
     return rows
-
-
-def build_native(directory):
-    programs = {}
-    for name in ("churn", "pipeline"):
-        program = os.path.join(directory, name)
-        subprocess.run(["g++", "-O2", "-g", "-std=c++20", "-pthread", "-o", program,
-                        os.path.join(HERE, "workloads", name + ".cpp")], check=True)
-        programs[name] = program
-    return {
-        "churn, 1 thread": [programs["churn"], "4000000", "1"],
-        "churn, 2 threads": [programs["churn"], "4000000", "2"],
-        "churn, 4 threads": [programs["churn"], "2000000", "4"],
-        "pipeline": [programs["pipeline"], "2000000"],
-    }
 
 
 def has_numpy(python):
@@ -201,13 +178,13 @@ def main():
                           arguments.rounds, directory)
             print_rows(new)
             rows += new
-        if any(wanted(name) for name in ("churn", "pipeline")):
-            for name, command in build_native(directory).items():
-                if wanted(name):
-                    new = measure(tools, name, chosen(native_modes(tools, command, output)), output,
-                                  arguments.rounds, directory)
-                    print_rows(new)
-                    rows += new
+        for name in filter(wanted, native.PROGRAMS):
+            command = native.build(name, directory)
+            new = measure(tools, name, chosen(native.modes(tools, command, output)), output,
+                          arguments.rounds, directory)
+            print_rows(new)
+            native.print_peers(new)
+            rows += new
     if arguments.json:
         version = subprocess.run([tools.python, "-V"], capture_output=True, text=True).stdout.strip()
         with open(arguments.json, "w", encoding="utf-8") as file:
