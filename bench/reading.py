@@ -22,9 +22,11 @@ import sys
 import tempfile
 import time
 
-from run import HERE, ROOT, Tools, build_native
+import native
+from run import HERE, ROOT, Tools
 
 PYTHON_WORKLOADS = ["objects", "strings"]
+NATIVE_WORKLOADS = ["churn, 1 thread", "churn, 2 threads", "words, 1 thread"]
 # name: live blocks, stacks, threads
 SYNTHETIC = {
     "synthetic, small set": (20_000, 500, 1),
@@ -82,7 +84,7 @@ def record_python(tools, name, directory):
     return modes, capture
 
 
-def record_native(tools, name, command, directory):
+def record_native(tools, command, directory):
     capture = os.path.join(directory, "native.mlens")
     check([tools.memlens, "run", "-q", "-f", "-o", capture, "--"] + command, directory)
     page = os.path.join(directory, "page.html")
@@ -90,7 +92,7 @@ def record_native(tools, name, command, directory):
              for mode, report in memlens_reports(tools, capture, page).items()}
     if tools.heaptrack:
         peer = os.path.join(directory, "native.heaptrack")
-        check([tools.heaptrack, "--record-only", "-o", peer] + command, directory)
+        check(native.heaptrack(tools.heaptrack) + ["-o", peer] + command, directory)
         written = next(peer + end for end in (".zst", ".gz") if os.path.exists(peer + end))
         modes["heaptrack_print"] = (["heaptrack_print", written], written)
     return modes, capture
@@ -180,9 +182,8 @@ def main():
 
         for name in filter(wanted, PYTHON_WORKLOADS):
             add(name, record_python(tools, name, directory))
-        for name, command in build_native(directory).items():
-            if wanted(name):
-                add(name, record_native(tools, name, command, directory))
+        for name in filter(wanted, NATIVE_WORKLOADS):
+            add(name, record_native(tools, native.build(name, directory), directory))
         if arguments.synthetic > 0:
             for name in filter(wanted, SYNTHETIC):
                 add(name, make_synthetic(tools, name, arguments.synthetic, directory))
