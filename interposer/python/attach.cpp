@@ -17,6 +17,12 @@ namespace memlens::interposer {
 
 namespace python {
 std::atomic<Phase> phase{Phase::kNotInitialized};
+
+namespace {
+const int kNothingToAsk = 1;
+const int kAsk = 0;
+}  // namespace
+std::atomic<const int*> shutdown_watch{&kNothingToAsk};
 }  // namespace python
 
 namespace {
@@ -90,6 +96,9 @@ void follow_phase() {
   hooks_settled.store(true, std::memory_order_relaxed);
   attention.fetch_and(~kAttentionPython);
   const Phase before = python::phase.exchange(Phase::kInitialized);
+  const int* flag = runtime.initialized_flag;
+  python::shutdown_watch.store(flag != nullptr && *flag != 0 ? flag : &python::kAsk,
+                               std::memory_order_relaxed);
   if (before == Phase::kShutDown) record_shutdown(false);
 }
 
@@ -157,6 +166,7 @@ void python::check_for_shutdown() {
   if (runtime.is_initialized() != 0) return;
   Phase expected = Phase::kInitialized;
   if (!phase.compare_exchange_strong(expected, Phase::kShutDown)) return;
+  shutdown_watch.store(&kNothingToAsk, std::memory_order_relaxed);
   hooks_settled.store(false, std::memory_order_relaxed);  // if it starts again, it may replace them
   record_shutdown(true);
 }

@@ -52,6 +52,9 @@ struct Layout {
   int16_t code_instructions;  // with InstructionForm::kPointer
   format::LineTableFormat line_table_format;
 
+  // _PyRuntimeState.initialized, an int: what Py_IsInitialized() returns.
+  int16_t runtime_initialized;
+
   // str. A compact one's text follows its header; else a pointer to it does.
   int16_t text_ascii;
   int16_t text_compact;
@@ -83,6 +86,7 @@ inline constexpr Layout kLayouts[] = {
      .code_line_table = 120,
      .code_instructions = kAbsent,
      .line_table_format = format::LineTableFormat::kLnotab,
+     .runtime_initialized = 12,
      .text_ascii = 48,
      .text_compact = 72,
      .code_basic_size = 176,
@@ -106,6 +110,7 @@ inline constexpr Layout kLayouts[] = {
      .code_line_table = 120,
      .code_instructions = kAbsent,
      .line_table_format = format::LineTableFormat::kLnotab,
+     .runtime_initialized = 12,
      .text_ascii = 48,
      .text_compact = 72,
      .code_basic_size = 176,
@@ -129,6 +134,7 @@ inline constexpr Layout kLayouts[] = {
      .code_line_table = 120,
      .code_instructions = kAbsent,
      .line_table_format = format::LineTableFormat::kLinetable310,
+     .runtime_initialized = 12,
      .text_ascii = 48,
      .text_compact = 72,
      .code_basic_size = 176,
@@ -152,6 +158,7 @@ inline constexpr Layout kLayouts[] = {
      .code_line_table = 136,
      .code_instructions = 184,
      .line_table_format = format::LineTableFormat::kLocations311,
+     .runtime_initialized = 16,
      .text_ascii = 48,
      .text_compact = 72,
      .code_basic_size = 184,
@@ -175,6 +182,7 @@ inline constexpr Layout kLayouts[] = {
      .code_line_table = 136,
      .code_instructions = 192,
      .line_table_format = format::LineTableFormat::kLocations311,
+     .runtime_initialized = 16,
      .text_ascii = 40,
      .text_compact = 56,
      .code_basic_size = 192,
@@ -198,6 +206,7 @@ inline constexpr Layout kLayouts[] = {
      .code_line_table = 136,
      .code_instructions = 200,
      .line_table_format = format::LineTableFormat::kLocations311,
+     .runtime_initialized = 600,
      .text_ascii = 40,
      .text_compact = 56,
      .code_basic_size = 200,
@@ -221,6 +230,7 @@ inline constexpr Layout kLayouts[] = {
      .code_line_table = 136,
      .code_instructions = 208,
      .line_table_format = format::LineTableFormat::kLocations311,
+     .runtime_initialized = kAbsent,
      .text_ascii = 40,
      .text_compact = 56,
      .code_basic_size = 208,

@@ -68,6 +68,10 @@ bool find_layout_of(Runtime& found) {
     return false;
   }
   found.layout = *row;
+  const char* state = nullptr;
+  if (row->runtime_initialized != kAbsent && find("_PyRuntime", state)) {
+    found.initialized_flag = reinterpret_cast<const int*>(state + row->runtime_initialized);
+  }
   if (found.minor >= kFirstSelfDescribingMinor) {
     const void* offsets = nullptr;
     if (!find("_PyRuntime", offsets) ||

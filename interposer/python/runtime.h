@@ -28,7 +28,8 @@ struct Runtime {
   void* (*own_thread_state)() = nullptr;
   void* (*first_interpreter)() = nullptr;
   void* (*main_interpreter)() = nullptr;
-  char* code_type = nullptr;  // PyCode_Type
+  char* code_type = nullptr;              // PyCode_Type
+  const int* initialized_flag = nullptr;  // what is_initialized() reads; nullptr: not known where
   uint32_t hexversion = 0;
   unsigned minor = 0;
   char version[32] = {};  // "3.11.7"

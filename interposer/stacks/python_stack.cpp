@@ -278,7 +278,7 @@ int64_t validate(PythonStackState& state, uint32_t kept, uint32_t& changed) {
 }
 
 template <typename L>
-PythonWalk walk(PythonStackState& state) {
+__attribute__((always_inline)) inline PythonWalk walk(PythonStackState& state) {
   const char* innermost = innermost_frame<L>(state);
   if (innermost == nullptr) return {0, 0, format::kRootNode};
   follow_generation(state);
@@ -294,6 +294,10 @@ PythonWalk walk(PythonStackState& state) {
   const char* frame = innermost;
   for (;;) {
     kept = 0;
+    if (usable != 0 && state.stack[usable - 1].frame == frame) {
+      kept = usable;  // as most often in code that makes one object after the other
+      frame = nullptr;
+    }
     while (frame != nullptr) {
       const uint32_t position = position_of(state, frame);
       if (position < usable && state.stack[position].frame == frame) {

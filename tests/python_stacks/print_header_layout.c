@@ -6,6 +6,11 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+#if PY_VERSION_HEX < 0x03090000
+#include <internal/pycore_pystate.h>
+#else
+#include <internal/pycore_runtime.h>
+#endif
 #if PY_VERSION_HEX < 0x030b0000
 #include <frameobject.h>
 #else
@@ -75,6 +80,11 @@ int main(void) {
 #else
   print("code_qualified_name", offsetof(PyCodeObject, co_qualname));
   print("code_instructions", offsetof(PyCodeObject, co_code_adaptive));
+#endif
+#if PY_VERSION_HEX < 0x030e0000
+  print("runtime_initialized", offsetof(_PyRuntimeState, initialized));
+#else
+  print("runtime_initialized", -1); /* asked for by its function */
 #endif
   print("text_ascii", sizeof(PyASCIIObject));
   print("text_compact", sizeof(PyCompactUnicodeObject));

@@ -26,6 +26,7 @@ int main() {
         {"code_first_line", row.code_first_line},
         {"code_line_table", row.code_line_table},
         {"code_instructions", row.code_instructions},
+        {"runtime_initialized", row.runtime_initialized},
         {"text_ascii", row.text_ascii},
         {"text_compact", row.text_compact},
         {"code_basic_size", row.code_basic_size},
