@@ -2,7 +2,10 @@
 
 #include <doctest/doctest.h>
 
+#include <map>
 #include <random>
+#include <set>
+#include <string>
 
 using namespace memlens;
 using namespace memlens::report::html;
@@ -15,7 +18,12 @@ PageModel random_page(unsigned seed, size_t nodes) {
   std::mt19937 random(seed);
   const auto pick = [&](unsigned below) { return static_cast<uint32_t>(random() % below); };
   PageModel page;
-  for (int i = 0; i < 30; ++i) page.frames.emplace_back();
+  for (uint32_t i = 0; i < 30; ++i) {
+    PageFrame frame;
+    frame.function = page.strings.intern("function" + std::to_string(i / 2));
+    frame.line = i;
+    page.frames.push_back(frame);
+  }
   while (page.nodes.size() < nodes) {
     page.nodes.push_back({pick(static_cast<unsigned>(page.nodes.size())), pick(30), 0});
   }
@@ -71,6 +79,23 @@ std::vector<Sums> sums_of(const PageModel& page) {
   return sums;
 }
 
+bool is_others(const PageModel& page, size_t node) {
+  return page.frames[page.nodes[node].frame].kind == FrameKind::kOthers;
+}
+
+// Frames below a merged node are on stacks that it stands for.
+size_t nodes_stood_for(const PageModel& page) {
+  size_t count = 0;
+  for (size_t node = 1; node < page.nodes.size(); ++node) {
+    if (is_others(page, node)) {
+      count += page.nodes[node].merged;
+    } else if (page.nodes[node].parent == 0 || !is_others(page, page.nodes[node].parent)) {
+      ++count;
+    }
+  }
+  return count;
+}
+
 }  // namespace
 
 TEST_CASE("merging small nodes keeps the sums, and counts what it merged") {
@@ -80,14 +105,11 @@ TEST_CASE("merging small nodes keeps the sums, and counts what it merged") {
     fit_node_budget(page, 300);
     CHECK(page.nodes.size() <= 300);
     CHECK(sums_of(page)[0] == before);
-    size_t stands_for = 0;
     for (size_t node = 1; node < page.nodes.size(); ++node) {
       REQUIRE(page.nodes[node].parent < node);
-      const bool others = page.frames[page.nodes[node].frame].kind == FrameKind::kOthers;
-      CHECK(others == (page.nodes[node].merged > 0));
-      stands_for += others ? page.nodes[node].merged : 1;
+      CHECK(is_others(page, node) == (page.nodes[node].merged > 0));
     }
-    CHECK(stands_for == 1999);
+    CHECK(nodes_stood_for(page) == 1999);
   }
 }
 
@@ -105,14 +127,41 @@ TEST_CASE("merging what is merged already adds to the same bars") {
   fit_node_budget(page, 300);
   CHECK(page.nodes.size() <= 300);
   CHECK(sums_of(page)[0] == before);
-  size_t stands_for = 0;
   std::vector<int> others_below(page.nodes.size(), 0);
   for (size_t node = 1; node < page.nodes.size(); ++node) {
-    const bool others = page.frames[page.nodes[node].frame].kind == FrameKind::kOthers;
-    if (others) CHECK(++others_below[page.nodes[node].parent] == 1);
-    stands_for += others ? page.nodes[node].merged : 1;
+    if (is_others(page, node)) CHECK(++others_below[page.nodes[node].parent] == 1);
   }
-  CHECK(stands_for == 1999);
+  CHECK(nodes_stood_for(page) == 1999);
+}
+
+TEST_CASE("who allocates keeps its name where the way there is merged") {
+  // Five lines of three functions that allocate, each reached in 300 ways.
+  PageModel page = random_page(6, 1);
+  for (uint32_t i = 0; i < 1500; ++i) {
+    page.nodes.push_back({0, i % 25, 0});
+    page.nodes.push_back({static_cast<uint32_t>(page.nodes.size() - 1), 25 + i % 5, 0});
+    PageSite site;
+    site.node = static_cast<uint32_t>(page.nodes.size() - 1);
+    site.range.cells = {{1, RangeCell::kNever, false, {10, 1}}};
+    page.sites.push_back(site);
+  }
+  fit_node_budget(page, 200);
+  fit_node_budget(page, 100);
+  CHECK(page.nodes.size() <= 100);
+  CHECK(std::ranges::count(page.frames, uint32_t{0}, &PageFrame::line) == 4);  // 0, two, others
+  std::map<std::string, uint64_t> own;
+  std::map<std::string, std::set<uint32_t>> lines;
+  for (const PageSite& site : page.sites) {
+    const PageFrame& frame = page.frames[page.nodes[site.node].frame];
+    const std::string& name = page.strings.strings()[frame.function];
+    lines[name].insert(frame.line);
+    for (const RangeCell& cell : site.range.cells) own[name] += cell.tally.bytes;
+  }
+  CHECK(own == std::map<std::string, uint64_t>{
+                   {"function12", 3000}, {"function13", 6000}, {"function14", 6000}});
+  // A function that is at one line says so; what is at several is of none of them.
+  CHECK(lines["function12"] == std::set<uint32_t>{25});
+  CHECK(lines["function13"].contains(0));
 }
 
 TEST_CASE("no bar without a name stands for one node alone") {
@@ -126,12 +175,12 @@ TEST_CASE("no bar without a name stands for one node alone") {
 TEST_CASE("when is worth more than the smallest bars: buckets stay, and bars go") {
   PageModel page = random_page(5, 9000);
   page.buckets.clear();
-  for (unsigned i = 0; i < 64; ++i) page.buckets.push_back({i, 0.1 * i});
+  for (unsigned i = 0; i < 32; ++i) page.buckets.push_back({i, 0.1 * i});
   const Sums before = sums_of(page)[0];
   size_t cells = 0;
   fit_budget(page, 8000);
   for (const PageSite& site : page.sites) cells += site.range.cells.size();
-  CHECK(page.buckets.size() == 64);
+  CHECK(page.buckets.size() == 32);
   CHECK(page.nodes.size() < 8000);
   CHECK(cells <= 12'000);
   CHECK(sums_of(page)[0] == before);
