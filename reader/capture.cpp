@@ -3,11 +3,14 @@
 #include "reader/capture.h"
 
 #include <algorithm>
+#include <map>
 #include <set>
+#include <vector>
 
 #include "reader/capture_impl.h"
 #include "reader/error.h"
 #include "reader/frame_payload.h"
+#include "reader/index/stored_frames.h"
 #include "reader/json_frames.h"
 
 namespace memlens::reader {
@@ -33,10 +36,11 @@ std::vector<std::string> split_command_line(std::string_view text) {
 // The passes over a capture that fill an Impl, in order.
 class Opener {
  public:
-  explicit Opener(Capture::Impl& impl) : impl_(impl), loader_(impl.source) {}
+  Opener(Capture::Impl& impl, const IndexOptions& options)
+      : impl_(impl), options_(options), loader_(impl.source) {}
 
   void run() {
-    impl_.index = read_frame_index(impl_.source);
+    find_frames();
     const format::FileHeader& header = impl_.index.header;
     impl_.clock.add(header.start_ticks, header.start_monotonic_ns);
     read_metadata();
@@ -50,9 +54,30 @@ class Opener {
   }
 
  private:
+  // What is decompressed here stays in memory. Names and symbols become a fifth of their size; a
+  // file that expands without end is no capture.
+  void count_bytes(const FrameRef& frame) {
+    constexpr uint64_t kAnyFile = 256 << 20;
+    constexpr uint64_t kMostCompressed = 64;
+    raw_bytes_ += frame.raw_bytes;
+    if (raw_bytes_ > kAnyFile + kMostCompressed * impl_.source.size_bytes())
+      throw CaptureError(impl_.source.path(), frame.offset,
+                         "damaged: its metadata would not end when decompressed");
+  }
+
   template <typename Parse>
   void parse(const FrameRef& frame, Parse&& parse_view) {
+    count_bytes(frame);
     parse_payload(loader_, impl_.source, frame, buffer_, parse_view);
+  }
+
+  void find_frames() {
+    if (std::optional<FrameIndex> stored = load_frames(impl_.source, options_)) {
+      impl_.index = std::move(*stored);
+    } else {
+      impl_.index = read_frame_index(impl_.source);
+      store_frames(impl_.source, impl_.index, options_);
+    }
   }
 
   static std::string_view text(ByteView view) { return view.read_bytes(view.remaining_bytes()); }
@@ -139,16 +164,10 @@ class Opener {
       set_end(*process, end.ticks);
     }
     // An exec replaces the image of the same pid: what that had allocated is gone.
-    for (ProcessInfo& after : impl_.info.processes) {
-      if (after.origin != format::ProcessOrigin::kExec) continue;
-      const uint64_t exec_ticks = impl_.metadata[after.index].start_ticks;
-      for (ProcessInfo& before : impl_.info.processes) {
-        if (before.index != after.index && before.pid == after.pid && before.pid != 0 &&
-            impl_.metadata[before.index].start_ticks < exec_ticks &&
-            impl_.process_end_ticks(before.index) > exec_ticks)
-          set_end(before, exec_ticks);
-      }
-    }
+    std::map<int32_t, std::vector<ProcessInfo*>> by_pid;
+    for (ProcessInfo& process : impl_.info.processes) by_pid[process.pid].push_back(&process);
+    by_pid.erase(0);
+    for (auto& [pid, images] : by_pid) end_images(images);
     std::set<std::pair<std::string_view, std::string_view>> told_notes;
     for (const ProcessInfo& process : impl_.info.processes) {
       const ProcessMetadata& metadata = impl_.metadata[process.index];
@@ -162,6 +181,22 @@ class Opener {
             {process.index, format::DiagnosticCode::kOther,
              std::string(note.first) + ": " + std::string(note.second)});
       }
+    }
+  }
+
+  // The images of one pid, each of which ended the one before. (With pids used again there may be
+  // several such chains in a row.)
+  void end_images(std::vector<ProcessInfo*>& images) {
+    const auto start_ticks = [&](const ProcessInfo* image) {
+      return impl_.metadata[image->index].start_ticks;
+    };
+    std::ranges::stable_sort(images, {}, start_ticks);
+    uint64_t exec_ticks = UINT64_MAX;  // the next one
+    for (size_t i = images.size(); i-- > 0;) {
+      if (start_ticks(images[i]) < exec_ticks &&
+          impl_.process_end_ticks(images[i]->index) > exec_ticks)
+        set_end(*images[i], exec_ticks);
+      if (images[i]->origin == format::ProcessOrigin::kExec) exec_ticks = start_ticks(images[i]);
     }
   }
 
@@ -252,6 +287,7 @@ class Opener {
   };
 
   Capture::Impl& impl_;
+  const IndexOptions& options_;
   PayloadLoader loader_;
   PayloadBuffer buffer_;
   SessionFrame session_;
@@ -259,6 +295,7 @@ class Opener {
   std::vector<ProcessEndFrame> ends_;
   std::vector<Resident> residents_;
   uint64_t last_ticks_ = 0;
+  uint64_t raw_bytes_ = 0;
 };
 
 }  // namespace
@@ -275,14 +312,22 @@ uint64_t Capture::Impl::process_end_ticks(uint32_t process_index) const {
   return found != end_ticks.end() ? found->second : UINT64_MAX;
 }
 
+const std::vector<EventStream>& Capture::Impl::event_streams() const {
+  if (index.lists_chunks) return index.streams;
+  std::call_once(streams_once, [this] { streams = read_frame_index(source).streams; });
+  return streams;
+}
+
 Capture::Capture(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Capture::~Capture() = default;
 Capture::Capture(Capture&&) noexcept = default;
 Capture& Capture::operator=(Capture&&) noexcept = default;
 
-Capture Capture::open(const std::string& path) {
+Capture Capture::open(const std::string& path) { return open(path, IndexOptions{}); }
+
+Capture Capture::open(const std::string& path, const IndexOptions& index) {
   auto impl = std::make_unique<Impl>(path);
-  Opener(*impl).run();
+  Opener(*impl, index).run();
   return Capture(std::move(impl));
 }
 
