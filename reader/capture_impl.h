@@ -36,6 +36,22 @@ struct Capture::Impl {
   std::map<uint32_t, uint64_t> end_ticks;  // by process
   std::vector<ResidentSample> resident_samples;
 
+  // The lines of Python frames, by process and place (Node::value), made when first asked for:
+  // tables of lines are read from their start, and the same places are on very many stacks.
+  struct PythonPlace {
+    uint32_t process;
+    uint64_t value;
+    bool operator==(const PythonPlace&) const = default;
+  };
+  struct PythonPlaceHash {
+    size_t operator()(const PythonPlace& place) const {
+      const uint64_t mixed = (place.value ^ place.process) * 0x9E3779B97F4A7C15ull;
+      return mixed ^ mixed >> 32;
+    }
+  };
+  mutable std::mutex python_frames_mutex;
+  mutable std::unordered_map<PythonPlace, Frame, PythonPlaceHash> python_frames;
+
   // Names of addresses that no symbol describes, made when first asked for.
   mutable std::mutex unresolved_mutex;
   mutable StringPool unresolved_names;

@@ -30,8 +30,8 @@ Frame label_frame(std::string_view label) {
 // The stack of one process's nodes, frame by frame.
 class StackReader {
  public:
-  StackReader(const Capture::Impl& impl, const ProcessMetadata& process)
-      : impl_(impl), process_(process) {}
+  StackReader(const Capture::Impl& impl, uint32_t process_index, const ProcessMetadata& process)
+      : impl_(impl), process_index_(process_index), process_(process) {}
 
   std::vector<Frame> read(uint32_t node_id, bool native) const {
     std::vector<Frame> frames;
@@ -41,7 +41,7 @@ class StackReader {
       const Node node = process_.nodes.get(node_id);
       switch (node.kind) {
         case NodeKind::kPython:
-          frames.push_back(python_frame(node));
+          frames.push_back(known_python_frame(node));
           break;
         case NodeKind::kLabel:
           frames.push_back(label_frame(process_.nodes.label(node)));
@@ -67,6 +67,13 @@ class StackReader {
   }
 
  private:
+  Frame known_python_frame(const Node& node) const {
+    const std::lock_guard<std::mutex> guard(impl_.python_frames_mutex);
+    const auto [frame, is_new] = impl_.python_frames.try_emplace({process_index_, node.value});
+    if (is_new) frame->second = python_frame(node);
+    return frame->second;
+  }
+
   Frame python_frame(const Node& node) const {
     const Code code = process_.code(node.code());
     Frame frame;
@@ -121,6 +128,7 @@ class StackReader {
   }
 
   const Capture::Impl& impl_;
+  const uint32_t process_index_;
   const ProcessMetadata& process_;
 };
 
@@ -129,7 +137,7 @@ class StackReader {
 std::vector<Frame> Capture::frames(uint32_t process_index, uint32_t node, bool native) const {
   const auto process = impl_->metadata.find(process_index);
   if (process == impl_->metadata.end()) return {label_frame(kNoStack)};
-  return StackReader(*impl_, process->second).read(node, native);
+  return StackReader(*impl_, process_index, process->second).read(node, native);
 }
 
 }  // namespace memlens::reader
