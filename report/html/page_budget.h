@@ -7,9 +7,10 @@
 
 namespace memlens::report::html {
 
-// Keeps the `budget` most important nodes; the others become, below each node that lost some, one
-// kOthers node whose sites are the sums of theirs. Sums over any subtree that survives are what
-// they were, in every view and range.
+// Keeps at most `budget` nodes: the most important ones as they are. The others become, below each
+// node that lost some, one kOthers node; below it stand the frames at the end of the stacks that
+// were merged, so that who allocates keeps its name and only the way there is lost. Sums over any
+// subtree that survives are what they were, in every view and range.
 //
 // A node's importance is its largest share of any view's bytes or blocks, so whatever is large in
 // one view stays even if it is nothing in the others. A parent is never less important than its

@@ -117,7 +117,8 @@ export class Panel {
       module && module !== place && module !== name
         ? element('div', { class: 'path quiet' }, module) : null,
       isOthers ? element('p', { class: 'quiet' },
-        'Small bars of this place, merged to keep the page small. Raise --budget to see them.') : null);
+        'Small bars of this place, merged to keep the page small: below stands who allocates, the way '
+        + 'there is left out. A larger --budget shows more of it.') : null);
   }
 
   actions(tree, node, frame, context) {
