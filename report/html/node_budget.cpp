@@ -37,6 +37,7 @@ class NodeMerger {
   NodeMerger(PageModel& page, size_t budget) : page_(page), budget_(budget) {}
 
   void run() {
+    find_whole_functions();
     choose_kept();
     choose_leaves();
     rebuild();
@@ -95,36 +96,57 @@ class NodeMerger {
     }
   }
 
-  // Where nodes are merged, the frames at the end of their stacks are what a reader looks for: who
-  // allocates. The most important ones stay, right below the merged node.
-  static uint64_t leaf_key(uint32_t above, uint32_t frame) {
-    return static_cast<uint64_t>(above) << 32 | frame;
+  // Where nodes are merged, the functions at the end of their stacks are what a reader looks for:
+  // who allocates. The most important ones stay, right below the merged node.
+  struct Leaf {
+    Measures sum{};
+    uint32_t frame = 0;     // one of the function's
+    bool one_frame = true;  // and there is no other
+    uint32_t node = 0;      // the new one; 0: not made yet
+  };
+
+  using FunctionName = std::tuple<uint32_t, uint32_t, uint32_t>;  // function, file, module
+  static FunctionName function_name(const PageFrame& frame) {
+    return {frame.function, frame.file, frame.module};
+  }
+
+  // The node above that is kept, and the function.
+  uint64_t leaf_key(uint32_t node) {
+    const PageFrame& frame = page_.frames[page_.nodes[node].frame];
+    const auto function =
+        function_numbers_.try_emplace(function_name(frame), function_numbers_.size());
+    return static_cast<uint64_t>(kept_above_[node]) << 32 | function.first->second;
   }
 
   void choose_leaves() {
     const uint16_t boundary = peak_boundary(page_);
-    std::unordered_map<uint64_t, Measures> sums;
     for (const PageSite& site : page_.sites) {
       if (kept_[site.node] || is_others(site.node)) continue;
-      const uint64_t key = leaf_key(kept_above_[site.node], page_.nodes[site.node].frame);
-      add(sums.try_emplace(key, Measures{}).first->second, measure_site(site, boundary));
+      const uint32_t frame = page_.nodes[site.node].frame;
+      const auto [leaf, is_new] = leaves_.try_emplace(leaf_key(site.node));
+      if (is_new) leaf->second.frame = frame;
+      if (leaf->second.frame != frame) leaf->second.one_frame = false;
+      add(leaf->second.sum, measure_site(site, boundary));
     }
-    std::vector<std::pair<double, uint64_t>> leaves;
-    leaves.reserve(sums.size());
-    for (const auto& [key, sum] : sums) leaves.emplace_back(-importance(sum, whole_), key);
-    std::ranges::sort(leaves);
-    std::vector<bool> has_lost(kept_.size(), false);
-    size_t used = 0;
-    for (uint32_t node = 0; node < kept_.size(); ++node) {
-      if (kept_[node]) ++used;
-      if (!kept_[node] && !has_lost[kept_above_[node]]) {
-        has_lost[kept_above_[node]] = true;
-        ++used;
-      }
-    }
+    const size_t used = count_kept_and_others();
     const size_t room = budget_ > used ? budget_ - used : 0;
-    if (leaves.size() > room) leaves.resize(room);
-    for (const auto& [worth, key] : leaves) leaf_nodes_.emplace(key, 0);
+    if (leaves_.size() <= room) return;
+    std::vector<std::pair<double, uint64_t>> order;
+    order.reserve(leaves_.size());
+    for (const auto& [key, leaf] : leaves_) {
+      order.emplace_back(-importance(leaf.sum, whole_), key);
+    }
+    std::ranges::sort(order);
+    for (size_t i = room; i < order.size(); ++i) leaves_.erase(order[i].second);
+  }
+
+  size_t count_kept_and_others() const {
+    std::vector<bool> has_lost(kept_.size(), false);
+    for (uint32_t node = 0; node < kept_.size(); ++node) {
+      if (!kept_[node]) has_lost[kept_above_[node]] = true;
+    }
+    return static_cast<size_t>(std::ranges::count(kept_, true) +
+                               std::ranges::count(has_lost, true));
   }
 
   void rebuild() {
@@ -152,25 +174,47 @@ class NodeMerger {
       const uint32_t old = site.node;
       site.node = moved[old];
       if (kept_[old]) continue;
-      const auto leaf = leaf_nodes_.find(leaf_key(kept_above_[old], page_.nodes[old].frame));
-      if (leaf == leaf_nodes_.end()) continue;
-      if (leaf->second == 0) {
-        leaf->second = static_cast<uint32_t>(nodes.size());
-        nodes.push_back({moved[old], page_.nodes[old].frame, 0});
+      if (is_others(old)) continue;
+      const auto found = leaves_.find(leaf_key(old));
+      if (found == leaves_.end()) continue;
+      Leaf& leaf = found->second;
+      if (leaf.node == 0) {
+        leaf.node = static_cast<uint32_t>(nodes.size());
+        nodes.push_back({moved[old], leaf.one_frame ? leaf.frame : whole_function(leaf.frame), 0});
       }
-      site.node = leaf->second;
+      site.node = leaf.node;
     }
     page_.nodes = std::move(nodes);
   }
 
-  // The frame of merged nodes, made when there is none yet.
-  uint32_t others_frame_of() {
-    if (page_.frames.empty() || page_.frames.back().kind != FrameKind::kOthers) {
-      PageFrame frame;
-      frame.function = page_.strings.intern("others");
-      frame.kind = FrameKind::kOthers;
+  // A function's frame that is of no one line. An earlier call may have made it: a function must
+  // not be two.
+  void find_whole_functions() {
+    for (uint32_t id = 0; id < page_.frames.size(); ++id) {
+      const PageFrame& frame = page_.frames[id];
+      if (frame.line == 0) whole_functions_.try_emplace(function_name(frame), id);
+    }
+  }
+
+  uint32_t whole_function(uint32_t frame_id) {
+    PageFrame frame = page_.frames[frame_id];
+    const auto [found, is_new] = whole_functions_.try_emplace(
+        function_name(frame), static_cast<uint32_t>(page_.frames.size()));
+    if (is_new) {
+      frame.line = frame.source = 0;
       page_.frames.push_back(frame);
     }
+    return found->second;
+  }
+
+  // The frame of merged nodes, made when there is none yet.
+  uint32_t others_frame_of() {
+    const auto found = std::ranges::find(page_.frames, FrameKind::kOthers, &PageFrame::kind);
+    if (found != page_.frames.end()) return static_cast<uint32_t>(found - page_.frames.begin());
+    PageFrame frame;
+    frame.function = page_.strings.intern("others");
+    frame.kind = FrameKind::kOthers;
+    page_.frames.push_back(frame);
     return static_cast<uint32_t>(page_.frames.size() - 1);
   }
 
@@ -178,8 +222,10 @@ class NodeMerger {
   const size_t budget_;
   Measures whole_{};
   std::vector<bool> kept_;
-  std::vector<uint32_t> kept_above_;                   // itself, if it is kept
-  std::unordered_map<uint64_t, uint32_t> leaf_nodes_;  // leaf_key -> new node, 0: not made yet
+  std::vector<uint32_t> kept_above_;           // itself, if it is kept
+  std::unordered_map<uint64_t, Leaf> leaves_;  // by leaf_key()
+  std::map<FunctionName, uint32_t> function_numbers_;
+  std::map<FunctionName, uint32_t> whole_functions_;  // -> frame
 };
 
 }  // namespace

@@ -8,7 +8,7 @@ namespace {
 // Fewer would tell too little of when.
 constexpr size_t kFewestBuckets = 32;
 // What a bar may spend on time, on the average.
-constexpr double kCellsPerNode = 1.4;
+constexpr double kCellsPerNode = 1.3;
 // However busy each is, so many bars fit a page.
 constexpr size_t kFewestNodes = 2000;
 

@@ -8,7 +8,7 @@
 namespace memlens::report::html {
 
 // Keeps at most `budget` nodes: the most important ones as they are. The others become, below each
-// node that lost some, one kOthers node; below it stand the frames at the end of the stacks that
+// node that lost some, one kOthers node; below it stand the functions at the end of the stacks that
 // were merged, so that who allocates keeps its name and only the way there is lost. Sums over any
 // subtree that survives are what they were, in every view and range.
 //

@@ -29,6 +29,7 @@ function groupName(capture, frame, group) {
 }
 
 function groupPlace(capture, frame, group) {
+  if (capture.frameKind[frame] === FrameKind.OTHERS) return 'callers in them are missing from other rows';
   if (group === 'line') return capture.place(frame);
   if (group === 'function') return capture.shownFile(frame) || capture.moduleName(frame);
   return '';

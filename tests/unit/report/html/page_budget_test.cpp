@@ -2,7 +2,10 @@
 
 #include <doctest/doctest.h>
 
+#include <map>
 #include <random>
+#include <set>
+#include <string>
 
 using namespace memlens;
 using namespace memlens::report::html;
@@ -15,7 +18,12 @@ PageModel random_page(unsigned seed, size_t nodes) {
   std::mt19937 random(seed);
   const auto pick = [&](unsigned below) { return static_cast<uint32_t>(random() % below); };
   PageModel page;
-  for (int i = 0; i < 30; ++i) page.frames.emplace_back();
+  for (uint32_t i = 0; i < 30; ++i) {
+    PageFrame frame;
+    frame.function = page.strings.intern("function" + std::to_string(i / 2));
+    frame.line = i;
+    page.frames.push_back(frame);
+  }
   while (page.nodes.size() < nodes) {
     page.nodes.push_back({pick(static_cast<unsigned>(page.nodes.size())), pick(30), 0});
   }
@@ -127,7 +135,7 @@ TEST_CASE("merging what is merged already adds to the same bars") {
 }
 
 TEST_CASE("who allocates keeps its name where the way there is merged") {
-  // Five functions that allocate, each reached in 300 ways.
+  // Five lines of three functions that allocate, each reached in 300 ways.
   PageModel page = random_page(6, 1);
   for (uint32_t i = 0; i < 1500; ++i) {
     page.nodes.push_back({0, i % 25, 0});
@@ -137,17 +145,23 @@ TEST_CASE("who allocates keeps its name where the way there is merged") {
     site.range.cells = {{1, RangeCell::kNever, false, {10, 1}}};
     page.sites.push_back(site);
   }
+  fit_node_budget(page, 200);
   fit_node_budget(page, 100);
   CHECK(page.nodes.size() <= 100);
-  std::vector<uint64_t> own(31, 0);
+  CHECK(std::ranges::count(page.frames, uint32_t{0}, &PageFrame::line) == 4);  // 0, two, others
+  std::map<std::string, uint64_t> own;
+  std::map<std::string, std::set<uint32_t>> lines;
   for (const PageSite& site : page.sites) {
-    for (const RangeCell& cell : site.range.cells) {
-      own[page.nodes[site.node].frame] += cell.tally.bytes;
-    }
+    const PageFrame& frame = page.frames[page.nodes[site.node].frame];
+    const std::string& name = page.strings.strings()[frame.function];
+    lines[name].insert(frame.line);
+    for (const RangeCell& cell : site.range.cells) own[name] += cell.tally.bytes;
   }
-  for (size_t frame = 0; frame < 31; ++frame) {
-    CHECK(own[frame] == (frame >= 25 && frame < 30 ? 3000 : 0));
-  }
+  CHECK(own == std::map<std::string, uint64_t>{
+                   {"function12", 3000}, {"function13", 6000}, {"function14", 6000}});
+  // A function that is at one line says so; what is at several is of none of them.
+  CHECK(lines["function12"] == std::set<uint32_t>{25});
+  CHECK(lines["function13"].contains(0));
 }
 
 TEST_CASE("no bar without a name stands for one node alone") {
