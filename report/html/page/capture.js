@@ -371,6 +371,16 @@ export class Capture {
     return `${this.functionName(frame)} ${this.place(frame)} ${this.sourceText(frame)}`;
   }
 
+  isOthers(frame) {
+    return this.frameKind[frame] === FrameKind.OTHERS;
+  }
+
+  // Of a bar: its function, or how many it stands for.
+  barName(tree, node) {
+    const frame = tree.frame(node);
+    return this.isOthers(frame) ? this.othersLabel(tree.mergedCount(node)) : this.functionName(frame);
+  }
+
   othersLabel(count) {
     return `${formatCount(count)} ${count === 1 ? 'other' : 'others'}`;
   }
