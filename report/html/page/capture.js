@@ -14,7 +14,7 @@ export const FrameKind = {
 
 export const KIND_NAMES = ['Python', 'native', 'interpreter', 'memlens', 'merged', 'lane'];
 
-export const NEVER = 0xffff;
+const NEVER = 0xffff;
 
 const ALLOCATION_KINDS = [
   'malloc', 'calloc', 'realloc', 'reallocarray', 'posix_memalign', 'aligned_alloc', 'memalign',

@@ -431,7 +431,7 @@ export class FlameView {
   }
 }
 
-export function shortPlace(capture, frame) {
+function shortPlace(capture, frame) {
   const place = capture.place(frame);
   return place.slice(place.lastIndexOf('/') + 1);
 }

@@ -43,13 +43,13 @@ function measure(tree, node, capture, values) {
 }
 
 // Frames from the bar to the root of its stack; inverted trees hold them the other way round.
-export function stackOf(tree, node, inverted) {
+function stackOf(tree, node, inverted) {
   const frames = [];
   for (let at = node; tree.parent(at) >= 0; at = tree.parent(at)) frames.push([tree.frame(at), at]);
   return inverted ? frames.reverse() : frames;
 }
 
-export function stackText(capture, frames) {
+function stackText(capture, frames) {
   return frames
     .map(([frame]) => {
       const place = capture.place(frame);
