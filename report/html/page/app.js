@@ -187,7 +187,7 @@ class App {
 
   describe(node) {
     const total = this.tree.total(node);
-    announce(`${this.capture.functionName(this.tree.frame(node))}, `
+    announce(`${this.capture.barName(this.tree, node)}, `
       + `${formatMetricLong(total, this.state.metric)}, ${formatShare(total, this.tree.total(0))}`);
   }
 
@@ -218,7 +218,7 @@ class App {
       : element('button', {
         'aria-current': node === this.flame.focus ? 'location' : undefined,
         onclick: () => this.zoomTo(node),
-      }, this.capture.functionName(this.tree.frame(node))))));
+      }, this.capture.barName(this.tree, node)))));
   }
 
   findMatches() {

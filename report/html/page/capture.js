@@ -14,7 +14,7 @@ export const FrameKind = {
 
 export const KIND_NAMES = ['Python', 'native', 'interpreter', 'memlens', 'merged', 'lane'];
 
-export const NEVER = 0xffff;
+const NEVER = 0xffff;
 
 const ALLOCATION_KINDS = [
   'malloc', 'calloc', 'realloc', 'reallocarray', 'posix_memalign', 'aligned_alloc', 'memalign',
@@ -369,6 +369,16 @@ export class Capture {
   // What a search looks at.
   searchText(frame) {
     return `${this.functionName(frame)} ${this.place(frame)} ${this.sourceText(frame)}`;
+  }
+
+  isOthers(frame) {
+    return this.frameKind[frame] === FrameKind.OTHERS;
+  }
+
+  // Of a bar: its function, or how many it stands for.
+  barName(tree, node) {
+    const frame = tree.frame(node);
+    return this.isOthers(frame) ? this.othersLabel(tree.mergedCount(node)) : this.functionName(frame);
   }
 
   othersLabel(count) {

@@ -35,7 +35,7 @@ function readVarints(bytes, values) {
   return values;
 }
 
-export class Columns {
+class Columns {
   constructor(data) {
     const directoryBytes = new DataView(data.buffer, data.byteOffset).getUint32(0, true);
     const json = new TextDecoder().decode(data.subarray(4, 4 + directoryBytes));

@@ -5,7 +5,7 @@ import { formatBytes, formatCount, formatExact, formatSeconds, formatShare } fro
 
 // Resident memory that no tracked block explains, where the resident set was largest. Blocks that
 // were allocated but never touched make the heap larger than the resident set; that is no debt.
-export function unexplainedResident(capture) {
+function unexplainedResident(capture) {
   const resident = capture.curve('resident');
   const heap = capture.curve('heap');
   if (!resident || !heap) return null;

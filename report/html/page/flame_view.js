@@ -1,6 +1,5 @@
 // The flame graph: draws the window onto a tree, and turns pointer and keys into nodes.
 
-import { FrameKind } from './capture.js';
 import { CANVAS_FONT, element, fitCanvas, prefersReducedMotion } from './dom.js';
 import { OTHERS, barAt, depthOf, layOut, startOf } from './layout.js';
 import { formatMetric } from './units.js';
@@ -229,7 +228,7 @@ export class FlameView {
     } else {
       context.fillRect(left, top, width, ROW - 1);
     }
-    if (isOthers || capture.frameKind[frame] === FrameKind.OTHERS) {
+    if (isOthers || capture.isOthers(frame)) {
       this.drawHatching(context, left, top, width);
     } else if (this.fill === 'total' && width >= 3) {
       this.drawOwnLine(context, this.ownWidth(i, left + width), top, left + width);
@@ -282,12 +281,10 @@ export class FlameView {
       name = `${capture.othersLabel(count)}, ${formatMetric(total, this.metric)}`;
     } else {
       const frame = tree.frame(node);
-      if (capture.frameKind[frame] === FrameKind.OTHERS) {
-        name = `${capture.othersLabel(tree.mergedCount(node))}, ${formatMetric(tree.total(node), this.metric)}`;
-      } else {
-        name = capture.functionName(frame);
-        detail = capture.sourceText(frame) || shortPlace(capture, frame);
-      }
+      name = capture.barName(tree, node);
+      detail = capture.isOthers(frame)
+        ? formatMetric(tree.total(node), this.metric)
+        : capture.sourceText(frame) || shortPlace(capture, frame);
     }
     context.fillStyle = palette.text;
     const used = this.fillText(context, name, left + PADDING, middle, room);
@@ -434,7 +431,7 @@ export class FlameView {
   }
 }
 
-export function shortPlace(capture, frame) {
+function shortPlace(capture, frame) {
   const place = capture.place(frame);
   return place.slice(place.lastIndexOf('/') + 1);
 }

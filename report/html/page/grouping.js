@@ -17,7 +17,7 @@ function groupKey(capture, frame, group) {
 }
 
 function groupName(capture, frame, group) {
-  if (capture.frameKind[frame] === FrameKind.OTHERS) return 'small bars, merged';
+  if (capture.isOthers(frame)) return 'small bars, merged';
   switch (group) {
     case 'file':
       return capture.shownFile(frame) || capture.moduleName(frame) || capture.functionName(frame);
@@ -29,7 +29,7 @@ function groupName(capture, frame, group) {
 }
 
 function groupPlace(capture, frame, group) {
-  if (capture.frameKind[frame] === FrameKind.OTHERS) return 'callers in them are missing from other rows';
+  if (capture.isOthers(frame)) return 'callers in them are missing from other rows';
   if (group === 'line') return capture.place(frame);
   if (group === 'function') return capture.shownFile(frame) || capture.moduleName(frame);
   return '';

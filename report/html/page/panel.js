@@ -1,6 +1,6 @@
 // The side panel: everything known about one bar.
 
-import { FrameKind, KIND_NAMES, allocationKindName } from './capture.js';
+import { KIND_NAMES, allocationKindName } from './capture.js';
 import { announce, byId, element } from './dom.js';
 import { editorUrl } from './editor.js';
 import { formatBytes, formatCount, formatExact, formatShare, formatSizeClass } from './units.js';
@@ -43,13 +43,13 @@ function measure(tree, node, capture, values) {
 }
 
 // Frames from the bar to the root of its stack; inverted trees hold them the other way round.
-export function stackOf(tree, node, inverted) {
+function stackOf(tree, node, inverted) {
   const frames = [];
   for (let at = node; tree.parent(at) >= 0; at = tree.parent(at)) frames.push([tree.frame(at), at]);
   return inverted ? frames.reverse() : frames;
 }
 
-export function stackText(capture, frames) {
+function stackText(capture, frames) {
   return frames
     .map(([frame]) => {
       const place = capture.place(frame);
@@ -103,10 +103,7 @@ export class Panel {
 
   title(tree, node, frame, row) {
     const { capture } = this;
-    const merged = tree.mergedCount(node);
-    const isOthers = capture.frameKind[frame] === FrameKind.OTHERS;
-    const name = row ? row.name
-      : isOthers ? capture.othersLabel(merged) : capture.functionName(frame);
+    const name = row ? row.name : capture.barName(tree, node);
     const place = row ? row.place : capture.place(frame);
     const kind = tree.isKernelMap(node) ? 'kernel map' : KIND_NAMES[capture.frameKind[frame]];
     const module = capture.moduleName(frame);
@@ -116,7 +113,7 @@ export class Panel {
       place ? element('div', { class: 'path', title: capture.fileName(frame) }, place) : null,
       module && module !== place && module !== name
         ? element('div', { class: 'path quiet' }, module) : null,
-      isOthers ? element('p', { class: 'quiet' },
+      capture.isOthers(frame) ? element('p', { class: 'quiet' },
         'Small bars of this place, merged to keep the page small: below stands who allocates, the way '
         + 'there is left out. A larger --budget shows more of it.') : null);
   }
@@ -214,7 +211,7 @@ export class Panel {
         class: at === node ? 'is-current' : '',
         title: capture.place(frame),
         onclick: () => this.handlers.onShow(at),
-      }, capture.functionName(frame))));
+      }, capture.barName(tree, at))));
     if (frames.length > LARGEST_STACK_SHOWN) {
       items.push(element('li', { class: 'quiet' }, `\u2026 ${frames.length - LARGEST_STACK_SHOWN} more`));
     }

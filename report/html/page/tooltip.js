@@ -1,6 +1,5 @@
 // What the pointer is on, in five lines.
 
-import { FrameKind } from './capture.js';
 import { byId, element } from './dom.js';
 import { formatMetricLong, formatShare } from './units.js';
 
@@ -43,13 +42,12 @@ export class Tooltip {
   nodeLines(tree, node, whole, metric) {
     const { capture } = this;
     const frame = tree.frame(node);
-    const isOthers = capture.frameKind[frame] === FrameKind.OTHERS;
     const total = tree.total(node);
     const own = tree.ownOf(node);
     const source = capture.sourceText(frame);
     const place = capture.place(frame);
     return [
-      element('strong', {}, isOthers ? capture.othersLabel(tree.mergedCount(node)) : capture.functionName(frame)),
+      element('strong', {}, capture.barName(tree, node)),
       source ? element('code', {}, source) : null,
       place ? element('div', { class: 'quiet place' }, place) : null,
       element('div', {}, `${formatMetricLong(total, metric)}  \u00b7  ${formatShare(total, whole)} of the view`),
