@@ -3,7 +3,9 @@
 #include "reader/capture.h"
 
 #include <algorithm>
+#include <map>
 #include <set>
+#include <vector>
 
 #include "reader/capture_impl.h"
 #include "reader/error.h"
@@ -50,8 +52,20 @@ class Opener {
   }
 
  private:
+  // What is decompressed here stays in memory. Names and symbols become a fifth of their size; a
+  // file that expands without end is no capture.
+  void count_bytes(const FrameRef& frame) {
+    constexpr uint64_t kAnyFile = 256 << 20;
+    constexpr uint64_t kMostCompressed = 64;
+    raw_bytes_ += frame.raw_bytes;
+    if (raw_bytes_ > kAnyFile + kMostCompressed * impl_.source.size_bytes())
+      throw CaptureError(impl_.source.path(), frame.offset,
+                         "damaged: its metadata would not end when decompressed");
+  }
+
   template <typename Parse>
   void parse(const FrameRef& frame, Parse&& parse_view) {
+    count_bytes(frame);
     parse_payload(loader_, impl_.source, frame, buffer_, parse_view);
   }
 
@@ -139,16 +153,10 @@ class Opener {
       set_end(*process, end.ticks);
     }
     // An exec replaces the image of the same pid: what that had allocated is gone.
-    for (ProcessInfo& after : impl_.info.processes) {
-      if (after.origin != format::ProcessOrigin::kExec) continue;
-      const uint64_t exec_ticks = impl_.metadata[after.index].start_ticks;
-      for (ProcessInfo& before : impl_.info.processes) {
-        if (before.index != after.index && before.pid == after.pid && before.pid != 0 &&
-            impl_.metadata[before.index].start_ticks < exec_ticks &&
-            impl_.process_end_ticks(before.index) > exec_ticks)
-          set_end(before, exec_ticks);
-      }
-    }
+    std::map<int32_t, std::vector<ProcessInfo*>> by_pid;
+    for (ProcessInfo& process : impl_.info.processes) by_pid[process.pid].push_back(&process);
+    by_pid.erase(0);
+    for (auto& [pid, images] : by_pid) end_images(images);
     std::set<std::pair<std::string_view, std::string_view>> told_notes;
     for (const ProcessInfo& process : impl_.info.processes) {
       const ProcessMetadata& metadata = impl_.metadata[process.index];
@@ -162,6 +170,22 @@ class Opener {
             {process.index, format::DiagnosticCode::kOther,
              std::string(note.first) + ": " + std::string(note.second)});
       }
+    }
+  }
+
+  // The images of one pid, each of which ended the one before. (With pids used again there may be
+  // several such chains in a row.)
+  void end_images(std::vector<ProcessInfo*>& images) {
+    const auto start_ticks = [&](const ProcessInfo* image) {
+      return impl_.metadata[image->index].start_ticks;
+    };
+    std::ranges::stable_sort(images, {}, start_ticks);
+    uint64_t exec_ticks = UINT64_MAX;  // the next one
+    for (size_t i = images.size(); i-- > 0;) {
+      if (start_ticks(images[i]) < exec_ticks &&
+          impl_.process_end_ticks(images[i]->index) > exec_ticks)
+        set_end(*images[i], exec_ticks);
+      if (images[i]->origin == format::ProcessOrigin::kExec) exec_ticks = start_ticks(images[i]);
     }
   }
 
@@ -259,6 +283,7 @@ class Opener {
   std::vector<ProcessEndFrame> ends_;
   std::vector<Resident> residents_;
   uint64_t last_ticks_ = 0;
+  uint64_t raw_bytes_ = 0;
 };
 
 }  // namespace

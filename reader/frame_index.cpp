@@ -53,6 +53,9 @@ bool read_frame_ref(const Source& source, uint64_t offset, FrameRef& ref) {
     throw CaptureError(source.path(), offset, "damaged: the frame header's checksum is wrong");
   if (header.stored_bytes > format::kMaxFrameBytes || header.raw_bytes > format::kMaxFrameBytes)
     throw CaptureError(source.path(), offset, "damaged: a frame of impossible size");
+  if (header.kind == static_cast<uint16_t>(FrameKind::kEvents) &&
+      header.raw_bytes > format::kMaxEventFrameBytes)
+    throw CaptureError(source.path(), offset, "damaged: a chunk of impossible size");
   if ((header.flags & format::kFrameCompressed) == 0 && header.stored_bytes != header.raw_bytes)
     throw CaptureError(source.path(), offset, "damaged: an uncompressed frame names two sizes");
   if (source.size_bytes() - offset - sizeof header < header.stored_bytes) return false;

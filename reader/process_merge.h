@@ -73,6 +73,11 @@ class ProcessMerge {
  private:
   using Search = StreamCursor::Search;
 
+  // What may be spent on searches. Real captures need a small part of it; one in which every free
+  // looked through all other threads in vain would be read for ever.
+  static constexpr uint64_t kSearchedAtLeast = 100'000'000;
+  static constexpr uint64_t kSearchedPerEvent = 64;
+
   enum class Wait : uint8_t { kNone, kForShard, kForBlock };
 
   struct Active {
@@ -297,6 +302,7 @@ class ProcessMerge {
     const uint64_t latest_ticks = active_[waiting].latest_ticks;
     const unsigned shard = shard_of(free);
     const auto look_at = [&](const Event& event) {
+      ++searched_events_;
       if (event.type == EventType::kEpoch) return Search::kStop;
       if (event.type == EventType::kTime)
         return event.address > latest_ticks ? Search::kStop : Search::kGoOn;
@@ -307,6 +313,8 @@ class ProcessMerge {
     Search result = unopened_ticks() <= latest_ticks ? Search::kGoOn : Search::kStop;
     for (size_t i = 0; i < active_.size(); ++i) {
       if (i == waiting) continue;
+      if (searched_events_ > kSearchedAtLeast + kSearchedPerEvent * run_events_)
+        return Search::kGoOn;
       const Search found = active_[i].stream->search_ahead(look_at);
       if (found == Search::kFound) return found;
       if (found == Search::kGoOn) result = found;
@@ -337,6 +345,7 @@ class ProcessMerge {
     woken_ = false;
     StreamCursor& stream = *active_[index].stream;
     do {
+      ++run_events_;
       sink_.set_time(stream.ticks());
       if (sink_.finished()) return;
       const Event& event = *stream.begin();
@@ -458,6 +467,8 @@ class ProcessMerge {
   bool has_counters_ = false;  // the counters are those of epoch_
   bool woken_ = false;         // another stream can go on since the turn began
   uint64_t forced_events_ = 0;
+  uint64_t run_events_ = 0;       // in shared epochs
+  uint64_t searched_events_ = 0;  // while looking for allocations
   uint32_t block_waiters_ = 0;
   uint32_t counters_[format::kShardCount] = {};
   uint32_t shard_waiters_[format::kShardCount] = {};

@@ -172,10 +172,13 @@ uint64_t StreamCursor::latest_ticks() {
     ticks = event.address;
     return Search::kFound;
   };
-  if (search(std::span(begin(), end()), find_time) == Search::kFound) return ticks;
+  const auto find_in_batch = [&] {
+    const auto count = std::min(static_cast<size_t>(end() - begin()), kLongBatchEvents / 2);
+    return search(std::span(begin(), count), find_time) == Search::kFound;
+  };
+  if (find_in_batch()) return ticks;
   look_ahead();
-  if (search(std::span(begin(), end()), find_time) == Search::kFound) return ticks;
-  if (search_undecoded(find_time) == Search::kFound) return ticks;
+  if (find_in_batch()) return ticks;
   return next_frame_ < stream_.frames.size() ? stream_.frames[next_frame_].ticks : UINT64_MAX;
 }
 

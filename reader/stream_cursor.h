@@ -63,8 +63,9 @@ class StreamCursor {
 
  private:
   static constexpr size_t kBatchEvents = 256;
-  // When looked ahead for the next time record, which comes at least every kilobyte.
-  static constexpr size_t kLongBatchEvents = 1024;
+  // When looked ahead for the next time record, which comes at least every kilobyte: half of these
+  // are there then, or all that are left of the chunk.
+  static constexpr size_t kLongBatchEvents = 2048;
   static constexpr size_t kFramesAhead = 3;
   static constexpr size_t kFramesSearched = 4;
 

@@ -67,5 +67,6 @@ static_assert(offsetof(FrameHeader, header_checksum) == 60);
 
 // No writer makes a larger payload, so a reader may refuse one before it allocates.
 inline constexpr uint32_t kMaxFrameBytes = 64u << 20;
+inline constexpr uint32_t kMaxEventFrameBytes = 1u << 20;  // decompressed
 
 }  // namespace memlens::format
