@@ -10,6 +10,7 @@
 #include "reader/capture_impl.h"
 #include "reader/error.h"
 #include "reader/frame_payload.h"
+#include "reader/index/stored_frames.h"
 #include "reader/json_frames.h"
 
 namespace memlens::reader {
@@ -35,10 +36,11 @@ std::vector<std::string> split_command_line(std::string_view text) {
 // The passes over a capture that fill an Impl, in order.
 class Opener {
  public:
-  explicit Opener(Capture::Impl& impl) : impl_(impl), loader_(impl.source) {}
+  Opener(Capture::Impl& impl, const IndexOptions& options)
+      : impl_(impl), options_(options), loader_(impl.source) {}
 
   void run() {
-    impl_.index = read_frame_index(impl_.source);
+    find_frames();
     const format::FileHeader& header = impl_.index.header;
     impl_.clock.add(header.start_ticks, header.start_monotonic_ns);
     read_metadata();
@@ -67,6 +69,15 @@ class Opener {
   void parse(const FrameRef& frame, Parse&& parse_view) {
     count_bytes(frame);
     parse_payload(loader_, impl_.source, frame, buffer_, parse_view);
+  }
+
+  void find_frames() {
+    if (std::optional<FrameIndex> stored = load_frames(impl_.source, options_)) {
+      impl_.index = std::move(*stored);
+    } else {
+      impl_.index = read_frame_index(impl_.source);
+      store_frames(impl_.source, impl_.index, options_);
+    }
   }
 
   static std::string_view text(ByteView view) { return view.read_bytes(view.remaining_bytes()); }
@@ -276,6 +287,7 @@ class Opener {
   };
 
   Capture::Impl& impl_;
+  const IndexOptions& options_;
   PayloadLoader loader_;
   PayloadBuffer buffer_;
   SessionFrame session_;
@@ -300,14 +312,22 @@ uint64_t Capture::Impl::process_end_ticks(uint32_t process_index) const {
   return found != end_ticks.end() ? found->second : UINT64_MAX;
 }
 
+const std::vector<EventStream>& Capture::Impl::event_streams() const {
+  if (index.lists_chunks) return index.streams;
+  std::call_once(streams_once, [this] { streams = read_frame_index(source).streams; });
+  return streams;
+}
+
 Capture::Capture(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Capture::~Capture() = default;
 Capture::Capture(Capture&&) noexcept = default;
 Capture& Capture::operator=(Capture&&) noexcept = default;
 
-Capture Capture::open(const std::string& path) {
+Capture Capture::open(const std::string& path) { return open(path, IndexOptions{}); }
+
+Capture Capture::open(const std::string& path, const IndexOptions& index) {
   auto impl = std::make_unique<Impl>(path);
-  Opener(*impl).run();
+  Opener(*impl, index).run();
   return Capture(std::move(impl));
 }
 

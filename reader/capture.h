@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "interposer/format/metadata_records.h"
+#include "reader/index/index_options.h"
 
 namespace memlens::reader {
 
@@ -85,6 +86,8 @@ class Capture {
   // Reads headers and metadata; events are read by analyze() and dump(). Throws CaptureError
   // (reader/error.h) with file, offset and reason.
   static Capture open(const std::string& path);
+  // The same, quicker where the index knows the capture, which it does from now on.
+  static Capture open(const std::string& path, const IndexOptions& index);
   ~Capture();
   Capture(Capture&&) noexcept;
   Capture& operator=(Capture&&) noexcept;

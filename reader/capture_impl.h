@@ -26,6 +26,9 @@ struct Capture::Impl {
   // The moment a process was over (its end, or its exec); UINT64_MAX: not known.
   uint64_t process_end_ticks(uint32_t index) const;
 
+  // The threads' chunks; looked for now if the index left them out. Throws CaptureError.
+  const std::vector<EventStream>& event_streams() const;
+
   Source source;
   FrameIndex index;
   CaptureInfo info;
@@ -35,6 +38,9 @@ struct Capture::Impl {
   std::map<uint32_t, ProcessMetadata> metadata;
   std::map<uint32_t, uint64_t> end_ticks;  // by process
   std::vector<ResidentSample> resident_samples;
+
+  mutable std::once_flag streams_once;
+  mutable std::vector<EventStream> streams;  // when not in `index`
 
   // Names of addresses that no symbol describes, made when first asked for.
   mutable std::mutex unresolved_mutex;

@@ -53,6 +53,7 @@ struct FrameIndex {
   std::vector<FrameRef> others;                        // all but events and metadata, in file order
   std::map<uint32_t, std::vector<FrameRef>> metadata;  // by process, in order of sequence
   std::vector<EventStream> streams;                    // by process, then thread
+  bool lists_chunks = true;  // else the streams' frames are left out (reader/index)
 };
 
 // Throws CaptureError.

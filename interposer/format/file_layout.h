@@ -67,6 +67,6 @@ static_assert(offsetof(FrameHeader, header_checksum) == 60);
 
 // No writer makes a larger payload, so a reader may refuse one before it allocates.
 inline constexpr uint32_t kMaxFrameBytes = 64u << 20;
-inline constexpr uint32_t kMaxEventFrameBytes = 1u << 20;  // decompressed
+inline constexpr uint32_t kMaxEventFrameBytes = 256u << 10;  // decompressed
 
 }  // namespace memlens::format

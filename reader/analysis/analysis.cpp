@@ -72,7 +72,7 @@ class Pass {
   void add_streams() {
     Process* process = nullptr;
     uint32_t process_index = 0;
-    for (const EventStream& stream : impl_.index.streams) {
+    for (const EventStream& stream : impl_.event_streams()) {
       const auto metadata = impl_.metadata.find(stream.process);
       const ProcessMetadata* known = metadata != impl_.metadata.end() ? &metadata->second : nullptr;
       if (query_.pid && (known == nullptr || known->pid != *query_.pid)) continue;

@@ -63,13 +63,19 @@ void add_capture(KeyBytes& key, const Source& source) {
   }
 }
 
-}  // namespace
-
-std::string index_key(const Source& source, const Query& query) {
+KeyBytes start_key(std::string_view what, const Source& source) {
   KeyBytes key;
+  key.add(what);
   key.add(kIndexVersion);
   add_this_build(key);
   add_capture(key, source);
+  return key;
+}
+
+}  // namespace
+
+std::string index_key(const Source& source, const Query& query) {
+  KeyBytes key = start_key("analysis", source);
   key.add(query.pid);
   key.add(query.tid);
   key.add(query.from_seconds);
@@ -79,5 +85,7 @@ std::string index_key(const Source& source, const Query& query) {
   key.add(uint64_t{query.timeline_points});
   return key.take();
 }
+
+std::string frames_key(const Source& source) { return start_key("frames", source).take(); }
 
 }  // namespace memlens::reader

@@ -5,22 +5,11 @@
 // capture starts from there. docs/index.md says where and for how long.
 #pragma once
 
-#include <cstdint>
-#include <string>
-
 #include "reader/analysis/analysis.h"
 #include "reader/capture.h"
+#include "reader/index/index_options.h"
 
 namespace memlens::reader {
-
-struct IndexOptions {
-  std::string folder;              // empty: nothing is stored or looked up
-  double worth_seconds = 0.5;      // shorter passes are not stored
-  uint64_t max_bytes = 512 << 20;  // of everything stored
-};
-
-// The user's own folder.
-IndexOptions default_index_options();
 
 // The same as analyze(), always. Throws what that throws.
 Analysis analyze_indexed(const Capture& capture, const Query& query, const IndexOptions& options);

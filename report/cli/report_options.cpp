@@ -116,7 +116,8 @@ void add_view_option(CLI::App& command, View& view, const std::string& descripti
 }
 
 reader::Capture open_capture(const ReportOptions& options) {
-  reader::Capture capture = reader::Capture::open(options.capture_path);
+  reader::Capture capture =
+      reader::Capture::open(options.capture_path, index_options(options.use_index));
   check_selection(options, capture.info());
   warn_of_early_end(capture.info());
   return capture;

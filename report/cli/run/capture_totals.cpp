@@ -17,7 +17,7 @@ constexpr uint64_t kMaxFileBytes = 200'000'000;
 
 std::string describe_totals(const std::string& path) {
   try {
-    const reader::Capture capture = reader::Capture::open(path);
+    const reader::Capture capture = reader::Capture::open(path, index_options());
     if (capture.info().file_bytes > kMaxFileBytes) return "";
     const reader::Totals totals = reader::analyze_indexed(capture, {}, index_options()).totals;
     return format_count_of(totals.allocations, "allocation") + ", " +

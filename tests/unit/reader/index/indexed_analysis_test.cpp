@@ -10,6 +10,7 @@
 #include <iterator>
 #include <tuple>
 
+#include "reader/capture_impl.h"
 #include "reader/index/analysis_codec.h"
 #include "tests/support/history.h"
 #include "tests/support/random_history.h"
@@ -161,4 +162,32 @@ TEST_CASE("bytes cut short or too long are no analysis") {
   for (size_t i = 0; i < ranges.size(); i += 7)
     CHECK_THROWS_AS(decode(sums, ranges.substr(0, i)), reader::PayloadError);
   CHECK_THROWS_AS(decode(sums + '\0', ranges), reader::PayloadError);
+}
+
+TEST_CASE("a capture opened from the index is the same, and its events are found when wanted") {
+  Index index;
+  index.options.worth_frames = 0;
+  const TemporaryFile file(capture_bytes(8));
+  const Capture plain = Capture::open(file.path());
+  const std::string expected = all_of(reader::analyze(plain, {}));
+  for (const size_t files : {0, 1}) {
+    CHECK(index.files() == files);
+    const Capture capture = Capture::open(file.path(), index.options);
+    CHECK(capture.impl().index.lists_chunks == (files == 0));
+    CHECK(capture.info().threads.size() == plain.info().threads.size());
+    CHECK(capture.info().duration_seconds == plain.info().duration_seconds);
+    CHECK(capture.info().complete);
+    CHECK(all_of(reader::analyze(capture, {})) == expected);
+  }
+}
+
+TEST_CASE("where the frames of an interrupted or small capture are is not stored") {
+  Index index;
+  const std::string bytes = capture_bytes(9);
+  const TemporaryFile whole(bytes);
+  CHECK(Capture::open(whole.path(), index.options).info().complete);
+  index.options.worth_frames = 0;
+  const TemporaryFile cut(bytes.substr(0, bytes.size() - 1));
+  CHECK_FALSE(Capture::open(cut.path(), index.options).info().complete);
+  CHECK(index.files() == 0);
 }
