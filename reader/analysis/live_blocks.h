@@ -47,6 +47,7 @@ class LiveBlocks {
     const char* bucket = reinterpret_cast<const char*>(buckets_ + (hash_of(address) & mask_));
     __builtin_prefetch(bucket, 1);
     __builtin_prefetch(bucket + kLineBytes, 1);
+    if (keeps_births_) __builtin_prefetch(births_.data() + (hash_of(address) & mask_) * kBlocks, 1);
   }
 
   // The site of the block at an address, when it is where it is looked for first; a guess for

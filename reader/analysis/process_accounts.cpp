@@ -122,6 +122,11 @@ void ProcessAccounts::free_unmatched(const Stream& stream, StreamState& state) {
   ++unmatched_frees_;
 }
 
+[[gnu::always_inline]] inline void ProcessAccounts::prefetch_site(uint32_t site) const {
+  accounts_.sites().prefetch(site);
+  if (ranges_ != nullptr) ranges_->prefetch(site);
+}
+
 // Each event needs a bucket of the live blocks and an account, anywhere in tables that may be far
 // larger than the processor's caches. They are asked for in two steps, since the first leads to the
 // second. On 2 million live blocks of 50,000 sites that takes more than a third off the pass. Where
@@ -138,9 +143,9 @@ void ProcessAccounts::free_unmatched(const Stream& stream, StreamState& state) {
     sites.prefetch_bucket(stream.global_number, far.node, far.kind);
   const Event& near = event[kPrefetchNear];
   if (near.type == EventType::kFree) {
-    sites.prefetch(live_.likely_site(near.address));
+    prefetch_site(live_.likely_site(near.address));
   } else if (near.type == EventType::kAllocateKnown) {
-    if (near.stack < state.stack_sites.size()) sites.prefetch(state.stack_sites[near.stack]);
+    if (near.stack < state.stack_sites.size()) prefetch_site(state.stack_sites[near.stack]);
   } else if (near.type == EventType::kAllocate) {
     sites.prefetch_likely(stream.global_number, near.node, near.kind);
   }

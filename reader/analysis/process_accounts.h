@@ -85,6 +85,7 @@ class ProcessAccounts {
 
   StreamState& state_of(uint32_t stream);
   bool outgrew_cache() const;
+  void prefetch_site(uint32_t site) const;
   void prefetch_of(const Stream& stream, const StreamState& state, const Event* event,
                    const Event* end) const;
   template <bool kPrefetches>
