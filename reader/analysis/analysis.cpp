@@ -144,7 +144,8 @@ class Pass {
       const auto known = impl_.metadata.find(index);
       const std::string_view text =
           known != impl_.metadata.end() ? known->second.strings.get(name) : std::string_view();
-      analysis.marks.push_back({std::max(0.0, impl_.clock.seconds_at(ticks)), index, text});
+      analysis.marks.push_back(
+          {std::max(0.0, impl_.clock.seconds_at(ticks)), index, std::string(text)});
     }
   }
 

@@ -8,7 +8,6 @@
 #include <cstdint>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "interposer/format/allocation_kind.h"
@@ -20,6 +19,7 @@ namespace memlens::reader {
 struct Tally {
   uint64_t bytes = 0;
   uint64_t blocks = 0;
+  bool operator==(const Tally&) const = default;
 };
 
 struct Query {
@@ -46,6 +46,7 @@ struct Site {
   Tally leaked;     // allocated in the range and not freed at its end
   Tally temporary;  // freed before `temporary_threshold` further allocations of the thread
   Tally allocated;  // ever allocated in the range
+  bool operator==(const Site&) const = default;
 };
 
 struct AllocatorTotals {
@@ -53,6 +54,7 @@ struct AllocatorTotals {
   uint64_t allocated_bytes = 0;
   uint64_t peak_bytes = 0;  // at the moment of the overall peak
   uint64_t leaked_bytes = 0;
+  bool operator==(const AllocatorTotals&) const = default;
 };
 
 struct Totals {
@@ -74,19 +76,22 @@ struct Totals {
   uint64_t events = 0;        // records read
   bool peak_is_exact = true;  // false: threads interleaved around it; within a quarter of a percent
   std::array<AllocatorTotals, format::kAllocatorCount> by_allocator{};
+  bool operator==(const Totals&) const = default;
 };
 
 struct TimelinePoint {
   double seconds = 0;
   uint64_t bytes = 0;       // live at this moment
   uint64_t high_bytes = 0;  // the highest since the previous point
+  bool operator==(const TimelinePoint&) const = default;
 };
 
 // A moment the program named.
 struct Mark {
   double seconds = 0;
   uint32_t process_index = 0;
-  std::string_view name;  // lives as long as the capture
+  std::string name;
+  bool operator==(const Mark&) const = default;
 };
 
 struct Analysis {
@@ -95,6 +100,7 @@ struct Analysis {
   std::vector<TimelinePoint> timeline;
   std::vector<Mark> marks;            // in the range of the query, by time
   std::optional<RangeMatrix> ranges;  // with Query::range_buckets
+  bool operator==(const Analysis&) const = default;
 };
 
 // One pass. Memory is proportional to unique sites and live blocks. Throws CaptureError on damage.

@@ -26,6 +26,7 @@ namespace memlens::reader {
 struct RangeTally {
   uint64_t bytes = 0;
   uint64_t blocks = 0;
+  bool operator==(const RangeTally&) const = default;
 };
 
 // Blocks of one site allocated in one cell and removed in another.
@@ -38,35 +39,41 @@ struct RangeCell {
   // anybody looks for leaks, though alive no more.
   bool unfreed = false;
   RangeTally tally;
+  bool operator==(const RangeCell&) const = default;
 };
 
 // Temporary blocks of one site that were allocated in one bucket.
 struct RangeTemporary {
   uint16_t bucket = 0;
   RangeTally tally;
+  bool operator==(const RangeTemporary&) const = default;
 };
 
 // Blocks of one size class: requested sizes in [2^(size_class - 1), 2^size_class); 0 is class 0.
 struct SizeCount {
   uint8_t size_class = 0;
   uint64_t blocks = 0;
+  bool operator==(const SizeCount&) const = default;
 };
 
 struct RangeSite {
   std::vector<RangeCell> cells;           // ascending (allocated, removed, unfreed), no two alike
   std::vector<RangeTemporary> temporary;  // ascending, one a bucket at most
   std::vector<SizeCount> sizes;  // ascending classes; of blocks allocated within the buckets
+  bool operator==(const RangeSite&) const = default;
 };
 
 struct RangeBucket {
   uint64_t high_bytes = 0;
   double high_seconds = 0;
+  bool operator==(const RangeBucket&) const = default;
 };
 
 // Live bytes of one process: the highest within each of the timeline's points.
 struct ProcessCurve {
   uint32_t process_index = 0;
   std::vector<uint64_t> high_bytes;
+  bool operator==(const ProcessCurve&) const = default;
 };
 
 struct RangeMatrix {
@@ -75,6 +82,7 @@ struct RangeMatrix {
   std::vector<RangeBucket> buckets;
   std::vector<RangeSite> sites;  // as Analysis::sites
   std::vector<ProcessCurve> processes;
+  bool operator==(const RangeMatrix&) const = default;
 };
 
 // Half as many buckets. `second_is_higher[n]` says which of the former buckets 2n and 2n + 1 had

@@ -32,6 +32,9 @@ void pass_sums(Archive& archive, Sums& analysis) {
   archive.list(analysis.timeline, [](Archive& each, auto& point) {
     each(point.seconds, point.bytes, point.high_bytes);
   });
+  archive.list(analysis.marks, [](Archive& each, auto& mark) {
+    each(mark.seconds, mark.process_index, mark.name);
+  });
 }
 
 template <typename Archive, typename Matrix>
@@ -43,6 +46,10 @@ void pass_ranges(Archive& archive, Matrix& ranges) {
     each.list(site.cells, [](Archive& inner, auto& cell) {
       inner(cell.allocated, cell.removed, cell.unfreed);
       pass_tally(inner, cell.tally);
+    });
+    each.list(site.temporary, [](Archive& inner, auto& temporary) {
+      inner(temporary.bucket);
+      pass_tally(inner, temporary.tally);
     });
     each.list(site.sizes, [](Archive& inner, auto& size) { inner(size.size_class, size.blocks); });
   });

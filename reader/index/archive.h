@@ -1,7 +1,7 @@
 // Structures to bytes and back, for the stored index.
 //
 // Each structure's members are listed once, in a function that takes either of these: a member that
-// is left out is missing both ways, and the tests see it.
+// is left out is missing both ways, and the tests, which compare all of them, see it.
 #pragma once
 
 #include <bit>
@@ -45,6 +45,10 @@ class ArchiveWriter {
   void add(const Value& value) {
     add(static_cast<std::make_unsigned_t<std::underlying_type_t<Value>>>(value));
   }
+  void add(const std::string& text) {
+    add(text.size());
+    bytes_.append(text);
+  }
   void add(const double& value) { add(__builtin_bswap64(std::bit_cast<uint64_t>(value))); }
 
   std::string bytes_;
@@ -82,6 +86,7 @@ class ArchiveReader {
   template <typename Value>
   requires std::is_enum_v<Value>
   void read(Value& value) { value = static_cast<Value>(bytes_.read_varint()); }
+  void read(std::string& text) { text = bytes_.read_string(); }
   void read(double& value) {
     uint64_t bits = 0;
     read(bits);
