@@ -152,9 +152,7 @@ uint32_t table_full_locked() {
 
 uint32_t intern(const NodeKey& key, MetadataType type, uint64_t first, uint64_t second) {
   const uint32_t newest = node_table::newest();
-  if (key.parent != newest) {  // else it has no children, unless one comes right now
-    if (const uint32_t known = node_table::find(key)) return known;
-  }
+  if (const uint32_t known = node_table::find(key)) return known;
   if (!recording()) return format::kRootNode;
   DefinitionsGuard guard;
   if (!guard) return format::kRootNode;

@@ -14,8 +14,10 @@
 // each two and a half times: once for Python alone, once for native frames that only stood inside
 // the innermost loop. So nothing is made but woven nodes; a native frame on top of the node it was
 // on is not looked up; and of a loop's Python frames only those from the first changed one on are.
-// Together with node_table.h, measured in `import numpy` (225,000 allocations): 800 ns of this
-// library an allocation before, 330 after; in a loop over small arrays 220 and 170.
+// Together with node_table.h, time of this library an allocation and its free (perf, a 2-core
+// machine with other jobs on it): in `import numpy` 800 ns before, 430 after, half of it for two
+// new nodes; in a loop over small arrays 220 and 205, of it 90 to step and compare, 40 to intern
+// the native frames, 25 to weave, 15 for Python's, 25 to record both events.
 #pragma once
 
 #include <cstdint>

@@ -2,6 +2,7 @@
 
 #include <atomic>
 
+#include "interposer/format/metadata_records.h"
 #include "interposer/private_memory.h"
 
 namespace memlens::interposer::node_table {
@@ -11,11 +12,17 @@ namespace {
 constexpr uint32_t kSegmentShift = 14;
 constexpr uint32_t kSegmentNodes = 1u << kSegmentShift;
 constexpr uint32_t kSegments = kMaxNodes >> kSegmentShift;
-constexpr uint32_t kInitialSlots = 1u << 13;
+constexpr uint32_t kInitialSlots = 1u << 12;
 
-// A slot is a node's number and, above it, bits of its hash: of the nodes that a look-up meets on
-// its way, nearly all are told apart without a look at their keys, each of which would be a cache
-// miss.
+// Zeroed memory is valid.
+struct Segment {
+  std::atomic<uint32_t> first_child[kSegmentNodes];
+  NodeKey keys[kSegmentNodes];
+};
+
+// The children of a node after its first. A slot is a node's number and, above it, bits of its
+// hash: of the nodes that a look-up meets on its way, nearly all are told apart without a look at
+// their keys, each of which would be a cache miss.
 struct Index {
   uint32_t mask;
   uint32_t reserved[3];
@@ -23,9 +30,10 @@ struct Index {
 };
 constexpr uint32_t kNumberMask = kMaxNodes - 1;
 
-NodeKey* segments[kSegments];
+std::atomic<Segment*> segments[kSegments];
 std::atomic<Index*> current_index{nullptr};
 std::atomic<uint32_t> node_count{0};  // numbers 1..node_count are in use
+uint32_t indexed_count = 0;           // of these, in the index
 
 uint64_t hash_of(const NodeKey& key) {
   uint64_t hash = key.value * 0x9E3779B97F4A7C15ull ^
@@ -38,8 +46,19 @@ uint64_t hash_of(const NodeKey& key) {
 uint32_t tag_of(uint64_t hash) { return static_cast<uint32_t>(hash) & ~kNumberMask; }
 uint32_t first_slot(uint64_t hash) { return static_cast<uint32_t>(hash >> 32); }
 
-NodeKey& node_at(uint32_t node) {
-  return segments[node >> kSegmentShift][node & (kSegmentNodes - 1)];
+Segment* segment_of(uint32_t node) {
+  return segments[node >> kSegmentShift].load(std::memory_order_acquire);
+}
+NodeKey& key_of(uint32_t node) { return segment_of(node)->keys[node & (kSegmentNodes - 1)]; }
+std::atomic<uint32_t>& first_child_of(uint32_t node) {
+  return segment_of(node)->first_child[node & (kSegmentNodes - 1)];
+}
+
+bool make_segment(uint32_t node) {
+  if (segment_of(node) != nullptr) return true;
+  auto* segment = static_cast<Segment*>(allocate_permanent(sizeof(Segment)));
+  segments[node >> kSegmentShift].store(segment, std::memory_order_release);
+  return segment != nullptr;
 }
 
 Index* make_index(uint32_t slots) {
@@ -59,13 +78,18 @@ void place(Index& index, const NodeKey& key, uint32_t node) {
 // The index, with room for one more node at a load of at most five eighths.
 Index* index_with_room() {
   Index* index = current_index.load(std::memory_order_relaxed);
-  const uint32_t count = newest();
   if (index == nullptr) {
     index = make_index(kInitialSlots);
-  } else if (count + 1 > index->mask / 8 * 5) {
+  } else if (indexed_count + 1 > index->mask / 8 * 5) {
     Index* larger = make_index((index->mask + 1) * 2);
-    if (larger == nullptr) return index->mask > count + 1 ? index : nullptr;
-    for (uint32_t node = 1; node <= count; ++node) place(*larger, node_at(node), node);
+    if (larger == nullptr) return index->mask > indexed_count + 1 ? index : nullptr;
+    const uint32_t count = newest();
+    for (uint32_t node = 1; node <= count; ++node) {
+      const NodeKey& key = key_of(node);
+      if (first_child_of(key.parent).load(std::memory_order_relaxed) != node) {
+        place(*larger, key, node);
+      }
+    }
     index = larger;
   } else {
     return index;
@@ -77,6 +101,11 @@ Index* index_with_room() {
 }  // namespace
 
 uint32_t find(const NodeKey& key) {
+  const Segment* parents = segment_of(key.parent);
+  if (parents == nullptr) return 0;
+  const uint32_t child =
+      parents->first_child[key.parent & (kSegmentNodes - 1)].load(std::memory_order_acquire);
+  if (child == 0 || key_of(child) == key) return child;
   Index* index = current_index.load(std::memory_order_acquire);
   if (index == nullptr) return 0;
   const uint64_t hash = hash_of(key);
@@ -85,7 +114,7 @@ uint32_t find(const NodeKey& key) {
     const uint32_t entry = index->slots[slot & index->mask].load(std::memory_order_acquire);
     if (entry == 0) return 0;
     const uint32_t node = entry & kNumberMask;
-    if ((entry & ~kNumberMask) == tag && node_at(node) == key) return node;
+    if ((entry & ~kNumberMask) == tag && key_of(node) == key) return node;
   }
 }
 
@@ -93,16 +122,19 @@ uint32_t newest() { return node_count.load(std::memory_order_acquire); }
 
 bool insert_locked(const NodeKey& key) {
   const uint32_t node = newest() + 1;
-  if (node >= kMaxNodes) return false;
-  NodeKey*& segment = segments[node >> kSegmentShift];
-  if (segment == nullptr) {
-    segment = static_cast<NodeKey*>(allocate_permanent(sizeof(NodeKey) * kSegmentNodes));
-    if (segment == nullptr) return false;
+  if (node >= kMaxNodes || key.parent >= node) return false;
+  if (!make_segment(node) || !make_segment(format::kRootNode)) return false;
+  std::atomic<uint32_t>& first_child = first_child_of(key.parent);
+  const bool is_first = first_child.load(std::memory_order_relaxed) == 0;
+  Index* index = is_first ? nullptr : index_with_room();
+  if (!is_first && index == nullptr) return false;
+  key_of(node) = key;
+  if (is_first) {
+    first_child.store(node, std::memory_order_release);
+  } else {
+    place(*index, key, node);
+    ++indexed_count;
   }
-  Index* index = index_with_room();
-  if (index == nullptr) return false;
-  node_at(node) = key;
-  place(*index, key, node);
   node_count.store(node, std::memory_order_release);  // last: see newest()
   return true;
 }
@@ -110,7 +142,8 @@ bool insert_locked(const NodeKey& key) {
 void drop() {
   current_index.store(nullptr, std::memory_order_relaxed);
   node_count.store(0, std::memory_order_relaxed);
-  for (NodeKey*& segment : segments) segment = nullptr;
+  indexed_count = 0;
+  for (auto& segment : segments) segment.store(nullptr, std::memory_order_relaxed);
 }
 
 }  // namespace memlens::interposer::node_table

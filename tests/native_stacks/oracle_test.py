@@ -3,13 +3,16 @@
 Here a moderate run; the full one is ORACLE_FULL=1 with this file by hand. Its figures, of
 one 2-core machine (Debian 12, libunwind 1.6.2):
 
-    difficult_frames    352,515 stacks    4,909,948 frames   0 mismatches
+    difficult_frames    400,515 stacks    5,341,948 frames   0 mismatches
     redis-server        487,959           6,140,292          0
     sqlite3             252,870           2,798,492          0
-    cc1plus (g++ -O2)   132,600           3,050,859          0
-    git log -p           80,551           1,596,708          0
+    cc1plus (g++ -O2)   132,067           3,047,360          0
+    git log -p          107,028           2,125,427          0
     python3 + numpy      43,165           1,671,610          0
-    all               1,349,660          20,167,909          0
+    all               1,423,604          21,125,129          0
+
+and by hand, cmake configuring this project with all it starts, gdb, clang-format: 317,491 stacks, up
+to 12,182 frames deep, 0 mismatches.
 
 Addresses whose step no rule can express ("complex"): 0 of them all.
 """
