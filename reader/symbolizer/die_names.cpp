@@ -18,6 +18,11 @@ bool is_scope(int tag) {
          tag == DW_TAG_enumeration_type || tag == DW_TAG_interface_type;
 }
 
+// Has no name, but may hold what has: a lambda's class in a loop's body.
+bool is_block(int tag) {
+  return tag == DW_TAG_lexical_block || tag == DW_TAG_try_block || tag == DW_TAG_catch_block;
+}
+
 // From an inlined or out-of-line instance to the entry that stands in the source's scope.
 Dwarf_Die declaration_of(Dwarf_Die function) {
   for (int step = 0; step < kMaxReferences; ++step) {
@@ -64,6 +69,8 @@ void collect_scopes(Dwarf_Die& parent_die, int32_t parent, Dwarf_Off end, int de
     if (dwarf_haschildren(&die) > 0 && is_scope(dwarf_tag(&die))) {
       scopes.push_back({offset, die_end, parent, die});
       collect_scopes(die, static_cast<int32_t>(scopes.size()) - 1, die_end, depth + 1, scopes);
+    } else if (is_block(dwarf_tag(&die))) {
+      collect_scopes(die, parent, die_end, depth + 1, scopes);
     }
     if (!has_next) return;
     die = next;

@@ -21,9 +21,16 @@ constexpr std::string_view kAllocatingPrefixes[] = {
     "ztry",     "zstrdup",   "ggc_",     "_obstack_", "obstack_",      "git_buf_",     "alloc::",
     "core::",   "hashbrown", "__rust",   "__rdl_",    "CRYPTO_malloc", "CRYPTO_zalloc"};
 
-// Where a program or thread begins, in every stack.
-constexpr std::string_view kStartingFunctions[] = {
-    "_start", "__libc_start_main", "__libc_start_call_main", "start_thread", "clone", "clone3"};
+// Where a program, a thread or a library begins.
+constexpr std::string_view kStartingFunctions[] = {"_start",
+                                                   "__libc_start_main",
+                                                   "__libc_start_call_main",
+                                                   "start_thread",
+                                                   "clone",
+                                                   "clone3",
+                                                   "_dl_start_user",
+                                                   "_dl_init",
+                                                   "call_init"};
 
 constexpr std::string_view kCppPrefixes[] = {"operator new",
                                              "std::", "__gnu_cxx::", "void std::", "void* std::"};

@@ -41,6 +41,16 @@ extern "C" int with_lambda(int x) {
     return x + y;
   });
 }
+extern "C" int with_inlined_lambda(int x) {
+  if (x > 3) {
+    const int twice = x * 2;
+    x += [twice](int y) __attribute__((always_inline)) {
+      MARK(block);  // block
+      return twice + y;
+    }(x);
+  }
+  return x;
+}
 static int __attribute__((noinline, used)) plain_function(int x) {
   MARK(plain);  // plain
   return x - 1;
@@ -76,7 +86,7 @@ SampleProgram::SampleProgram(const std::string& flags) {
     fields >> address >> type >> symbol;
     if (symbol.starts_with("mark_")) marks_[symbol.substr(5)] = std::stoull(address, nullptr, 16);
   }
-  REQUIRE(marks_.size() == 3);
+  REQUIRE(marks_.size() == 4);
   // The marks would be names of their own.
   run("objcopy --wildcard --strip-symbol='mark_*' libsample.so");
 }

@@ -72,6 +72,11 @@ void check_lines(const SampleProgram& program, const SymbolizerOptions& options)
   CHECK(plain[0].function == "plain_function");
   CHECK(plain[0].line == SampleProgram::line_of("plain"));
 
+  const auto block = frames_at(module, program.address_of("block"), options, status);
+  REQUIRE(block.size() == 2);
+  CHECK(block[0].function == "with_inlined_lambda::{lambda}");
+  CHECK(block[1].function == "with_inlined_lambda");
+
   const auto lambda = frames_at(module, program.address_of("lambda"), options, status);
   REQUIRE(!lambda.empty());
   CHECK(lambda[0].function.find("{lambda") != std::string::npos);
