@@ -17,7 +17,10 @@
 // Together with node_table.h, time of this library an allocation and its free (perf, a 2-core
 // machine with other jobs on it): in `import numpy` 800 ns before, 430 after, half of it for two
 // new nodes; in a loop over small arrays 220 and 205, of it 90 to step and compare, 40 to intern
-// the native frames, 25 to weave, 15 for Python's, 25 to record both events.
+// the native frames, 25 to weave, 15 for Python's, 25 to record both events. The median event of a
+// numpy job (bench/workloads/numpy_job.py, by the time stamp counter): 170 ns an allocation, 80 ns
+// over allocations and frees. That what is kept is right was seen by weaving each of 81 million
+// stacks of 24 programs on six versions of Python a second time from nothing: 0 came out different.
 #pragma once
 
 #include <cstdint>
