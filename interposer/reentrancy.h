@@ -38,4 +38,18 @@ class HookScope {
   bool outermost_;
 };
 
+// The same for who has just seen that no hook is active.
+class OutermostScope {
+ public:
+  __attribute__((always_inline)) OutermostScope() {
+    hook_frame = reinterpret_cast<uintptr_t>(this);
+  }
+  __attribute__((always_inline)) ~OutermostScope() { hook_frame = 0; }
+  OutermostScope(const OutermostScope&) = delete;
+  OutermostScope& operator=(const OutermostScope&) = delete;
+
+ private:
+  char frame_ = 0;  // something to have an address
+};
+
 }  // namespace memlens::interposer

@@ -115,6 +115,8 @@ ThreadState* acquire_thread_state() {
     state->sequence = 0;
     state->lost_events = 0;
     state->exit_rounds = 0;
+    state->undoable = 0;
+    state->sample_countdown = 0;
     state->thread_index = threads_seen.fetch_add(1) + 1;
     state->thread_id = system_call::thread_id();
     reset_stack_state(state->stacks);
