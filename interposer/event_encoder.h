@@ -141,6 +141,17 @@ class EventEncoder {
     return format::encode_varint(out, string_id);
   }
 
+  // With the event that follows still within kMaxEventBytes.
+  static uint8_t* encode_interval(uint8_t* out, uint64_t interval_bytes) {
+    *out++ = extended_tag(format::ExtendedOperation::kInterval);
+    return format::encode_varint(out, interval_bytes);
+  }
+
+  static uint8_t* encode_outlived(uint8_t* out) {
+    *out++ = extended_tag(format::ExtendedOperation::kOutlived);
+    return out;
+  }
+
  private:
   // Which recent allocation of this chunk has an address: address / 16 in the upper 44 bits, the
   // allocation's ordinal in the chunk (from 1) below; 0 none. 16 kB, to stay in the first-level

@@ -12,6 +12,7 @@
 #include "interposer/platform/clock.h"
 #include "interposer/private_memory.h"
 #include "interposer/process_registration.h"
+#include "interposer/sampler.h"
 #include "interposer/segment/futex.h"
 #include "interposer/session.h"
 #include "interposer/system_call.h"
@@ -51,6 +52,7 @@ bool begin(segment::SegmentHeader* segment, format::ProcessOrigin origin) {
   process.slot = slot;
   process.index = index;
   process.over = false;
+  sampler::start();
   describe_process(origin);
   describe_inherited_modules();
   return true;

@@ -20,8 +20,9 @@ extern Process process;
 
 // Bits that send every event through the recorder's slow path while they are set.
 enum Attention : uint32_t {
-  kAttentionOver = 1,    // recording has ended; nothing is recorded
-  kAttentionPython = 2,  // an interpreter is coming up: look at it at every event
+  kAttentionOver = 1,      // recording has ended; nothing is recorded
+  kAttentionPython = 2,    // an interpreter is coming up: look at it at every event
+  kAttentionSampling = 4,  // only samples are recorded, and by way of the slow path
 };
 extern std::atomic<uint32_t> attention;
 

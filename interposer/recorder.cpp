@@ -8,6 +8,8 @@
 #include "interposer/poll.h"
 #include "interposer/process.h"
 #include "interposer/python/attach.h"
+#include "interposer/sampled_blocks.h"
+#include "interposer/sampler.h"
 #include "interposer/segment/futex.h"
 #include "interposer/stacks/unwind_memory.h"
 #include "interposer/thread_state.h"
@@ -87,6 +89,7 @@ bool open_chunk(ThreadState& state) {
   header.order_epoch = order::epoch_of(state.order_word);
   state.lost_events = 0;
   state.encoder.start_chunk();
+  state.chunk_interval = 0;
   state.cursor = payload_of(state.chunk);
   state.hard_limit = reinterpret_cast<uint8_t*>(state.chunk) + segment::kChunkBytes -
                      3 * format::kMaxEventBytes;  // an epoch, a time and an event always fit
@@ -105,8 +108,8 @@ void write_time(ThreadState& state) {
 }
 
 // Everything rare: the first event, forks, order, chunks, time. Returns the state to record with,
-// or nullptr when this event is not to be recorded.
-__attribute__((noinline, cold)) ThreadState* prepare_slowly(ThreadState* state) {
+// or nullptr when nothing is to be recorded.
+__attribute__((noinline, cold)) ThreadState* get_ready(ThreadState* state) {
   if (process.over) return nullptr;
   if (process.segment == nullptr && !join_session()) return nullptr;
   if (order::load() == 0) {
@@ -163,15 +166,23 @@ __attribute__((noinline, cold)) ThreadState* prepare_slowly(ThreadState* state) 
       state->tick != process.segment->tick.load(std::memory_order_relaxed)) {
     write_time(*state);
     poll_environment();
-  } else if (attention.load(std::memory_order_relaxed) != 0) {
+  } else if ((attention.load(std::memory_order_relaxed) & ~kAttentionSampling) != 0) {
     poll_environment();
   }
   return state;
 }
 
+// nullptr also in a process that samples, whose events are not for whoever asks here.
+__attribute__((noinline, cold)) ThreadState* prepare_slowly(ThreadState* state) {
+  if (attention.load(std::memory_order_relaxed) == kAttentionSampling) return nullptr;
+  state = get_ready(state);
+  return sampler::active() ? nullptr : state;
+}
+
 // The one check of the hot path: a state, idle, in its epoch (which is also the check for a fork),
 // with room before the next time record, in the current tick, and nobody who wants to be asked.
-// Recording that has ended asks for attention, so it needs no check of its own.
+// Recording that has ended asks for attention, so it needs no check of its own, and so does
+// sampling.
 inline ThreadState* prepare() {
   ThreadState* state = thread_state;
   if (__builtin_expect(state != nullptr, 1)) {
@@ -191,11 +202,86 @@ inline uint32_t bump_shard(ThreadState& state, unsigned shard) {
   return state.shards == nullptr ? 0 : state.shards[shard].value.fetch_add(1);
 }
 
+// ---- sampling
+
+// ThreadState::undoable: the address of the block whose free was recorded last, or this.
+constexpr uint64_t kUndoableUnmap = 1;
+
+__attribute__((noinline, cold)) void record_sample(AllocationKind kind, uint64_t address,
+                                                   size_t bytes, uint64_t interval) {
+  ThreadState* state = get_ready(thread_state);
+  if (state == nullptr) return;
+  if (!sampled_blocks::insert(address, sampler::place())) {
+    ++state->lost_events;
+    return;
+  }
+  const uint32_t node = capture_stack(state->stacks);
+  start_record(*state);
+  uint8_t* out = state->cursor;
+  if (state->chunk_interval != interval) {
+    state->chunk_interval = interval;
+    out = EventEncoder::encode_interval(out, interval);
+  }
+  const uint32_t stamp = read_shard(*state, format::shard_of(address));
+  commit(*state, state->encoder.encode_allocation(out, kind, address, bytes, node,
+                                                  state->shards != nullptr, stamp));
+}
+
+// What record_allocation() comes to when not everything is recorded.
+__attribute__((noinline)) void sample_allocation(AllocationKind kind, const void* block,
+                                                 size_t bytes) {
+  if (!sampler::active()) {
+    if (process.over) sample_countdown = UINT64_MAX;  // let everything pass
+    return;
+  }
+  if (sample_countdown == 0) sampler::draw();
+  if (bytes < sample_countdown) {
+    sample_countdown -= bytes;
+  } else {
+    const uint64_t interval = sample_interval;
+    sampler::draw();
+    record_sample(kind, reinterpret_cast<uint64_t>(block), bytes, interval);
+  }
+  // Somebody else wants to see every event.
+  if (attention.load(std::memory_order_relaxed) != kAttentionSampling) sampler::draw_anew();
+}
+
+__attribute__((noinline)) void sample_free(const void* block) {
+  if (thread_state != nullptr) thread_state->undoable = 0;
+  const auto address = reinterpret_cast<uint64_t>(block);
+  if (!sampler::active() || !sampled_blocks::may_hold(block)) return;
+  if (!sampled_blocks::holds(address)) return;
+  ThreadState* state = get_ready(thread_state);
+  uint64_t place = 0;
+  // Not sooner: in a forked child there are none any more.
+  if (state == nullptr || !sampled_blocks::remove(address, place)) return;
+  state->undoable = address;
+  state->undoable_place = place;
+  start_record(*state);
+  uint8_t* out = state->cursor;
+  if (place != sampler::place()) out = EventEncoder::encode_outlived(out);
+  const uint32_t stamp = bump_shard(*state, format::shard_of(address));
+  commit(*state, state->encoder.encode_free(out, address, state->shards != nullptr, stamp));
+}
+
+// Of a free that was not recorded there is nothing to undo.
+__attribute__((noinline)) void sample_undo() {
+  ThreadState* state = thread_state;
+  if (state->undoable == 0 || (state = get_ready(state)) == nullptr) return;
+  if (state->undoable == 0) return;  // a forked child's new state
+  if (state->undoable != kUndoableUnmap) {
+    sampled_blocks::insert(state->undoable, state->undoable_place);
+  }
+  state->undoable = 0;
+  start_record(*state);
+  commit(*state, EventEncoder::encode_undo(state->cursor));
+}
+
 }  // namespace
 
 void record_allocation(AllocationKind kind, const void* block, size_t bytes) {
   ThreadState* state = prepare();
-  if (__builtin_expect(state == nullptr, 0)) return;
+  if (__builtin_expect(state == nullptr, 0)) return sample_allocation(kind, block, bytes);
   // After prepare(): in a forked child the caches and tables are the child's own from there on. The
   // order word was read after the real call, which is all that order asks for.
   const uint32_t node = capture_stack(state->stacks);
@@ -209,7 +295,7 @@ void record_allocation(AllocationKind kind, const void* block, size_t bytes) {
 void record_free(const void* block) {
   python::before_free();
   ThreadState* state = prepare();
-  if (__builtin_expect(state == nullptr, 0)) return;
+  if (__builtin_expect(state == nullptr, 0)) return sample_free(block);
   const auto address = reinterpret_cast<uint64_t>(block);
   start_record(*state);
   const uint32_t stamp = bump_shard(*state, format::shard_of(address));
@@ -222,27 +308,31 @@ void record_undo() {
   // start the thread anew (no state, another process) and undo what it never did.
   if (thread_state == nullptr || !recording()) return;
   ThreadState* state = prepare();
-  if (state == nullptr) return;
+  if (state == nullptr) return sampler::active() ? sample_undo() : void();
   start_record(*state);
   commit(*state, EventEncoder::encode_undo(state->cursor));
 }
 
 StreamPosition stream_position() {
   const ThreadState* state = thread_state;
-  return state == nullptr ? StreamPosition{nullptr, 0}
-                          : StreamPosition{state->cursor, state->sequence};
+  return state == nullptr ? StreamPosition{nullptr, 0, sample_countdown}
+                          : StreamPosition{state->cursor, state->sequence, sample_countdown};
 }
 
 bool recorded_since(const StreamPosition& position, const void* block) {
+  // Counted is as good as recorded.
+  if (sampler::active()) return position.countdown != sample_countdown;
   const ThreadState* state = thread_state;
   if (state == nullptr) return false;
   const bool moved = state->cursor != position.cursor || state->sequence != position.sequence;
   return moved && state->encoder.last_allocated_address() == reinterpret_cast<uint64_t>(block);
 }
 
+// The three that follow are rare, and recorded also where blocks are sampled.
+
 void record_map(AllocationKind kind, const void* address, size_t bytes) {
-  ThreadState* state = prepare();
-  if (__builtin_expect(state == nullptr, 0)) return;
+  ThreadState* state = get_ready(thread_state);
+  if (state == nullptr) return;
   const uint32_t node = capture_stack(state->stacks);
   start_record(*state);
   const uint32_t stamp = read_shard(*state, format::kMappingShard);
@@ -252,8 +342,9 @@ void record_map(AllocationKind kind, const void* address, size_t bytes) {
 
 void record_unmap(const void* address, size_t bytes) {
   unwind::forget_stack_windows();  // it may have been a stack
-  ThreadState* state = prepare();
-  if (__builtin_expect(state == nullptr, 0)) return;
+  ThreadState* state = get_ready(thread_state);
+  if (state == nullptr) return;
+  state->undoable = kUndoableUnmap;
   start_record(*state);
   const uint32_t stamp = bump_shard(*state, format::kMappingShard);
   commit(*state, state->encoder.encode_unmap(state->cursor, reinterpret_cast<uint64_t>(address),
@@ -261,8 +352,8 @@ void record_unmap(const void* address, size_t bytes) {
 }
 
 void record_shutdown(bool began) {
-  ThreadState* state = prepare();
-  if (__builtin_expect(state == nullptr, 0)) return;
+  ThreadState* state = get_ready(thread_state);
+  if (state == nullptr) return;
   start_record(*state);
   commit(*state, EventEncoder::encode_shutdown(state->cursor, began));
 }

@@ -7,6 +7,9 @@
 //   munmap and the old range of mremap are retired before and undone likewise; what MAP_FIXED
 //   replaces stays occupied throughout, so it is retired after the call.
 //
+// In a process that samples (sampler.h) the same functions record the blocks that are drawn, their
+// frees, and every mapping.
+//
 // Called by hooks only when their HookScope is the outermost. Each keeps errno. None allocates
 // outside private memory. When recording is off they do nothing.
 #pragma once
@@ -35,6 +38,7 @@ void record_undo();
 struct StreamPosition {
   const void* cursor;
   uint32_t sequence;
+  uint64_t countdown;  // sampling
 };
 StreamPosition stream_position();
 bool recorded_since(const StreamPosition& position, const void* block);

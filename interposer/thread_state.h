@@ -31,14 +31,17 @@ struct ThreadState {
   uint8_t* hard_limit;
   uint64_t last_ticks;  // of the last time record
   uint32_t chunk_index;
-  uint32_t sequence;      // of the next chunk
-  uint32_t lost_events;   // since the last chunk
-  uint32_t thread_index;  // within the process, from 1
-  uint32_t owner;         // this state's number, from 1: names it in the order word
-  int32_t thread_id;      // the kernel's
-  uint32_t names_seen;    // hooks/thread_hooks.cpp
-  uint32_t exit_rounds;   // how often the thread's exit has been put off
-  ThreadState* next;      // list of all states
+  uint32_t sequence;        // of the next chunk
+  uint32_t lost_events;     // since the last chunk
+  uint32_t thread_index;    // within the process, from 1
+  uint32_t owner;           // this state's number, from 1: names it in the order word
+  int32_t thread_id;        // the kernel's
+  uint32_t names_seen;      // hooks/thread_hooks.cpp
+  uint32_t exit_rounds;     // how often the thread's exit has been put off
+  uint64_t undoable;        // sampling: what record_undo() is about (recorder.cpp); 0: nothing
+  uint64_t undoable_place;  // sampling: of the block that is undoable
+  uint64_t chunk_interval;  // sampling: the last the chunk was told of; 0: none
+  ThreadState* next;        // list of all states
   std::atomic<uint32_t> in_use;
 
   StackState stacks;

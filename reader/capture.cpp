@@ -253,6 +253,7 @@ class Opener {
     info.recorded_by = session_.recorded_by;
     info.native_stacks = session_.native_stacks;
     info.python_allocators = session_.python_allocators;
+    info.sample_bytes = session_.sample_bytes;
     info.start_unix_ns = impl_.index.header.start_unix_ns;
     last_ticks_ = std::max(last_ticks_, impl_.index.last_ticks);
     for (const Resident& sample : residents_) last_ticks_ = std::max(last_ticks_, sample.ticks);

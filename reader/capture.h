@@ -67,6 +67,7 @@ struct CaptureInfo {
   std::optional<std::string> python;  // version of the first Python process
   bool native_stacks = false;
   bool python_allocators = false;
+  uint64_t sample_bytes = 0;  // one sample in so many bytes when recording began; 0: every block
   double duration_seconds = 0;
   uint64_t start_unix_ns = 0;
   std::vector<ProcessInfo> processes;  // in order of index

@@ -105,6 +105,8 @@ const char* frame_kind_name(FrameKind kind) {
       return "source";
     case FrameKind::kTrailer:
       return "trailer";
+    case FrameKind::kSampledEvents:
+      return "sampled_events";
   }
   return "unknown";
 }
@@ -294,6 +296,11 @@ class Dumper {
       case EventType::kMark:
         fields_.number("name", event.node);
         return emit_event("mark", nullptr, false, seconds);
+      case EventType::kInterval:
+        fields_.number("sample_bytes", event.size_bytes);
+        return emit_event("interval", nullptr, false, seconds);
+      case EventType::kOutlived:
+        return emit_event("outlived", nullptr, false, seconds);
       case EventType::kEpoch:
         fields_.number("epoch", event.address).number("shared", event.size_bytes);
         return emit("epoch");

@@ -17,6 +17,8 @@ enum class EventType : uint8_t {
   kUnmap,
   kShutdown,  // `size_bytes`: 1 began, 0 undone
   kMark,      // `node`: string id
+  kInterval,  // `size_bytes`: the allocations that follow are samples, one in so many bytes
+  kOutlived,  // the block freed next outlived allocations of its thread that were not sampled
   // What follows is about the stream itself, not about memory.
   kEpoch,  // `address`: epoch; `size_bytes`: 1 shared
   kTime,   // `address`: ticks

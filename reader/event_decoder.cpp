@@ -195,6 +195,14 @@ void EventDecoder::decode_extended(ExtendedOperation operation, Event& event) {
       event.type = EventType::kMark;
       event.node = read_varint32();
       break;
+    case ExtendedOperation::kInterval:
+      event.type = EventType::kInterval;
+      event.size_bytes = read_varint();
+      if (event.size_bytes == 0) fail("a sampling interval of no bytes");
+      break;
+    case ExtendedOperation::kOutlived:
+      event.type = EventType::kOutlived;
+      break;
     default:
       fail("an operation no version has");
   }

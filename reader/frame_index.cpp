@@ -63,6 +63,9 @@ bool read_frame_ref(const Source& source, uint64_t offset, FrameRef& ref) {
   ref.ticks = header.ticks;
   ref.order_epoch = header.order_epoch;
   ref.kind = static_cast<FrameKind>(header.kind);
+  // The events themselves tell that they are samples; the kind only keeps readers off that do not
+  // know what to make of them.
+  if (ref.kind == FrameKind::kSampledEvents) ref.kind = FrameKind::kEvents;
   ref.flags = header.flags;
   ref.process = header.process;
   ref.thread = header.thread;

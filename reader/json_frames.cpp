@@ -85,6 +85,7 @@ SessionFrame parse_session(std::string_view json) {
   if (options != object.end() && options->is_object()) {
     session.native_stacks = flag_of(*options, "native");
     session.python_allocators = flag_of(*options, "python_allocators");
+    session.sample_bytes = number_of(*options, "sample_bytes");
   }
   return session;
 }

@@ -16,6 +16,7 @@ struct SessionFrame {
   std::string recorded_by;
   bool native_stacks = false;
   bool python_allocators = false;
+  uint64_t sample_bytes = 0;
 };
 
 struct ProcessEndFrame {

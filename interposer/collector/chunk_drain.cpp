@@ -122,7 +122,9 @@ void ChunkDrain::write_events(const Found& found) {
   const uint32_t committed = committed_bytes(chunk);
   if (committed == 0 || chunk->kind != static_cast<uint16_t>(format::FrameKind::kEvents)) return;
   FrameDescription frame;
-  frame.kind = format::FrameKind::kEvents;
+  frame.kind = segment_->sample_interval.load(std::memory_order_relaxed) == 0
+                   ? format::FrameKind::kEvents
+                   : format::FrameKind::kSampledEvents;
   frame.process = chunk->process;
   frame.thread = chunk->thread;
   frame.sequence = chunk->sequence;

@@ -6,6 +6,7 @@
 #include <cinttypes>
 #include <climits>
 #include <cstdio>
+#include <cstdlib>
 #include <nlohmann/json.hpp>
 
 #include "interposer/collector/clock.h"
@@ -29,6 +30,11 @@ constexpr int64_t kChildPatienceNs = 2'000'000'000;
 // The same where a birth was announced and no such child can be seen.
 constexpr int64_t kBirthPatienceNs = 300'000'000;
 constexpr int64_t kSearchIntervalNs = 20'000'000;
+// Each time a sampled capture has grown by this, samples become half as frequent. So it grows with
+// the logarithm of what is allocated: a program that allocates 1 GB/s, sampled once in 512 kB, has
+// written 64 MB after about an hour and a half, and not 600 MB after a month.
+constexpr uint64_t kThinningStepBytes = 64 << 20;
+constexpr uint64_t kLongestSampleInterval = uint64_t{1} << 40;
 
 uint32_t option_bits(const RecordingOptions& options) {
   uint32_t bits = 0;
@@ -79,7 +85,14 @@ Recording::Recording(const RecordingOptions& options)
     : options_(options),
       segment_(option_bits(options)),
       watch_(segment_.header()),
-      clock_interval_ns_(kFirstClockIntervalNs) {}
+      clock_interval_ns_(kFirstClockIntervalNs),
+      next_thinning_bytes_(kThinningStepBytes) {
+  segment_.header()->sample_interval.store(options.sample_bytes);
+  // For checks that must not depend on luck.
+  const char* seed = getenv("MEMLENS_SAMPLE_SEED");
+  segment_.header()->sample_seed =
+      seed != nullptr ? strtoull(seed, nullptr, 0) : segment_.header()->nonce;
+}
 
 Recording::~Recording() {
   if (!ended_) stop();
@@ -105,6 +118,7 @@ void Recording::write_session(const SessionDescription& session) {
   json["options"] = {{"native", options_.native},
                      {"python_allocators", options_.python_allocators},
                      {"follow", options_.follow}};
+  if (options_.sample_bytes != 0) json["options"]["sample_bytes"] = options_.sample_bytes;
   json["page_bytes"] = static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
   FrameDescription frame;
   frame.kind = format::FrameKind::kSession;
@@ -155,6 +169,7 @@ void Recording::update() {
     stop_after_write_failure();
   } else {
     sampler_->update(watch_.living(), now);
+    thin_out_samples();
     if (now >= next_clock_ns_) {
       append_clock_frame(*writer_);
       clock_interval_ns_ = std::min(clock_interval_ns_ * 2, kLastClockIntervalNs);
@@ -166,6 +181,14 @@ void Recording::update() {
     births_seen_ = announced;
     last_birth_ns_ = now;
   }
+}
+
+void Recording::thin_out_samples() {
+  const uint64_t interval = segment_.header()->sample_interval.load(std::memory_order_relaxed);
+  if (interval == 0 || writer_->file_bytes() < next_thinning_bytes_) return;
+  next_thinning_bytes_ = writer_->file_bytes() + kThinningStepBytes;
+  segment_.header()->sample_interval.store(std::min(interval * 2, kLongestSampleInterval),
+                                           std::memory_order_relaxed);
 }
 
 void Recording::sleep() {

@@ -26,6 +26,7 @@ struct RecordingOptions {
   bool native = false;
   bool python_allocators = true;
   bool follow = true;
+  uint64_t sample_bytes = 0;  // one sample in so many bytes; 0: every block
 };
 
 // What the session frame says beside the options.
@@ -81,6 +82,7 @@ class Recording {
   void write_session(const SessionDescription& session);
   void write_process_end(const WatchedProcess& process);
   void settle_ended_processes();
+  void thin_out_samples();
   void stop_after_write_failure();
   void wake_everybody();
 
@@ -93,6 +95,7 @@ class Recording {
   int64_t next_clock_ns_ = 0;
   int64_t clock_interval_ns_;
   int64_t last_tick_ns_ = 0;
+  uint64_t next_thinning_bytes_;  // of the file
   uint32_t births_seen_ = 0;
   int64_t last_birth_ns_ = 0;    // when births_announced last changed
   int64_t next_search_ns_ = 0;   // for unborn children, in /proc

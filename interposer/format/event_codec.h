@@ -25,15 +25,17 @@ enum class Operation : uint8_t { kFree = 0, kAllocate = 1, kExtended = 3 };
 
 // In bits 4-7 of a kExtended tag. Append, never renumber.
 enum class ExtendedOperation : uint8_t {
-  kEpoch = 0,     // varint epoch, varint shared (0|1)
-  kTime = 1,      // varint ticks since the last time of this chunk
-  kAllocate = 2,  // kind byte, varint address, size, node, stamp: unaligned or 4 GiB and more
-  kFree = 3,      // varint address, stamp: unaligned
-  kUndo = 4,      // the thread's last free or unmap did not happen (failed realloc, munmap)
-  kMap = 5,       // kind byte, varint address, bytes, node, stamp
-  kUnmap = 6,     // varint address, bytes, stamp
-  kShutdown = 7,  // the interpreter of this process began (varint 1) or undid (0) its shutdown
-  kMark = 8,      // varint string id: a named moment
+  kEpoch = 0,      // varint epoch, varint shared (0|1)
+  kTime = 1,       // varint ticks since the last time of this chunk
+  kAllocate = 2,   // kind byte, varint address, size, node, stamp: unaligned or 4 GiB and more
+  kFree = 3,       // varint address, stamp: unaligned
+  kUndo = 4,       // the thread's last free or unmap did not happen (failed realloc, munmap)
+  kMap = 5,        // kind byte, varint address, bytes, node, stamp
+  kUnmap = 6,      // varint address, bytes, stamp
+  kShutdown = 7,   // the interpreter of this process began (varint 1) or undid (0) its shutdown
+  kMark = 8,       // varint string id: a named moment
+  kInterval = 9,   // varint bytes: what follows is samples, one in so many bytes
+  kOutlived = 10,  // the block freed next outlived unrecorded allocations of its thread
 };
 
 inline constexpr unsigned kPointerShift = 4;  // aligned addresses are coded in units of 16 bytes

@@ -8,6 +8,6 @@ namespace memlens::format {
 // A reader refuses a capture with another major number and reads any minor one: minor versions only
 // add frame kinds, metadata record types and JSON members, all of which a reader skips by length.
 inline constexpr uint16_t kVersionMajor = 1;
-inline constexpr uint16_t kVersionMinor = 0;
+inline constexpr uint16_t kVersionMinor = 1;
 
 }  // namespace memlens::format

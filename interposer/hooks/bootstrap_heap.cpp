@@ -30,6 +30,11 @@ void* bootstrap_allocate(size_t bytes, size_t alignment) {
   return block;
 }
 
+void visit_bootstrap_heap(void (*visit)(const void* address)) {
+  const size_t end = used.load() < kBootstrapHeapBytes ? used.load() : kBootstrapHeapBytes;
+  for (size_t offset = 0; offset < end; offset += 16) visit(bootstrap_heap + offset);
+}
+
 size_t bootstrap_size(const void* block) {
   return reinterpret_cast<const Header*>(static_cast<const char*>(block) - sizeof(Header))->bytes;
 }

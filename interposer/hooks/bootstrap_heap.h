@@ -18,6 +18,9 @@ inline bool is_bootstrap(const void* block) {
   return block >= bootstrap_heap && block < bootstrap_heap + kBootstrapHeapBytes;
 }
 
+// Every address a block that was handed out may have.
+void visit_bootstrap_heap(void (*visit)(const void* address));
+
 // Of a bootstrap block, as requested.
 size_t bootstrap_size(const void* block);
 

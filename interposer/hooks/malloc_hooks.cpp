@@ -1,4 +1,6 @@
 // The malloc family of libc. What each does beside forwarding is in recorder.h.
+#include "interposer/hooks/malloc_hooks.h"
+
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
@@ -10,6 +12,8 @@
 #include "interposer/hooks/next_function.h"
 #include "interposer/recorder.h"
 #include "interposer/reentrancy.h"
+#include "interposer/sampled_blocks.h"
+#include "interposer/sampler.h"
 
 namespace memlens::interposer {
 namespace {
@@ -31,7 +35,18 @@ constinit NextFunction<void (*)(void*, size_t, size_t)> next_free_aligned_sized(
 // The thread that is resolving the real functions gets its memory from the bootstrap heap. It is
 // known by the address of a thread-local; others that come meanwhile resolve for themselves.
 const void* resolving_thread = nullptr;
-bool resolved = false;
+
+// One byte for all that is out of the ordinary, so that the ordinary way has one check.
+enum class Mode : uint8_t { kUnresolved, kOrdinary, kSampling };
+Mode mode = Mode::kUnresolved;
+bool sampling = false;
+
+// The bootstrap heap is used no more. In the filter its blocks are taken for samples, so that they
+// need no check of their own.
+void enter_sampling() {
+  visit_bootstrap_heap([](const void* address) { sampled_blocks::always_hold(address); });
+  __atomic_store_n(&mode, Mode::kSampling, __ATOMIC_RELEASE);
+}
 
 __attribute__((noinline, cold)) void resolve_all() {
   __atomic_store_n(&resolving_thread, &hook_frame, __ATOMIC_RELAXED);
@@ -48,19 +63,30 @@ __attribute__((noinline, cold)) void resolve_all() {
   next_pvalloc.get();
   next_free_sized.get();
   next_free_aligned_sized.get();
-  __atomic_store_n(&resolved, true, __ATOMIC_RELEASE);
+  if (__atomic_load_n(&sampling, __ATOMIC_RELAXED)) {
+    enter_sampling();
+  } else {
+    __atomic_store_n(&mode, Mode::kOrdinary, __ATOMIC_RELEASE);
+  }
   __atomic_store_n(&resolving_thread, nullptr, __ATOMIC_RELAXED);
+}
+
+__attribute__((always_inline)) inline bool ordinary() {
+  return __builtin_expect(__atomic_load_n(&mode, __ATOMIC_ACQUIRE) == Mode::kOrdinary, 1);
 }
 
 // True: go on with the real functions. False: we are inside dlsym, use the bootstrap heap.
 __attribute__((always_inline)) inline bool real_functions_ready() {
-  if (__builtin_expect(__atomic_load_n(&resolved, __ATOMIC_ACQUIRE), 1)) return true;
+  if (__builtin_expect(__atomic_load_n(&mode, __ATOMIC_ACQUIRE) != Mode::kUnresolved, 1)) {
+    return true;
+  }
   if (__atomic_load_n(&resolving_thread, __ATOMIC_RELAXED) == &hook_frame) return false;
   resolve_all();
   return true;
 }
 
-inline void* recorded(const HookScope& scope, AllocationKind kind, void* block, size_t bytes) {
+__attribute__((always_inline)) inline void* recorded(const HookScope& scope, AllocationKind kind,
+                                                     void* block, size_t bytes) {
   if (__builtin_expect(block != nullptr, 1) && scope.outermost()) {
     record_allocation(kind, block, bytes);
   }
@@ -77,9 +103,21 @@ void* move_from_bootstrap(void* block, size_t bytes) {
   return moved;
 }
 
+// Where samples are taken, what is not one passes before anything else, in functions of their own:
+// the ordinary way has one check more of them, and they save no registers for it. A malloc that is
+// let pass needs no scope: what allocators call within it are mappings, known by their caller. A
+// calloc may well be somebody's that calls malloc, whose bytes are counted by then. Frees need none
+// at all: what is not among the sampled blocks is not looked at, wherever it is called.
+inline bool is_sampling() { return __atomic_load_n(&mode, __ATOMIC_RELAXED) == Mode::kSampling; }
+inline bool lets_pass(size_t bytes) { return is_sampling() && sampler::passes_unsampled(bytes); }
+inline bool lets_free_pass(const void* block) {
+  return is_sampling() && !sampled_blocks::may_hold(block);
+}
+
 // realloc is a free and an allocation: begin before the real call, end after it.
 template <typename Call>
-void* reallocate(AllocationKind kind, void* block, size_t bytes, Call call) {
+__attribute__((always_inline)) inline void* reallocate(AllocationKind kind, void* block,
+                                                       size_t bytes, Call call) {
   HookScope scope;
   const bool record = scope.outermost();
   if (record && block != nullptr) record_free(block);
@@ -97,36 +135,95 @@ inline bool multiply(size_t a, size_t b, size_t& product) {
   return !__builtin_mul_overflow(a, b, &product);
 }
 
-inline void release(void* block) {
+__attribute__((always_inline)) inline void release(void* block) {
   HookScope scope;
   if (scope.outermost()) record_free(block);
   next_free.get()(block);
 }
 
-}  // namespace
-}  // namespace memlens::interposer
+// ---- the hottest four
 
-using namespace memlens::interposer;
-
-MEMLENS_HOOK void* malloc(size_t bytes) {
-  if (!real_functions_ready()) return bootstrap_allocate(bytes);
+__attribute__((always_inline)) inline void* malloc_recorded(size_t bytes) {
   HookScope scope;
   return recorded(scope, AllocationKind::kMalloc, next_malloc.get()(bytes), bytes);
 }
 
-MEMLENS_HOOK void* calloc(size_t count, size_t bytes) {
-  size_t total = 0;
-  if (!real_functions_ready()) {
-    return multiply(count, bytes, total) ? bootstrap_allocate(total) : nullptr;
-  }
+__attribute__((always_inline)) inline void* calloc_recorded(size_t count, size_t bytes) {
   HookScope scope;
   void* block = next_calloc.get()(count, bytes);
   return recorded(scope, AllocationKind::kCalloc, block, count * bytes);
 }
 
+__attribute__((always_inline)) inline void* realloc_recorded(void* block, size_t bytes) {
+  if (__builtin_expect(is_bootstrap(block), 0)) {
+    HookScope scope;
+    return recorded(scope, AllocationKind::kRealloc, move_from_bootstrap(block, bytes), bytes);
+  }
+  return reallocate(AllocationKind::kRealloc, block, bytes,
+                    [&] { return next_realloc.get()(block, bytes); });
+}
+
+// Samples, and inside dlsym.
+__attribute__((noinline)) void* malloc_slowly(size_t bytes) {
+  return real_functions_ready() ? malloc_recorded(bytes) : bootstrap_allocate(bytes);
+}
+__attribute__((noinline)) void* malloc_otherwise(size_t bytes) {
+  return lets_pass(bytes) ? next_malloc.known()(bytes) : malloc_slowly(bytes);
+}
+
+__attribute__((noinline)) void* calloc_otherwise(size_t count, size_t bytes) {
+  size_t total = 0;
+  const bool sound = multiply(count, bytes, total);
+  if (sound && lets_pass(total)) {
+    OutermostScope scope;
+    return next_calloc.known()(count, bytes);
+  }
+  if (real_functions_ready()) return calloc_recorded(count, bytes);
+  return sound ? bootstrap_allocate(total) : nullptr;
+}
+
+__attribute__((noinline)) void free_slowly(void* block) {
+  if (block == nullptr || is_bootstrap(block)) return;
+  if (real_functions_ready()) release(block);  // else not ours, not yet anybody's: keep it
+}
+// Blocks of the bootstrap heap never pass: enter_sampling() sees to it.
+__attribute__((noinline)) void free_otherwise(void* block) {
+  return lets_free_pass(block) ? next_free.known()(block) : free_slowly(block);
+}
+
+__attribute__((noinline)) void* realloc_otherwise(void* block, size_t bytes) {
+  if (lets_free_pass(block) && lets_pass(bytes)) {
+    OutermostScope scope;
+    return next_realloc.known()(block, bytes);
+  }
+  if (real_functions_ready()) return realloc_recorded(block, bytes);
+  return block == nullptr ? bootstrap_allocate(bytes) : nullptr;
+}
+
+}  // namespace
+
+void let_unsampled_blocks_pass() {
+  __atomic_store_n(&sampling, true, __ATOMIC_RELAXED);
+  if (__atomic_load_n(&mode, __ATOMIC_ACQUIRE) != Mode::kUnresolved) enter_sampling();
+}
+
+}  // namespace memlens::interposer
+
+using namespace memlens::interposer;
+
+MEMLENS_HOOK void* malloc(size_t bytes) {
+  if (!ordinary()) return malloc_otherwise(bytes);
+  return malloc_recorded(bytes);
+}
+
+MEMLENS_HOOK void* calloc(size_t count, size_t bytes) {
+  if (!ordinary()) return calloc_otherwise(count, bytes);
+  return calloc_recorded(count, bytes);
+}
+
 MEMLENS_HOOK void free(void* block) {
+  if (!ordinary()) return free_otherwise(block);
   if (block == nullptr || __builtin_expect(is_bootstrap(block), 0)) return;
-  if (!real_functions_ready()) return;  // not ours, not yet anybody's: keep it
   release(block);
 }
 
@@ -151,13 +248,8 @@ MEMLENS_HOOK void free_aligned_sized(void* block, size_t alignment, size_t bytes
 }
 
 MEMLENS_HOOK void* realloc(void* block, size_t bytes) {
-  if (!real_functions_ready()) return block == nullptr ? bootstrap_allocate(bytes) : nullptr;
-  if (__builtin_expect(is_bootstrap(block), 0)) {
-    HookScope scope;
-    return recorded(scope, AllocationKind::kRealloc, move_from_bootstrap(block, bytes), bytes);
-  }
-  return reallocate(AllocationKind::kRealloc, block, bytes,
-                    [&] { return next_realloc.get()(block, bytes); });
+  if (!ordinary()) return realloc_otherwise(block, bytes);
+  return realloc_recorded(block, bytes);
 }
 
 MEMLENS_HOOK void* reallocarray(void* block, size_t count, size_t bytes) {

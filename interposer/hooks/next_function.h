@@ -21,6 +21,11 @@ class NextFunction {
     return __builtin_expect(function != nullptr, 1) ? function : resolve();
   }
 
+  // For who knows that it is resolved, and there.
+  __attribute__((always_inline)) Function known() const {
+    return __atomic_load_n(&function_, __ATOMIC_RELAXED);
+  }
+
  private:
   __attribute__((noinline, cold)) Function resolve() {
     if (absent_) return nullptr;

@@ -6,6 +6,8 @@
 #include "interposer/python/runtime.h"
 #include "interposer/recorder.h"
 #include "interposer/reentrancy.h"
+#include "interposer/sampled_blocks.h"
+#include "interposer/sampler.h"
 
 namespace memlens::interposer::python {
 namespace {
@@ -79,8 +81,56 @@ struct Hooks {
   }
 };
 
+// Where samples are taken: the same, and what is not one passes first. These functions are called
+// more often than any others, so they are a set of their own. The scope remains, since pymalloc
+// asks malloc and mmap for what it hands out.
+template <size_t domain, size_t layer>
+struct SamplingHooks {
+  using Full = Hooks<domain, layer>;
+
+  static void* malloc(void* context, size_t bytes) {
+    if (!sampler::passes_unsampled(bytes)) return Full::malloc(context, bytes);
+    OutermostScope scope;
+    const Allocator& original = originals[domain][layer];
+    return original.malloc(original.context, bytes);
+  }
+
+  static void* calloc(void* context, size_t count, size_t bytes) {
+    size_t total = 0;
+    if (__builtin_mul_overflow(count, bytes, &total) || !sampler::passes_unsampled(total)) {
+      return Full::calloc(context, count, bytes);
+    }
+    OutermostScope scope;
+    const Allocator& original = originals[domain][layer];
+    return original.calloc(original.context, count, bytes);
+  }
+
+  static void* realloc(void* context, void* old_block, size_t bytes) {
+    if (sampled_blocks::may_hold(old_block) || !sampler::passes_unsampled(bytes)) {
+      return Full::realloc(context, old_block, bytes);
+    }
+    OutermostScope scope;
+    const Allocator& original = originals[domain][layer];
+    return original.realloc(original.context, old_block, bytes);
+  }
+
+  static void free(void* context, void* block) {
+    if (sampled_blocks::may_hold(block)) return Full::free(context, block);
+    const Allocator& original = originals[domain][layer];
+    original.free(original.context, block);
+  }
+
+  static constexpr Allocator table(void* context) {
+    return {context, malloc, calloc, realloc, free};
+  }
+};
+
 template <size_t domain, size_t... layers>
 Allocator hooks_of_layer(size_t layer, void* context, std::index_sequence<layers...>) {
+  if (sampler::chosen()) {
+    const Allocator tables[] = {SamplingHooks<domain, layers>::table(context)...};
+    return tables[layer];
+  }
   const Allocator tables[] = {Hooks<domain, layers>::table(context)...};
   return tables[layer];
 }

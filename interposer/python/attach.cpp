@@ -11,6 +11,7 @@
 #include "interposer/python/runtime.h"
 #include "interposer/recorder.h"
 #include "interposer/reentrancy.h"
+#include "interposer/sampler.h"
 #include "interposer/stacks/python_stack.h"
 
 namespace memlens::interposer {
@@ -118,6 +119,7 @@ bool attach_locked(bool at_start) {
   if (runtime.layout_known && at_start) start_python_stacks();
   attached.store(true, std::memory_order_release);
   attention.fetch_or(kAttentionPython);
+  sampler::draw_anew();
   return true;
 }
 

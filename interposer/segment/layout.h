@@ -22,7 +22,7 @@ namespace memlens::segment {
 
 inline constexpr uint64_t kMagic = 0x31474553534e4c4dull;  // "MLNSSEG1"
 // Producer and collector are built together; anything else is refused at attach.
-inline constexpr uint32_t kLayoutVersion = 1;
+inline constexpr uint32_t kLayoutVersion = 2;
 
 inline constexpr uint32_t kChunkBytes = 64 * 1024;
 inline constexpr uint32_t kInitialChunks = 64;   // 4 MB, rotated first-fit: stays in the cache
@@ -79,6 +79,11 @@ struct alignas(64) SegmentHeader {
   uint64_t nonce;  // also the capture's session id
   uint64_t total_bytes;
   int32_t collector_pid;
+
+  // Sampling (interposer/sampler.h). The collector raises the interval as the capture grows; each
+  // thread takes the new one when it next draws.
+  std::atomic<uint64_t> sample_interval;  // mean bytes between samples; 0: every block is recorded
+  uint64_t sample_seed;
 
   // Robust and process-shared, held by the collector for life: the kernel marks its word when the
   // collector dies, so a producer learns it with one load and no system call.

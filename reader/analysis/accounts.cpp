@@ -24,6 +24,11 @@ void Accounts::record_ranges(uint32_t buckets) {
   if (in_range_) ranges_->start();
 }
 
+void Accounts::mark_growth(uint32_t marks) {
+  growth_ =
+      std::make_unique<GrowthMarks>(range_.timeline_from_ticks, range_.timeline_to_ticks, marks);
+}
+
 void Accounts::pass_moment() {
   if (now_ticks_ > range_.to_ticks) {
     finished_ = true;
@@ -37,6 +42,7 @@ void Accounts::pass_moment() {
     if (ranges_) ranges_->start();
   }
   if (ranges_) ranges_->set_time(now_ticks_);
+  if (growth_) growth_->set_time(now_ticks_, sites_, samples_);
   if (in_range_ && now_ticks_ >= timeline_.point_ends()) {
     timeline_.advance(now_ticks_, live_bytes_, high_bytes_);
     high_bytes_ = live_bytes_;
@@ -44,6 +50,7 @@ void Accounts::pass_moment() {
   next_moment_ticks_ = !in_range_ ? range_.from_ticks : timeline_.point_ends();
   if (ranges_ && in_range_)
     next_moment_ticks_ = std::min(next_moment_ticks_, ranges_->next_moment_ticks());
+  if (growth_) next_moment_ticks_ = std::min(next_moment_ticks_, growth_->next_ticks());
   if (range_.to_ticks != UINT64_MAX)
     next_moment_ticks_ = std::min(next_moment_ticks_, range_.to_ticks + 1);
 }
@@ -57,6 +64,7 @@ void Accounts::finish(const TickClock& clock, Analysis& analysis) {
   totals.peak_bytes = peak_bytes_;
   totals.peak_seconds = std::max(0.0, clock.seconds_at(peak_ticks_));
   totals.peak_is_exact = peak_is_exact_;
+  totals.sample_bytes = samples_.longest_interval_bytes();
   for (uint32_t i = 0; i < sites_.size(); ++i) {
     SiteAccount& site = sites_[i];
     keep_peak(site);
@@ -74,9 +82,18 @@ void Accounts::finish(const TickClock& clock, Analysis& analysis) {
     totals.leaked_blocks += site.allocated_blocks - site.freed_blocks;
     totals.temporary_bytes += site.temporary_bytes;
     totals.temporary_blocks += site.temporary_blocks;
+    if (samples_.empty()) continue;
+    const SampleAccounts::Account& sampled = samples_.settle(i, peak_epoch_);
+    SampleVariance leaked = sampled.allocated;
+    leaked -= sampled.freed;
+    totals.peak_variance += Variance(sampled.peak);
+    totals.leaked_variance += Variance(leaked);
+    totals.temporary_variance += Variance(sampled.temporary);
+    totals.allocated_variance += Variance(sampled.allocated);
   }
   analysis.timeline = timeline_.finish(clock, live_bytes_, high_bytes_);
   if (ranges_) analysis.ranges = finish_ranges(clock);
+  if (growth_) analysis.growth = growth_->finish(clock, sites_, samples_);
 }
 
 RangeMatrix Accounts::finish_ranges(const TickClock& clock) {

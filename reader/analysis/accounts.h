@@ -12,7 +12,9 @@
 #include <vector>
 
 #include "reader/analysis/analysis.h"
+#include "reader/analysis/growth.h"
 #include "reader/analysis/range_recorder.h"
+#include "reader/analysis/sample_accounts.h"
 #include "reader/analysis/site_table.h"
 #include "reader/analysis/timeline.h"
 
@@ -30,8 +32,9 @@ class Accounts {
 
   Accounts(const Range& range, uint32_t timeline_points);
 
-  // Keeps sums by time as well. Call before the first event.
+  // Both keep sums by time as well. Call before the first event.
   void record_ranges(uint32_t buckets);
+  void mark_growth(uint32_t marks);
   // nullptr: not wanted.
   RangeRecorder* ranges() { return ranges_.get(); }
 
@@ -85,6 +88,7 @@ class Accounts {
 
   // ---- sites and streams
   SiteTable& sites() { return sites_; }
+  SampleAccounts& samples() { return samples_; }
   uint32_t add_stream() {
     allocation_counts_.push_back(0);
     return static_cast<uint32_t>(allocation_counts_.size() - 1);
@@ -115,7 +119,9 @@ class Accounts {
   uint32_t timeline_points_;
   Timeline timeline_;
   SiteTable sites_;
+  SampleAccounts samples_;
   std::unique_ptr<RangeRecorder> ranges_;
+  std::unique_ptr<GrowthMarks> growth_;
   std::vector<uint32_t> allocation_counts_;  // by stream
   std::vector<MarkAccount> marks_;
   uint64_t now_ticks_ = 0;

@@ -36,6 +36,7 @@ class Pass {
         accounts_(range_of(impl, query), query.timeline_points) {}
 
   Analysis run() {
+    if (query_.growth_marks > 0) accounts_.mark_growth(query_.growth_marks);
     if (query_.range_buckets > 0) accounts_.record_ranges(query_.range_buckets);
     add_streams();
     run_processes();
@@ -149,6 +150,15 @@ class Pass {
     }
   }
 
+  static void add_variances(const SampleAccounts::Account& account, Site& site) {
+    SampleVariance leaked = account.allocated;
+    leaked -= account.freed;
+    site.peak.variance = Variance(account.peak);
+    site.leaked.variance = Variance(leaked);
+    site.temporary.variance = Variance(account.temporary);
+    site.allocated.variance = Variance(account.allocated);
+  }
+
   void list_sites(Analysis& analysis) {
     SiteTable& sites = accounts_.sites();
     analysis.sites.reserve(sites.size());
@@ -164,6 +174,7 @@ class Pass {
                      account.allocated_blocks - account.freed_blocks};
       site.temporary = {account.temporary_bytes, account.temporary_blocks};
       site.allocated = {account.allocated_bytes, account.allocated_blocks};
+      if (!accounts_.samples().empty()) add_variances(accounts_.samples().account(i), site);
       analysis.sites.push_back(site);
     }
   }

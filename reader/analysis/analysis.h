@@ -16,9 +16,28 @@
 
 namespace memlens::reader {
 
+// Of a sum over samples (sample_accounts.h); 0 when every block was recorded.
+struct Variance {
+  double bytes = 0;
+  double blocks = 0;
+  bool operator==(const Variance&) const = default;
+
+  void operator+=(const Variance& other) {
+    bytes += other.bytes;
+    blocks += other.blocks;
+  }
+};
+
 struct Tally {
   uint64_t bytes = 0;
   uint64_t blocks = 0;
+  Variance variance{};
+
+  void operator+=(const Tally& other) {
+    bytes += other.bytes;
+    blocks += other.blocks;
+    variance += other.variance;
+  }
   bool operator==(const Tally&) const = default;
 };
 
@@ -34,6 +53,8 @@ struct Query {
   uint32_t timeline_points = 512;
   // Sums from which any range of time can be answered: in at most so many buckets, a power of two.
   uint32_t range_buckets = 0;  // 0: none
+  // Moments at which every site's still allocated bytes are kept.
+  uint32_t growth_marks = 0;  // 0: none
 };
 
 // Where blocks come from: one stack, as allocated through one function by one thread.
@@ -73,7 +94,9 @@ struct Totals {
   // again. They count as freed.
   uint64_t replaced_blocks = 0;
   uint64_t lost_events = 0;
-  uint64_t events = 0;        // records read
+  uint64_t events = 0;  // records read
+  Variance peak_variance, leaked_variance, temporary_variance, allocated_variance;
+  uint64_t sample_bytes = 0;  // the longest sampling interval there was
   bool peak_is_exact = true;  // false: threads interleaved around it; within a quarter of a percent
   std::array<AllocatorTotals, format::kAllocatorCount> by_allocator{};
   bool operator==(const Totals&) const = default;
@@ -94,12 +117,35 @@ struct Mark {
   bool operator==(const Mark&) const = default;
 };
 
+// What a site had still allocated at one mark.
+struct GrowthPoint {
+  uint64_t bytes = 0;
+  uint64_t blocks = 0;
+  double variance = 0;        // of the bytes, where they are of samples
+  double freed_variance = 0;  // of all the bytes freed until then
+  bool operator==(const GrowthPoint&) const = default;
+
+  void operator+=(const GrowthPoint& other) {
+    bytes += other.bytes;
+    blocks += other.blocks;
+    variance += other.variance;
+    freed_variance += other.freed_variance;
+  }
+};
+
+struct Growth {
+  std::vector<double> seconds;                  // of the marks, since the session's start
+  std::vector<std::vector<GrowthPoint>> sites;  // as Analysis::sites, one point a mark
+  bool operator==(const Growth&) const = default;
+};
+
 struct Analysis {
   Totals totals;
   std::vector<Site> sites;  // unordered
   std::vector<TimelinePoint> timeline;
   std::vector<Mark> marks;            // in the range of the query, by time
   std::optional<RangeMatrix> ranges;  // with Query::range_buckets
+  std::optional<Growth> growth;       // with Query::growth_marks
   bool operator==(const Analysis&) const = default;
 };
 

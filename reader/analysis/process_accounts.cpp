@@ -27,6 +27,33 @@ inline uint32_t ProcessAccounts::site_of(const Stream& stream, const Event& even
   return site;
 }
 
+// What the block to be allocated counts for; a sample is kept with its variance, which the site
+// has from here on.
+const Sample& ProcessAccounts::weigh(StreamState& state, const Event& event, uint32_t site) {
+  Sample& sample = samples_[event.address];
+  sample = accounts_.samples().weigh(site, state.sample_interval, event.size_bytes);
+  accounts_.samples().add_live(site, accounts_.peak_epoch(), sample.variance);
+  if (accounts_.in_range()) accounts_.samples().account(site).allocated += sample.variance;
+  return sample;
+}
+
+// The sample that the block to be freed is, taken out of the live ones; nullptr: it is none.
+const Sample* ProcessAccounts::take_sample(const LiveBlock& block, Retired& retired) {
+  const auto sample = samples_.extract(block.address);
+  if (!sample) return nullptr;
+  retired.sample = sample.mapped();
+  accounts_.samples().remove_live(block.site, accounts_.peak_epoch(), retired.sample.variance);
+  return &retired.sample;
+}
+
+void ProcessAccounts::undo_sample(const LiveBlock& block, const Retired& retired) {
+  const SampleVariance& variance = retired.sample.variance;
+  samples_[block.address] = retired.sample;
+  accounts_.samples().add_live(block.site, accounts_.peak_epoch(), variance);
+  if (retired.freed) accounts_.samples().account(block.site).freed -= variance;
+  if (retired.temporary) accounts_.samples().account(block.site).temporary -= variance;
+}
+
 inline void ProcessAccounts::allocate(Stream& stream, StreamState& state, const Event& event) {
   uint32_t site_number;
   if (__builtin_expect(event.type == EventType::kAllocateKnown, 1)) {
@@ -46,21 +73,29 @@ inline void ProcessAccounts::allocate(Stream& stream, StreamState& state, const 
     ++replaced_blocks_;
   }
   const bool counted = accounts_.in_range();
+  uint64_t bytes = event.size_bytes;
+  uint64_t blocks = 1;
+  if (__builtin_expect(state.sample_interval != 0, 0) && site_number != kNoSite) {
+    const Sample& sample = weigh(state, event, site_number);
+    bytes = sample.bytes;
+    blocks = sample.blocks;
+  }
   block.address = event.address;
-  block.size_bytes = event.size_bytes;
+  block.size_bytes = bytes;
   block.generation = generation_ & 0x7f;
   block.counted = counted;
   block.site = site_number;
   block.birth = ++accounts_.allocation_count(stream.global_number);
   if (site_number == kNoSite) return;
   SiteAccount& site = accounts_.sites()[site_number];
-  accounts_.add_live(site, event.size_bytes, 1);
+  accounts_.add_live(site, bytes, blocks);
   if (ranges_ != nullptr) {
-    live_.range_birth(block) = ranges_->allocate(site_number, number_, event.size_bytes);
+    live_.range_birth(block) =
+        ranges_->allocate(site_number, number_, bytes, blocks, event.size_bytes);
   }
   if (counted) {
-    site.allocated_bytes += event.size_bytes;
-    ++site.allocated_blocks;
+    site.allocated_bytes += bytes;
+    site.allocated_blocks += blocks;
   }
 }
 
@@ -73,40 +108,51 @@ inline void ProcessAccounts::release(const LiveBlock& block, RangeRecorder::Birt
   retired.freed = retired.temporary = false;
   if (block.site == kNoSite) return;
   SiteAccount& site = accounts_.sites()[block.site];
-  accounts_.remove_live(site, block.size_bytes, 1);
+  const Sample* sample = nullptr;
+  uint64_t blocks = 1;
+  if (__builtin_expect(!samples_.empty(), 0)) {
+    sample = take_sample(block, retired);
+    if (sample != nullptr) blocks = sample->blocks;
+  }
+  retired.blocks = blocks;
+  retired.is_sample = sample != nullptr;
+  accounts_.remove_live(site, block.size_bytes, blocks);
   const bool unfreed = outlives_program(block.generation);
   if (ranges_ != nullptr) {
-    ranges_->remove(block.site, number_, range_birth, block.size_bytes, 1, unfreed);
+    ranges_->remove(block.site, number_, range_birth, block.size_bytes, blocks, unfreed);
   }
   if (!block.counted || unfreed) return;
   retired.freed = true;
   site.freed_bytes += block.size_bytes;
-  ++site.freed_blocks;
-  if (is_temporary(site, block.birth)) {
+  site.freed_blocks += blocks;
+  if (sample != nullptr) accounts_.samples().account(block.site).freed += sample->variance;
+  if (is_temporary(site, block.birth) && !retired.outlived) {
     retired.temporary = true;
-    count_temporary(block.site, range_birth, block.size_bytes);
+    count_temporary(block.site, range_birth, block.size_bytes, blocks);
+    if (sample != nullptr) accounts_.samples().account(block.site).temporary += sample->variance;
   }
 }
 
 inline void ProcessAccounts::count_temporary(uint32_t site_number, RangeRecorder::Birth range_birth,
-                                             uint64_t bytes) {
+                                             uint64_t bytes, uint64_t blocks) {
   SiteAccount& site = accounts_.sites()[site_number];
   site.temporary_bytes += bytes;
-  ++site.temporary_blocks;
-  if (ranges_ != nullptr) ranges_->add_temporary(site_number, range_birth, bytes);
+  site.temporary_blocks += blocks;
+  if (ranges_ != nullptr) ranges_->add_temporary(site_number, range_birth, bytes, blocks);
 }
 
 void ProcessAccounts::uncount_temporary(uint32_t site_number, RangeRecorder::Birth range_birth,
-                                        uint64_t bytes) {
+                                        uint64_t bytes, uint64_t blocks) {
   SiteAccount& site = accounts_.sites()[site_number];
   site.temporary_bytes -= bytes;
-  --site.temporary_blocks;
-  if (ranges_ != nullptr) ranges_->take_back_temporary(site_number, range_birth, bytes);
+  site.temporary_blocks -= blocks;
+  if (ranges_ != nullptr) ranges_->take_back_temporary(site_number, range_birth, bytes, blocks);
 }
 
 inline bool ProcessAccounts::free(StreamState& state, const Event& event) {
   LiveBlock* block = live_.find(event.address);
   if (block == nullptr) return false;
+  state.retired.outlived = std::exchange(state.outlived, false);
   state.retired.what = Retired::kBlock;
   state.retired.block = *block;
   state.retired.range_birth = range_birth_of(*block);
@@ -117,6 +163,7 @@ inline bool ProcessAccounts::free(StreamState& state, const Event& event) {
 
 void ProcessAccounts::free_unmatched(const Stream& stream, StreamState& state) {
   state.retired.what = Retired::kNothing;
+  state.outlived = false;
   if (!stream.selected || !accounts_.in_range()) return;
   state.retired.what = Retired::kUnmatched;
   ++unmatched_frees_;
@@ -229,6 +276,12 @@ void ProcessAccounts::apply(uint32_t stream_number, const Event& event) {
     case EventType::kShutdown:
       shut_down(event.size_bytes != 0);
       break;
+    case EventType::kInterval:
+      state.sample_interval = event.size_bytes;
+      break;
+    case EventType::kOutlived:
+      state.outlived = true;
+      break;
     case EventType::kMark:
       accounts_.add_mark(number_, event.node);
       break;
@@ -287,7 +340,7 @@ void ProcessAccounts::unmap(StreamState& state, uint64_t address, uint64_t size_
           ++site.freed_blocks;
           if (is_temporary(site, mapping.birth)) {
             piece.temporary = true;
-            count_temporary(mapping.site, mapping.range_birth, mapping.mapped_bytes);
+            count_temporary(mapping.site, mapping.range_birth, mapping.mapped_bytes, 1);
           }
         }
       }
@@ -315,18 +368,19 @@ void ProcessAccounts::undo(StreamState& state) {
       block = retired.block;
       if (block.site == kNoSite) break;
       SiteAccount& site = accounts_.sites()[block.site];
-      accounts_.add_live(site, block.size_bytes, 1);
+      if (retired.is_sample) undo_sample(block, retired);
+      accounts_.add_live(site, block.size_bytes, retired.blocks);
       if (ranges_ != nullptr) {
         live_.range_birth(block) = retired.range_birth;
-        ranges_->restore(block.site, number_, retired.range_birth, block.size_bytes, 1,
+        ranges_->restore(block.site, number_, retired.range_birth, block.size_bytes, retired.blocks,
                          block.counted && !retired.freed);
       }
       if (retired.freed) {
         site.freed_bytes -= block.size_bytes;
-        --site.freed_blocks;
+        site.freed_blocks -= retired.blocks;
       }
       if (retired.temporary) {
-        uncount_temporary(block.site, retired.range_birth, block.size_bytes);
+        uncount_temporary(block.site, retired.range_birth, block.size_bytes, retired.blocks);
       }
       break;
     }
@@ -356,7 +410,7 @@ void ProcessAccounts::undo_unmap(const Retired::Piece& piece) {
   site.freed_bytes -= bytes;
   if (piece.last) --site.freed_blocks;
   if (piece.temporary) {
-    uncount_temporary(mapping.site, mapping.range_birth, mapping.mapped_bytes);
+    uncount_temporary(mapping.site, mapping.range_birth, mapping.mapped_bytes, 1);
   }
 }
 
@@ -369,9 +423,11 @@ void ProcessAccounts::end_process() {
   if (ranges_ != nullptr) end_ranges();
   for (const uint32_t site_number : sites_) {
     SiteAccount& site = accounts_.sites()[site_number];
+    if (!samples_.empty()) accounts_.samples().end_live(site_number, accounts_.peak_epoch());
     accounts_.remove_live(site, site.live_bytes, site.live_blocks);
   }
   live_.clear();
+  samples_.clear();
   mappings_.clear();
 }
 
@@ -379,7 +435,9 @@ void ProcessAccounts::end_process() {
 void ProcessAccounts::end_ranges() {
   live_.for_each([&](const LiveBlock& block) {
     if (block.site == kNoSite) return;
-    ranges_->remove(block.site, number_, live_.range_birth(block), block.size_bytes, 1, true);
+    const auto sample = samples_.find(block.address);
+    const uint64_t blocks = sample != samples_.end() ? sample->second.blocks : 1;
+    ranges_->remove(block.site, number_, live_.range_birth(block), block.size_bytes, blocks, true);
   });
   mappings_.for_each([&](uint64_t bytes, Mapping& mapping) {
     if (mapping.site == kNoSite) return;

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <unordered_map>
 #include <vector>
 
 #include "reader/analysis/accounts.h"
@@ -60,7 +61,11 @@ class ProcessAccounts {
     enum What : uint8_t { kNothing, kUnmatched, kBlock, kMappings } what = kNothing;
     bool freed = false;      // it counts as freed
     bool temporary = false;  // and as temporary
+    bool outlived = false;   // allocations that were not sampled
+    bool is_sample = false;
     LiveBlock block{};
+    uint64_t blocks = 1;                   // that the block counts for
+    Sample sample;                         // with is_sample
     RangeRecorder::Birth range_birth = 0;  // of the block
     struct Piece {
       UnmappedPiece range;
@@ -75,6 +80,8 @@ class ProcessAccounts {
     std::vector<uint32_t> stack_sites;  // by Event::stack; of the chunk
     Retired retired;
     bool unmapped_heap = false;  // by the last unmap, which was not undone
+    bool outlived = false;       // by the block that is freed next: see EventType::kOutlived
+    uint64_t sample_interval = 0;
   };
 
   struct Stream {
@@ -95,10 +102,15 @@ class ProcessAccounts {
   bool free(StreamState& state, const Event& event);
   void free_unmatched(const Stream& stream, StreamState& state);
   void release(const LiveBlock& block, RangeRecorder::Birth range_birth, Retired& retired);
+  const Sample& weigh(StreamState& state, const Event& event, uint32_t site);
+  const Sample* take_sample(const LiveBlock& block, Retired& retired);
+  void undo_sample(const LiveBlock& block, const Retired& retired);
   void map(Stream& stream, StreamState& state, const Event& event);
   void unmap(StreamState& state, uint64_t address, uint64_t size_bytes);
-  void count_temporary(uint32_t site, RangeRecorder::Birth range_birth, uint64_t bytes);
-  void uncount_temporary(uint32_t site, RangeRecorder::Birth range_birth, uint64_t bytes);
+  void count_temporary(uint32_t site, RangeRecorder::Birth range_birth, uint64_t bytes,
+                       uint64_t blocks);
+  void uncount_temporary(uint32_t site, RangeRecorder::Birth range_birth, uint64_t bytes,
+                         uint64_t blocks);
   void undo(StreamState& state);
   void undo_unmap(const Retired::Piece& piece);
   void shut_down(bool began);
@@ -119,6 +131,7 @@ class ProcessAccounts {
   const uint32_t temporary_threshold_;
   const bool until_exit_;
   LiveBlocks live_;
+  std::unordered_map<uint64_t, Sample> samples_;  // of the live blocks that are samples
   Mappings mappings_;
   std::vector<Stream> streams_;
   std::vector<uint32_t> sites_;  // of this process

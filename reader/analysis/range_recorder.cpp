@@ -71,17 +71,18 @@ void RangeRecorder::add_live(uint32_t process, uint64_t bytes) {
   }
 }
 
-RangeRecorder::Birth RangeRecorder::allocate(uint32_t site, uint32_t process, uint64_t bytes) {
+RangeRecorder::Birth RangeRecorder::allocate(uint32_t site, uint32_t process, uint64_t bytes,
+                                             uint64_t blocks, uint64_t size_bytes) {
   SiteState& state = open_site(site);
   const Birth birth = epoch_;
-  state.allocated.add({static_cast<int64_t>(bytes), 1}, epoch_);
+  state.allocated.add({static_cast<int64_t>(bytes), static_cast<int64_t>(blocks)}, epoch_);
   if (is_started()) {
-    const auto size_class = static_cast<uint8_t>(std::bit_width(bytes));
+    const auto size_class = static_cast<uint8_t>(std::bit_width(size_bytes));
     const auto found = std::ranges::find(state.sizes, size_class, &SizeCount::size_class);
     if (found != state.sizes.end()) {
-      ++found->blocks;
+      found->blocks += blocks;
     } else {
-      state.sizes.push_back({size_class, 1});
+      state.sizes.push_back({size_class, blocks});
     }
   }
   add_live(process, bytes);
@@ -140,12 +141,13 @@ void RangeRecorder::restore(uint32_t site, uint32_t process, Birth birth, uint64
   add_live(process, bytes);
 }
 
-void RangeRecorder::add_temporary(uint32_t site, Birth birth, uint64_t bytes) {
-  change_temporary(site, birth, {static_cast<int64_t>(bytes), 1});
+void RangeRecorder::add_temporary(uint32_t site, Birth birth, uint64_t bytes, uint64_t blocks) {
+  change_temporary(site, birth, {static_cast<int64_t>(bytes), static_cast<int64_t>(blocks)});
 }
 
-void RangeRecorder::take_back_temporary(uint32_t site, Birth birth, uint64_t bytes) {
-  change_temporary(site, birth, {-static_cast<int64_t>(bytes), -1});
+void RangeRecorder::take_back_temporary(uint32_t site, Birth birth, uint64_t bytes,
+                                        uint64_t blocks) {
+  change_temporary(site, birth, {-static_cast<int64_t>(bytes), -static_cast<int64_t>(blocks)});
 }
 
 void RangeRecorder::change_temporary(uint32_t site, Birth birth, const Sum& sum) {

@@ -39,7 +39,12 @@ class RangeRecorder {
   void set_time(uint64_t ticks);
   uint64_t next_moment_ticks() const { return next_moment_ticks_; }
 
-  Birth allocate(uint32_t site, uint32_t process, uint64_t bytes);
+  // A sample stands for more than one block; `size_bytes` is of each.
+  Birth allocate(uint32_t site, uint32_t process, uint64_t bytes) {
+    return allocate(site, process, bytes, 1, bytes);
+  }
+  Birth allocate(uint32_t site, uint32_t process, uint64_t bytes, uint64_t blocks,
+                 uint64_t size_bytes);
   // Bytes and blocks of one allocation may go one after another: unmapping can be in parts.
   void remove(uint32_t site, uint32_t process, Birth birth, uint64_t bytes, uint64_t blocks,
               bool unfreed);
@@ -47,9 +52,9 @@ class RangeRecorder {
   void restore(uint32_t site, uint32_t process, Birth birth, uint64_t bytes, uint64_t blocks,
                bool unfreed);
 
-  // A removed block of `site` was temporary; and it was not, since its removal did not happen.
-  void add_temporary(uint32_t site, Birth birth, uint64_t bytes);
-  void take_back_temporary(uint32_t site, Birth birth, uint64_t bytes);
+  // Removed blocks of `site` were temporary; and they were not, since the removal did not happen.
+  void add_temporary(uint32_t site, Birth birth, uint64_t bytes, uint64_t blocks = 1);
+  void take_back_temporary(uint32_t site, Birth birth, uint64_t bytes, uint64_t blocks = 1);
 
   // Always inlined: gcc takes a function that only prefetches for one without effect and drops it.
   [[gnu::always_inline]] void prefetch(uint32_t site) const {

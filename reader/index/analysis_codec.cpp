@@ -11,23 +11,42 @@ void pass_tally(Archive& archive, Tally& tally) {
   archive(tally.bytes, tally.blocks);
 }
 
+template <typename Archive, typename Variance>
+void pass_variance(Archive& archive, Variance& variance) {
+  archive(variance.bytes, variance.blocks);
+}
+
 template <typename Archive, typename Sums>
 void pass_sums(Archive& archive, Sums& analysis) {
   auto& totals = analysis.totals;
   archive(totals.allocations, totals.frees, totals.allocated_bytes, totals.peak_bytes,
           totals.peak_blocks, totals.peak_seconds, totals.leaked_bytes, totals.leaked_blocks,
           totals.temporary_bytes, totals.temporary_blocks, totals.unmatched_frees,
-          totals.replaced_blocks, totals.lost_events, totals.events, totals.peak_is_exact);
+          totals.replaced_blocks, totals.lost_events, totals.events, totals.peak_is_exact,
+          totals.sample_bytes);
+  // Of samples only, so that other analyses are not twice as large for zeros.
+  const bool sampled = totals.sample_bytes != 0;
+  if (sampled) {
+    pass_variance(archive, totals.peak_variance);
+    pass_variance(archive, totals.leaked_variance);
+    pass_variance(archive, totals.temporary_variance);
+    pass_variance(archive, totals.allocated_variance);
+  }
   for (auto& allocator : totals.by_allocator) {
     archive(allocator.allocations, allocator.allocated_bytes, allocator.peak_bytes,
             allocator.leaked_bytes);
   }
-  archive.list(analysis.sites, [](Archive& each, auto& site) {
+  archive.list(analysis.sites, [sampled](Archive& each, auto& site) {
     each(site.process_index, site.thread_index, site.node, site.kind);
     pass_tally(each, site.peak);
     pass_tally(each, site.leaked);
     pass_tally(each, site.temporary);
     pass_tally(each, site.allocated);
+    if (!sampled) return;
+    pass_variance(each, site.peak.variance);
+    pass_variance(each, site.leaked.variance);
+    pass_variance(each, site.temporary.variance);
+    pass_variance(each, site.allocated.variance);
   });
   archive.list(analysis.timeline, [](Archive& each, auto& point) {
     each(point.seconds, point.bytes, point.high_bytes);

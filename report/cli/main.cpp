@@ -28,6 +28,7 @@ constexpr const char* kExamples = R"(Examples:
   memlens summary app.mlens         totals, and the lines that matter
   memlens peak app.mlens            what was alive at the peak
   memlens leaks app.mlens           what is still allocated at the end
+  memlens growing app.mlens         what rises from mark to mark
   memlens flamegraph app.mlens      one HTML file with every view
 
 `memlens COMMAND --help` says more about each.)";
@@ -36,6 +37,7 @@ void add_commands(CLI::App& app, Action& chosen) {
   app.add_subcommand("run", "Record a Python script or any other program");
   add_summary_command(app, chosen);
   add_stacks_commands(app, chosen);
+  add_growing_command(app, chosen);
   add_tree_command(app, chosen);
   add_flamegraph_command(app, chosen);
   add_dump_command(app, chosen);

@@ -25,6 +25,7 @@ collector::RecordingOptions recording_options(const RunOptions& options, const T
   recorded.native = options.native.value_or(!target.python);
   recorded.python_allocators = options.python_allocators;
   recorded.follow = options.follow;
+  recorded.sample_bytes = options.sample_bytes;
   return recorded;
 }
 

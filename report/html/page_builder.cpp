@@ -127,6 +127,7 @@ class PageBuilder {
       about["hostname"] = info_.hostname;
       about["working_directory"] = info_.working_directory;
     }
+    about["sample_bytes"] = info_.sample_bytes;
     about["totals"] = totals();
     about["processes"] = processes();
     about["lanes"] = lanes();

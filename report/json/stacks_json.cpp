@@ -1,6 +1,7 @@
 #include "report/json/stacks_json.h"
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 
 #include "report/json/json_writer.h"
@@ -20,10 +21,14 @@ void write_frame(JsonWriter& json, const reader::Frame& frame) {
 }
 
 void write_stack(JsonWriter& json, const Stack& stack, const FrameTree& tree, int32_t pid,
-                 int32_t tid) {
+                 int32_t tid, bool sampled) {
   json.begin_object();
   json.member("bytes", stack.tally.bytes);
   json.member("blocks", stack.tally.blocks);
+  if (sampled) {
+    json.member("bytes_error", std::sqrt(stack.tally.variance.bytes));
+    json.member("blocks_error", std::sqrt(stack.tally.variance.blocks));
+  }
   json.member("pid", pid);
   json.member("thread", tid);
   json.key("allocated_by");
@@ -36,14 +41,18 @@ void write_stack(JsonWriter& json, const Stack& stack, const FrameTree& tree, in
     json.end_object();
   }
   json.end_object();
-  json.key("frames");
-  json.begin_array();
-  tree.for_each_frame(stack.node, [&](const reader::Frame& frame) { write_frame(json, frame); });
-  json.end_array();
+  write_stack_frames(json, tree, stack.node);
   json.end_object();
 }
 
 }  // namespace
+
+void write_stack_frames(JsonWriter& json, const FrameTree& tree, FrameTree::NodeId leaf) {
+  json.key("frames");
+  json.begin_array();
+  tree.for_each_frame(leaf, [&](const reader::Frame& frame) { write_frame(json, frame); });
+  json.end_array();
+}
 
 void write_stacks_json(std::ostream& out, const reader::CaptureInfo& info, View view,
                        const StackList& list, const FrameTree& tree, size_t limit) {
@@ -63,12 +72,18 @@ void write_stacks_json(std::ostream& out, const reader::CaptureInfo& info, View 
   json.member("complete", info.complete);
   json.member("total_bytes", list.total().bytes);
   json.member("total_blocks", list.total().blocks);
+  const bool sampled = info.sample_bytes != 0;
+  if (sampled) {
+    json.member("total_bytes_error", std::sqrt(list.total().variance.bytes));
+    json.member("total_blocks_error", std::sqrt(list.total().variance.blocks));
+    json.member("sample_bytes", info.sample_bytes);
+  }
   json.member("stack_count", static_cast<uint64_t>(stacks.size()));
   json.key("stacks");
   json.begin_array();
   for (const Stack& stack : std::span(stacks).first(shown)) {
     write_stack(json, stack, tree, pids[stack.process_index],
-                tids[{stack.process_index, stack.thread_index}]);
+                tids[{stack.process_index, stack.thread_index}], sampled);
   }
   json.end_array();
   json.end_object();

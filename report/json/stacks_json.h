@@ -3,9 +3,13 @@
 
 #include <ostream>
 
+#include "report/json/json_writer.h"
 #include "report/view/stack_list.h"
 
 namespace memlens::report {
+
+// The member "frames" of a stack: innermost first.
+void write_stack_frames(JsonWriter& json, const FrameTree& tree, FrameTree::NodeId leaf);
 
 // `list` is grouped by thread. `limit`: only the heaviest stacks; 0: all. The totals are always
 // the whole view's.

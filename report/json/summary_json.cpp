@@ -1,6 +1,7 @@
 #include "report/json/summary_json.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "report/json/json_writer.h"
 
@@ -24,8 +25,16 @@ void write_capture(JsonWriter& json, const reader::CaptureInfo& info) {
   json.member("threads", static_cast<uint64_t>(info.threads.size()));
   json.member("native_stacks", info.native_stacks);
   json.member("python_allocators", info.python_allocators);
+  json.member("sample_bytes", info.sample_bytes);
   json.member("recorded_by", info.recorded_by);
   json.member("file_bytes", info.file_bytes);
+}
+
+// Standard errors, of totals that are estimates.
+void write_errors(JsonWriter& json, const char* bytes_name, const char* blocks_name,
+                  const reader::Variance& variance) {
+  json.member(bytes_name, std::sqrt(variance.bytes));
+  json.member(blocks_name, std::sqrt(variance.blocks));
 }
 
 void write_totals(JsonWriter& json, const reader::Totals& totals) {
@@ -42,6 +51,14 @@ void write_totals(JsonWriter& json, const reader::Totals& totals) {
   json.member("temporary_blocks", totals.temporary_blocks);
   json.member("unmatched_frees", totals.unmatched_frees);
   json.member("lost_events", totals.lost_events);
+  if (totals.sample_bytes != 0) {
+    write_errors(json, "allocated_bytes_error", "allocations_error", totals.allocated_variance);
+    write_errors(json, "peak_bytes_error", "peak_blocks_error", totals.peak_variance);
+    write_errors(json, "leaked_bytes_error", "leaked_blocks_error", totals.leaked_variance);
+    write_errors(json, "temporary_bytes_error", "temporary_blocks_error",
+                 totals.temporary_variance);
+    json.member("longest_sample_bytes", totals.sample_bytes);
+  }
   json.key("by_allocator");
   json.begin_object();
   for (unsigned i = 0; i < format::kAllocatorCount; ++i) {

@@ -57,8 +57,31 @@ std::string where_text(const Stack& stack, const reader::CaptureInfo& info) {
   return text.empty() ? text : "  in " + text;
 }
 
-void print_frames(std::ostream& out, const Terminal& terminal, const reader::CaptureInfo& info,
-                  const FrameTree& tree, FrameTree::NodeId leaf, size_t max_lines) {
+void print_heading_of_stack(std::ostream& out, const Terminal& terminal,
+                            const reader::CaptureInfo& info, View view, const Stack& stack,
+                            const reader::Tally& total, size_t number) {
+  const std::string rank = std::to_string(number) + ".";
+  const uint64_t weight = weight_of(stack.tally, view);
+  const uint64_t whole = weight_of(total, view);
+  const std::string amounts = format_bytes(stack.tally.bytes) +
+                              format_bytes_error(stack.tally.variance.bytes, terminal.unicode) +
+                              " in " + format_count_of(stack.tally.blocks, "block");
+  const std::string share = format_share(weight, whole);
+  const size_t taken = std::max(rank.size() + 1, kIndent) + share.size() + amounts.size() + 4;
+  const std::string details =
+      cut_end("by " + allocating_functions(stack, view) + where_text(stack, info),
+              terminal.columns - std::min(taken, terminal.columns), terminal.unicode);
+  out << rank << std::string(rank.size() < kIndent ? kIndent - rank.size() : 1, ' ')
+      << terminal.paint(paint_of_share(weight, whole), share) << "  "
+      << terminal.paint(Paint::kBold, amounts) << "  " << terminal.paint(Paint::kDim, details)
+      << '\n';
+}
+
+}  // namespace
+
+void print_stack_frames(std::ostream& out, const Terminal& terminal,
+                        const reader::CaptureInfo& info, const FrameTree& tree,
+                        FrameTree::NodeId leaf, size_t max_lines) {
   const reader::Frame* responsible = &tree.frame(responsible_node(tree, leaf));
   Table table({{},
                {.cut = Cut::kEnd, .min_columns = 24},
@@ -81,40 +104,20 @@ void print_frames(std::ostream& out, const Terminal& terminal, const reader::Cap
   table.print(out, terminal, kIndent);
 }
 
-void print_heading_of_stack(std::ostream& out, const Terminal& terminal,
-                            const reader::CaptureInfo& info, View view, const Stack& stack,
-                            const reader::Tally& total, size_t number) {
-  const std::string rank = std::to_string(number) + ".";
-  const uint64_t weight = weight_of(stack.tally, view);
-  const uint64_t whole = weight_of(total, view);
-  const std::string amounts =
-      format_bytes(stack.tally.bytes) + " in " + format_count_of(stack.tally.blocks, "block");
-  const std::string share = format_share(weight, whole);
-  const size_t taken = std::max(rank.size() + 1, kIndent) + share.size() + amounts.size() + 4;
-  const std::string details =
-      cut_end("by " + allocating_functions(stack, view) + where_text(stack, info),
-              terminal.columns - std::min(taken, terminal.columns), terminal.unicode);
-  out << rank << std::string(rank.size() < kIndent ? kIndent - rank.size() : 1, ' ')
-      << terminal.paint(paint_of_share(weight, whole), share) << "  "
-      << terminal.paint(Paint::kBold, amounts) << "  " << terminal.paint(Paint::kDim, details)
-      << '\n';
-}
-
-}  // namespace
-
 void print_stack_report(std::ostream& out, const Terminal& terminal,
                         const reader::CaptureInfo& info, const reader::Totals& totals, View view,
                         const StackList& list, const FrameTree& tree,
                         const StackReportLimits& limits) {
   out << capture_heading(info, terminal) << '\n'
-      << terminal.paint(Paint::kBold, view_title(view) + ": " + view_amount(view, totals, info))
+      << terminal.paint(Paint::kBold,
+                        view_title(view) + ": " + view_amount(view, totals, info, terminal))
       << '\n';
   const auto& stacks = list.stacks();
   const size_t shown = limits.stacks == 0 ? stacks.size() : std::min(limits.stacks, stacks.size());
   for (size_t i = 0; i < shown; ++i) {
     out << '\n';
     print_heading_of_stack(out, terminal, info, view, stacks[i], list.total(), i + 1);
-    print_frames(out, terminal, info, tree, stacks[i].node, limits.lines_per_stack);
+    print_stack_frames(out, terminal, info, tree, stacks[i].node, limits.lines_per_stack);
   }
   if (shown == stacks.size()) return;
   reader::Tally rest;

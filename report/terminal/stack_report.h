@@ -13,6 +13,11 @@ struct StackReportLimits {
   size_t lines_per_stack = 14;  // 0: all
 };
 
+// One stack, a line a frame, with a mark at the innermost line of the program's own code.
+void print_stack_frames(std::ostream& out, const Terminal& terminal,
+                        const reader::CaptureInfo& info, const FrameTree& tree,
+                        FrameTree::NodeId leaf, size_t max_lines);
+
 // `list` is grouped by frames.
 void print_stack_report(std::ostream& out, const Terminal& terminal,
                         const reader::CaptureInfo& info, const reader::Totals& totals, View view,

@@ -46,7 +46,8 @@ class SummaryPrinter {
   void print_totals() {
     Table table({{}, {}});
     for (View view : kViews) {
-      table.add_row({{view_title(view), Paint::kBold}, view_amount(view, totals_, summary_.info)});
+      table.add_row(
+          {{view_title(view), Paint::kBold}, view_amount(view, totals_, summary_.info, terminal_)});
     }
     table.print(out_, terminal_, kIndent);
   }
@@ -198,6 +199,14 @@ class SummaryPrinter {
     if (totals_.unmatched_frees != 0) {
       notes.push_back(format_count_of(totals_.unmatched_frees, "free") +
                       " of blocks older than the recording");
+    }
+    if (summary_.info.sample_bytes != 0) {
+      notes.push_back(
+          "only samples were recorded: numbers are estimates, give or take one standard error");
+      if (totals_.sample_bytes > summary_.info.sample_bytes) {
+        notes.push_back("as the capture grew, samples became fewer: 1 per " +
+                        format_interval(totals_.sample_bytes) + " in the end");
+      }
     }
     if (!totals_.peak_is_exact) {
       notes.push_back("several threads allocated around the peak; it is within 0.25 %");

@@ -182,7 +182,8 @@ void print_tree_report(std::ostream& out, const Terminal& terminal, const reader
                        const reader::Totals& totals, View view, const CallTree& tree,
                        const TreeLimits& limits) {
   out << capture_heading(info, terminal) << '\n'
-      << terminal.paint(Paint::kBold, view_title(view) + ": " + view_amount(view, totals, info))
+      << terminal.paint(Paint::kBold,
+                        view_title(view) + ": " + view_amount(view, totals, info, terminal))
       << "\n\n";
   TreePrinter(terminal, info, view, tree, limits).print(out, terminal);
 }

@@ -30,6 +30,28 @@ std::string format_bytes(uint64_t bytes) {
   return print("%.*f %s", digits, value, kUnits[unit]);
 }
 
+std::string format_interval(uint64_t bytes) {
+  static constexpr const char* kUnits[] = {" bytes", " KiB", " MiB", " GiB", " TiB"};
+  size_t unit = 0;
+  while (bytes >= 1024 && bytes % 1024 == 0 && unit + 1 < std::size(kUnits)) {
+    bytes /= 1024;
+    ++unit;
+  }
+  return std::to_string(bytes) + kUnits[unit];
+}
+
+std::string format_bytes_error(double variance, bool unicode) {
+  if (variance <= 0) return "";
+  return (unicode ? " ± " : " +- ") +
+         format_bytes(static_cast<uint64_t>(std::llround(std::sqrt(variance))));
+}
+
+std::string format_count_error(double variance, bool unicode) {
+  if (variance <= 0) return "";
+  return (unicode ? " ± " : " +- ") +
+         format_count(static_cast<uint64_t>(std::llround(std::sqrt(variance))));
+}
+
 std::string format_count(uint64_t count) {
   std::string digits = std::to_string(count);
   for (size_t place = digits.size(); place > 3; place -= 3) digits.insert(place - 3, 1, ',');

@@ -9,6 +9,13 @@ namespace memlens::report {
 // Three digits and a decimal unit: "0 B", "999 B", "1.00 kB", "31.2 MB".
 std::string format_bytes(uint64_t bytes);
 
+// In binary units where that is how it was said: "512 KiB", "1 MiB", "100000 bytes".
+std::string format_interval(uint64_t bytes);
+
+// What follows an estimate, with its variance: " ± 1.20 MB", " ± 310"; empty for what is exact.
+std::string format_bytes_error(double variance, bool unicode);
+std::string format_count_error(double variance, bool unicode);
+
 // Whole, with thousands apart: "301,204".
 std::string format_count(uint64_t count);
 

@@ -38,10 +38,12 @@ std::string view_title(View view) {
   return "Allocated in all";
 }
 
-std::string view_amount(View view, const reader::Totals& totals, const reader::CaptureInfo& info) {
+std::string view_amount(View view, const reader::Totals& totals, const reader::CaptureInfo& info,
+                        const Terminal& terminal) {
   const reader::Tally tally = total_of(totals, view);
-  const std::string in_blocks =
-      format_bytes(tally.bytes) + " in " + format_count_of(tally.blocks, "block");
+  const std::string bytes =
+      format_bytes(tally.bytes) + format_bytes_error(tally.variance.bytes, terminal.unicode);
+  const std::string in_blocks = bytes + " in " + format_count_of(tally.blocks, "block");
   switch (view) {
     case View::kPeak:
       return in_blocks + ", at " + format_seconds(totals.peak_seconds) + " of " +
@@ -49,13 +51,14 @@ std::string view_amount(View view, const reader::Totals& totals, const reader::C
     case View::kLeaks:
       return in_blocks + " at the end";
     case View::kTemporary:
-      return format_count(tally.blocks) + " of " +
+      return format_count(tally.blocks) +
+             format_count_error(tally.variance.blocks, terminal.unicode) + " of " +
              format_count_of(totals.allocations, "allocation") + " (" +
-             format_share(tally.blocks, totals.allocations) + "), " + format_bytes(tally.bytes);
+             format_share(tally.blocks, totals.allocations) + "), " + bytes;
     case View::kAllocations:
       break;
   }
-  return format_bytes(tally.bytes) + " by " + format_count_of(tally.blocks, "allocation") + ", " +
+  return bytes + " by " + format_count_of(tally.blocks, "allocation") + ", " +
          format_count_of(totals.frees, "free");
 }
 
@@ -73,6 +76,9 @@ std::string capture_heading(const reader::CaptureInfo& info, const Terminal& ter
   facts += dot + format_count(info.processes.size()) +
            (info.processes.size() == 1 ? " process, " : " processes, ") +
            format_count_of(info.threads.size(), "thread");
+  if (info.sample_bytes != 0) {
+    facts += dot + std::string("sampled, 1 per ") + format_interval(info.sample_bytes);
+  }
   if (!info.complete) facts += dot + "ended early";
   const size_t room = terminal.columns - std::min(terminal.columns, column_count(facts));
   std::vector<std::string> arguments = info.command;

@@ -16,8 +16,7 @@ std::vector<Location> find_locations(const StackList& list, const FrameTree& tre
     const auto [place, added] = place_of_frame.try_emplace(tree.frame_id(node), locations.size());
     if (added) locations.push_back({&tree.frame(node), {}, 0});
     Location& location = locations[place->second];
-    location.tally.bytes += stack.tally.bytes;
-    location.tally.blocks += stack.tally.blocks;
+    location.tally += stack.tally;
     ++location.stacks;
   }
   std::ranges::stable_sort(locations, std::greater{}, [&](const Location& location) {

@@ -7,11 +7,6 @@
 namespace memlens::report {
 namespace {
 
-void add(reader::Tally& sum, const reader::Tally& tally) {
-  sum.bytes += tally.bytes;
-  sum.blocks += tally.blocks;
-}
-
 auto stack_key(const StackPart& part, Grouping grouping) {
   return grouping == Grouping::kByThread
              ? std::tuple(part.process_index, part.thread_index, part.node)
@@ -45,7 +40,7 @@ void merge_equal_parts(std::vector<StackPart>& parts, Grouping grouping) {
   size_t kept = 0;
   for (size_t i = 0; i < parts.size(); ++i) {
     if (kept > 0 && part_key(parts[kept - 1], grouping) == part_key(parts[i], grouping)) {
-      add(parts[kept - 1].tally, parts[i].tally);
+      parts[kept - 1].tally += parts[i].tally;
     } else {
       parts[kept++] = parts[i];
     }
@@ -65,14 +60,14 @@ StackList::StackList(const std::vector<reader::Site>& sites, View view, Grouping
     while (end < parts_.size() &&
            stack_key(parts_[end], grouping) == stack_key(parts_[begin], grouping)) {
       const StackPart& part = parts_[end++];
-      add(stack.tally, part.tally);
+      stack.tally += part.tally;
       if (weight_of(part.tally, view) > weight_of(heaviest->tally, view)) heaviest = &part;
     }
     stack.node = heaviest->node;
     stack.process_index = heaviest->process_index;
     stack.thread_index = heaviest->thread_index;
     stack.parts = std::span<const StackPart>(parts_).subspan(begin, end - begin);
-    add(total_, stack.tally);
+    total_ += stack.tally;
     stacks_.push_back(stack);
   }
   // The sort above is the order among equals.

@@ -44,15 +44,15 @@ constexpr const reader::Tally& tally_of(const reader::Site& site, View view) {
 constexpr reader::Tally total_of(const reader::Totals& totals, View view) {
   switch (view) {
     case View::kPeak:
-      return {totals.peak_bytes, totals.peak_blocks};
+      return {totals.peak_bytes, totals.peak_blocks, totals.peak_variance};
     case View::kLeaks:
-      return {totals.leaked_bytes, totals.leaked_blocks};
+      return {totals.leaked_bytes, totals.leaked_blocks, totals.leaked_variance};
     case View::kTemporary:
-      return {totals.temporary_bytes, totals.temporary_blocks};
+      return {totals.temporary_bytes, totals.temporary_blocks, totals.temporary_variance};
     case View::kAllocations:
       break;
   }
-  return {totals.allocated_bytes, totals.allocations};
+  return {totals.allocated_bytes, totals.allocations, totals.allocated_variance};
 }
 
 // What the view's stacks are sorted by. Temporary blocks cost time, not space: there the number of

@@ -20,7 +20,8 @@ std::string describe_totals(const std::string& path) {
     const reader::Capture capture = reader::Capture::open(path, index_options());
     if (capture.info().file_bytes > kMaxFileBytes) return "";
     const reader::Totals totals = reader::analyze_indexed(capture, {}, index_options()).totals;
-    return format_count_of(totals.allocations, "allocation") + ", " +
+    const char* about = capture.info().sample_bytes != 0 ? "about " : "";
+    return about + format_count_of(totals.allocations, "allocation") + ", " +
            format_bytes(totals.peak_bytes) + " at the peak, " + format_bytes(totals.leaked_bytes) +
            " still allocated";
   } catch (const std::exception&) {

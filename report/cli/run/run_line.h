@@ -2,6 +2,7 @@
 // Everything from the program's name on is passed on untouched, whatever it looks like.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -28,6 +29,7 @@ struct RunOptions {
   bool quiet = false;
   bool source = true;
   bool debuginfod = false;
+  uint64_t sample_bytes = 0;  // one sample in so many; 0: every block
   std::string python;  // empty: python3 on PATH
   ProgramForm form = ProgramForm::kProgram;
   std::vector<std::string> program;

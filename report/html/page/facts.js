@@ -49,6 +49,17 @@ function notesOf({ complete, ending, notes, totals }) {
   return all;
 }
 
+// As in the terminal: binary units, where that is how it was said.
+function formatInterval(bytes) {
+  const units = ['bytes', 'KiB', 'MiB', 'GiB', 'TiB'];
+  let unit = 0;
+  while (bytes >= 1024 && bytes % 1024 === 0 && unit + 1 < units.length) {
+    bytes /= 1024;
+    unit += 1;
+  }
+  return `${bytes} ${units[unit]}`;
+}
+
 export function fillFacts(capture) {
   const { about } = capture;
   const { totals } = about;
@@ -74,6 +85,11 @@ export function fillFacts(capture) {
     fact('Allocated in all', formatBytes(totals.allocated_bytes),
       formatExact(totals.allocated_bytes, 'bytes')),
   ];
+  if (about.sample_bytes) {
+    facts.unshift(fact('Sampled', `1 per ${formatInterval(about.sample_bytes)}`,
+      'Only samples were recorded: every number is an estimate. The text and JSON reports of '
+      + 'memlens give the standard errors'));
+  }
   const unexplained = unexplainedResident(capture);
   if (unexplained) facts.push(residentFact(unexplained, about.processes.length));
   facts.push(about.processes.length > 1

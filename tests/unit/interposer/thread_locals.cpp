@@ -1,7 +1,12 @@
-// The interposer's thread-locals, for unit tests that do not link its hooks.
+// The interposer's thread-locals and what its fast paths look at, for unit tests that do not link
+// its hooks.
+#include "interposer/process.h"
 #include "interposer/reentrancy.h"
 
 namespace memlens::interposer {
 constinit thread_local ThreadState* thread_state = nullptr;
 constinit thread_local uintptr_t hook_frame = 0;
+constinit thread_local uint64_t sample_countdown = 0;
+constinit thread_local uint64_t sample_interval = 0;
+std::atomic<uint32_t> attention{0};
 }  // namespace memlens::interposer

@@ -1,0 +1,47 @@
+#include "interposer/sampler.h"
+
+#include "interposer/exponential.h"
+#include "interposer/hooks/malloc_hooks.h"
+#include "interposer/sampled_blocks.h"
+
+namespace memlens::interposer::sampler {
+namespace {
+
+// One sequence for all threads of the process: a draw is so rare that they do not meet here, and a
+// thread needs no state of its own before its first sample.
+std::atomic<uint64_t> draws{0};
+uint64_t seed = 0;
+
+constexpr uint64_t kGoldenRatio = 0x9E3779B97F4A7C15ull;
+
+// The finalizer of splitmix64: consecutive numbers in, independent bits out.
+uint64_t mix(uint64_t value) {
+  value = (value ^ value >> 30) * 0xBF58476D1CE4E5B9ull;
+  value = (value ^ value >> 27) * 0x94D049BB133111EBull;
+  return value ^ value >> 31;
+}
+
+}  // namespace
+
+void start() {
+  const uint64_t interval = process.segment->sample_interval.load(std::memory_order_relaxed);
+  if (interval == 0) return;
+  sampled_blocks::drop();  // a parent's are not ours
+  seed = mix(process.segment->sample_seed + process.index * kGoldenRatio);
+  draws.store(0);
+  draw_anew();
+  attention.fetch_or(kAttentionSampling);
+  let_unsampled_blocks_pass();
+}
+
+void draw() {
+  sample_interval = process.segment->sample_interval.load(std::memory_order_relaxed);
+  const uint64_t number = draws.fetch_add(1, std::memory_order_relaxed) + 1;
+  sample_countdown = exponential_bytes(mix(seed + number * kGoldenRatio), sample_interval);
+}
+
+uint64_t place() {
+  return mix(reinterpret_cast<uintptr_t>(&sample_countdown) + sample_countdown * kGoldenRatio) | 1;
+}
+
+}  // namespace memlens::interposer::sampler

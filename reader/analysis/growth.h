@@ -1,0 +1,41 @@
+// What every site had still allocated at a few moments, evenly spaced from the first event to the
+// last: enough to tell what grows from what is merely large.
+//
+// The marks are made here, from the events' times, and not while recording: they are as many for a
+// recording of days as for one of seconds, they cost the program nothing, and a part of a capture
+// (--from, --to) has its own.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "reader/analysis/sample_accounts.h"
+#include "reader/analysis/site_table.h"
+#include "reader/tick_clock.h"
+
+namespace memlens::reader {
+
+class GrowthMarks {
+ public:
+  // The marks end `marks` equal parts of the time.
+  GrowthMarks(uint64_t from_ticks, uint64_t to_ticks, uint32_t marks);
+
+  // The next mark's moment; UINT64_MAX: only the last is missing, which is the end.
+  uint64_t next_ticks() const { return next_ticks_; }
+  // Time has come to `ticks`.
+  void set_time(uint64_t ticks, const SiteTable& sites, const SampleAccounts& samples);
+
+  Growth finish(const TickClock& clock, const SiteTable& sites, const SampleAccounts& samples);
+
+ private:
+  uint64_t mark_ticks(size_t mark) const;
+  void add_mark(const SiteTable& sites, const SampleAccounts& samples);
+
+  uint64_t from_ticks_;
+  uint64_t to_ticks_;
+  uint32_t marks_;
+  uint64_t next_ticks_ = 0;
+  std::vector<std::vector<GrowthPoint>> points_;  // by mark and site; later sites had nothing
+};
+
+}  // namespace memlens::reader
