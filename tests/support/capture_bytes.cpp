@@ -364,6 +364,13 @@ void EventBytes::time(uint64_t passed_ticks) {
   append_varint(payload_, passed_ticks);
 }
 
+void EventBytes::interval(uint64_t sample_bytes) {
+  extended(ExtendedOperation::kInterval);
+  append_varint(payload_, sample_bytes);
+}
+
+void EventBytes::outlived() { extended(ExtendedOperation::kOutlived); }
+
 void EventBytes::epoch(uint64_t epoch, bool shared) {
   extended(ExtendedOperation::kEpoch);
   append_varint(payload_, epoch);

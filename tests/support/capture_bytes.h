@@ -100,6 +100,8 @@ class EventBytes {
   void epoch(uint64_t epoch, bool shared);
   void shutdown(bool began);
   void mark(uint32_t string_id);
+  void interval(uint64_t sample_bytes);
+  void outlived();
 
   const std::string& payload() const { return payload_; }
 
