@@ -32,7 +32,7 @@ constexpr int64_t kBirthPatienceNs = 300'000'000;
 constexpr int64_t kSearchIntervalNs = 20'000'000;
 // Each time a sampled capture has grown by this, samples become half as frequent. So it grows with
 // the logarithm of what is allocated: a program that allocates 1 GB/s, sampled once in 512 kB, has
-// written 64 MB after about an hour and a half, and not 600 MB after a month.
+// written 64 MB after about an hour, and some 600 MB after a month.
 constexpr uint64_t kThinningStepBytes = 64 << 20;
 constexpr uint64_t kLongestSampleInterval = uint64_t{1} << 40;
 
