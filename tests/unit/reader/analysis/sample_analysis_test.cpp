@@ -6,6 +6,7 @@
 
 #include "reader/analysis/analysis.h"
 #include "reader/analysis/sample_accounts.h"
+#include "reader/index/analysis_codec.h"
 #include "tests/support/capture_bytes.h"
 #include "tests/support/temporary_file.h"
 
@@ -130,6 +131,22 @@ TEST_CASE(
     CHECK(std::abs(static_cast<double>(site.leaked.bytes) - expected) < 1.001);
   }
   CHECK(analysis.totals.sample_bytes == 8000);
+}
+
+TEST_CASE("a stored analysis has its variances") {
+  EventBytes events;
+  events.interval(1000);
+  for (uint64_t i = 1; i <= 100; ++i) events.allocate(AllocationKind::kMalloc, i * 1024, 10 * i, 1);
+  for (uint64_t i = 1; i <= 50; ++i) events.free(i * 1024);
+  const Analysis analysis = analyze_events(events);
+  Analysis stored;
+  const std::string bytes = reader::encode_sums(analysis);
+  reader::decode_sums(reader::ByteView(bytes), stored);
+  CHECK(stored.totals == analysis.totals);
+  CHECK(stored.totals.leaked_variance.bytes > 0);
+  REQUIRE(stored.sites.size() == 1);
+  CHECK(stored.sites[0].leaked == analysis.sites[0].leaked);
+  CHECK(stored.sites[0].peak == analysis.sites[0].peak);
 }
 
 TEST_CASE("marks hold what was still allocated at even moments, the last of them the end's") {
