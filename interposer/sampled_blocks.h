@@ -20,8 +20,10 @@ namespace memlens::interposer::sampled_blocks {
 inline constexpr unsigned kFilterBits = 18;
 extern std::atomic<uint8_t> filter[size_t{1} << kFilterBits];
 
+// The upper bits count too: arenas are aligned, and what is hot in one lies where samples lie in
+// the next (Python objects in a loop: 3 % of its time).
 constexpr size_t filter_slot(uintptr_t address) {
-  return (address >> 4) & ((size_t{1} << kFilterBits) - 1);
+  return (address >> 4 ^ address >> (4 + kFilterBits)) & ((size_t{1} << kFilterBits) - 1);
 }
 
 // False: it is none of them. Of a block that another thread has allocated this is as true as that
