@@ -1,6 +1,7 @@
 // The malloc family of libc. What each does beside forwarding is in recorder.h.
 #include "interposer/hooks/malloc_hooks.h"
 
+#include <atomic>
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
@@ -38,14 +39,14 @@ const void* resolving_thread = nullptr;
 
 // One byte for all that is out of the ordinary, so that the ordinary way has one check.
 enum class Mode : uint8_t { kUnresolved, kOrdinary, kSampling };
-Mode mode = Mode::kUnresolved;
-bool sampling = false;
+constinit std::atomic<Mode> mode{Mode::kUnresolved};
+constinit std::atomic<bool> sampling{false};
 
 // The bootstrap heap is used no more. In the filter its blocks are taken for samples, so that they
 // need no check of their own.
 void enter_sampling() {
   visit_bootstrap_heap([](const void* address) { sampled_blocks::always_hold(address); });
-  __atomic_store_n(&mode, Mode::kSampling, __ATOMIC_RELEASE);
+  mode.store(Mode::kSampling, std::memory_order_release);
 }
 
 __attribute__((noinline, cold)) void resolve_all() {
@@ -63,21 +64,21 @@ __attribute__((noinline, cold)) void resolve_all() {
   next_pvalloc.get();
   next_free_sized.get();
   next_free_aligned_sized.get();
-  if (__atomic_load_n(&sampling, __ATOMIC_RELAXED)) {
+  if (sampling.load(std::memory_order_relaxed)) {
     enter_sampling();
   } else {
-    __atomic_store_n(&mode, Mode::kOrdinary, __ATOMIC_RELEASE);
+    mode.store(Mode::kOrdinary, std::memory_order_release);
   }
   __atomic_store_n(&resolving_thread, nullptr, __ATOMIC_RELAXED);
 }
 
 __attribute__((always_inline)) inline bool ordinary() {
-  return __builtin_expect(__atomic_load_n(&mode, __ATOMIC_ACQUIRE) == Mode::kOrdinary, 1);
+  return __builtin_expect(mode.load(std::memory_order_acquire) == Mode::kOrdinary, 1);
 }
 
 // True: go on with the real functions. False: we are inside dlsym, use the bootstrap heap.
 __attribute__((always_inline)) inline bool real_functions_ready() {
-  if (__builtin_expect(__atomic_load_n(&mode, __ATOMIC_ACQUIRE) != Mode::kUnresolved, 1)) {
+  if (__builtin_expect(mode.load(std::memory_order_acquire) != Mode::kUnresolved, 1)) {
     return true;
   }
   if (__atomic_load_n(&resolving_thread, __ATOMIC_RELAXED) == &hook_frame) return false;
@@ -108,7 +109,7 @@ void* move_from_bootstrap(void* block, size_t bytes) {
 // let pass needs no scope: what allocators call within it are mappings, known by their caller. A
 // calloc may well be somebody's that calls malloc, whose bytes are counted by then. Frees need none
 // at all: what is not among the sampled blocks is not looked at, wherever it is called.
-inline bool is_sampling() { return __atomic_load_n(&mode, __ATOMIC_RELAXED) == Mode::kSampling; }
+inline bool is_sampling() { return mode.load(std::memory_order_relaxed) == Mode::kSampling; }
 inline bool lets_pass(size_t bytes) { return is_sampling() && sampler::passes_unsampled(bytes); }
 inline bool lets_free_pass(const void* block) {
   return is_sampling() && !sampled_blocks::may_hold(block);
@@ -203,8 +204,8 @@ __attribute__((noinline)) void* realloc_otherwise(void* block, size_t bytes) {
 }  // namespace
 
 void let_unsampled_blocks_pass() {
-  __atomic_store_n(&sampling, true, __ATOMIC_RELAXED);
-  if (__atomic_load_n(&mode, __ATOMIC_ACQUIRE) != Mode::kUnresolved) enter_sampling();
+  sampling.store(true, std::memory_order_relaxed);
+  if (mode.load(std::memory_order_acquire) != Mode::kUnresolved) enter_sampling();
 }
 
 }  // namespace memlens::interposer

@@ -15,7 +15,7 @@ uint64_t take_whole(double value, double& carried) {
 }
 
 SampleVariance::Wide rounded(double variance) {
-  return static_cast<SampleVariance::Wide>(variance + 0.5);
+  return static_cast<SampleVariance::Wide>(std::round(variance));
 }
 
 }  // namespace

@@ -142,7 +142,8 @@ class CaptureResolver {
   }
 
   void want_python_lines() {
-    for (const auto& [process_index, metadata] : impl_.metadata) {
+    for (const auto& process : impl_.metadata) {
+      const ProcessMetadata& metadata = process.second;
       const double start_seconds = std::max(0.0, impl_.clock.seconds_at(metadata.start_ticks));
       const uint64_t start_unix_ns =
           impl_.info.start_unix_ns + static_cast<uint64_t>(start_seconds * 1e9);

@@ -21,7 +21,8 @@ class SampleProgram {
   std::string source_path() const { return (directory_ / "sample.cpp").string(); }
   std::string path() const { return (directory_ / "libsample.so").string(); }
 
-  // Addresses of the marks, as the unstripped library had them: "block", "inlined", "lambda", "plain".
+  // Addresses of the marks, as the unstripped library had them: "block", "inlined", "lambda",
+  // "plain".
   uint64_t address_of(const std::string& mark) const { return marks_.at(mark); }
   // The line that ends with the comment "// <what>".
   static uint32_t line_of(const std::string& what);
