@@ -10,6 +10,8 @@ import json
 import math
 import sys
 
+from measure import is_peer
+
 INTRODUCTION = """# Benchmarks
 
 Regenerate with
@@ -72,14 +74,15 @@ def added(row):
 def recording(report):
     workloads = by_workload(report["rows"])
     print("## Recording\n")
-    print(f"{report['python']}, {report['machine']}, {report['cores']} cores, {report['rounds']} "
-          "rounds.\n")
+    peer_rounds = max((row["rounds"] for row in report["rows"] if is_peer(row["mode"])), default=0)
+    print(f"{report['python']}, {report['machine']}, {report['cores']} cores, {report['rounds']} rounds, "
+          f"{peer_rounds} of them with the peers.\n")
     print("Python, over all workloads but start-up: geometric mean of the ratios (worst of them).\n")
     table(["recorded", "memlens", "peer", ""],
           [[what, means(workloads, ours) if ours else "", means(workloads, theirs), theirs]
            for what, ours, theirs in PAIRS])
     rivals = [(name, modes["memlens"], modes["heaptrack"]) for name, modes in workloads.items()
-              if "heaptrack" in modes]
+              if "heaptrack" in modes and modes["memlens"]["added_seconds"] > 0]
     if rivals:
         print("C++, native stacks: time added to the program.\n")
         table(["workload", "memlens", "heaptrack", "times as much wall", "times as much CPU"],

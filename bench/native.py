@@ -53,6 +53,8 @@ def print_peers(rows):
         if "heaptrack" not in modes_of or "memlens" not in modes_of:
             continue
         ours, theirs = modes_of["memlens"], modes_of["heaptrack"]
+        if min(ours["added_seconds"], ours["added_cpu_seconds"]) <= 0:
+            continue  # a program whose own times differ by more than that
         wall = theirs["added_seconds"] / ours["added_seconds"]
         cpu = theirs["added_cpu_seconds"] / ours["added_cpu_seconds"]
         print(f"{name:18} heaptrack adds {wall:.1f} times the wall time that memlens adds, "
