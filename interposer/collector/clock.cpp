@@ -2,6 +2,9 @@
 
 #include <time.h>
 
+#include <fstream>
+#include <string>
+
 #include "interposer/format/primitives.h"
 #include "interposer/platform/clock.h"
 
@@ -15,6 +18,12 @@ int64_t read_clock(clockid_t clock) {
 }
 
 }  // namespace
+
+bool ticks_are_steady() {
+  std::ifstream source("/sys/devices/system/clocksource/clocksource0/current_clocksource");
+  std::string name;
+  return static_cast<bool>(source >> name) && name == "tsc";
+}
 
 int64_t monotonic_ns() { return read_clock(CLOCK_MONOTONIC); }
 

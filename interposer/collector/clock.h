@@ -9,6 +9,10 @@ namespace memlens::collector {
 
 int64_t monotonic_ns();
 
+// Whether the kernel itself keeps time by the tick counter: it has then found the counters of all
+// cores to agree and to run at one rate. False where that cannot be told.
+bool ticks_are_steady();
+
 // Ticks and both clocks, read as closely together as the machine allows.
 Moment read_moment();
 

@@ -41,6 +41,7 @@ uint32_t option_bits(const RecordingOptions& options) {
   if (options.native) bits |= segment::kOptionNative;
   if (options.python_allocators) bits |= segment::kOptionPythonAllocators;
   if (options.follow) bits |= segment::kOptionFollow;
+  if (ticks_are_steady()) bits |= segment::kOptionSteadyTicks;
   return bits;
 }
 

@@ -70,6 +70,7 @@ enum Option : uint32_t {
   kOptionNative = 1,            // native stacks
   kOptionPythonAllocators = 2,  // MEM and OBJ domains
   kOptionFollow = 4,            // children are recorded too
+  kOptionSteadyTicks = 8,       // the tick counter runs on, at one rate, the same on all cores
 };
 
 struct alignas(64) SegmentHeader {

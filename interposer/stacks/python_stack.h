@@ -7,8 +7,9 @@
 // is kept, each frame with its node. A walk goes outward from the innermost frame until it meets a
 // frame of the kept stack, and then compares link, code and instruction of each frame further out.
 // Stopping at the meeting point is not enough: a frame at the same address with the same code and
-// instruction may be a new activation, called from somewhere else. What differs is interned anew,
-// from the outermost difference inward.
+// instruction may be a new activation, called from somewhere else. In deep stacks it is the time
+// passed that says how far out that is possible. What differs is interned anew, from the outermost
+// difference inward.
 #pragma once
 
 #include <atomic>
@@ -61,6 +62,7 @@ struct PythonStackState {
   uint32_t generation;             // of the code objects in `stack`
   uint64_t self;                   // pthread_self(), as the interpreter knows threads
   const void* thread_state;        // the interpreter's, last seen to be this thread's
+  uint64_t walked_at;              // in ticks: when `stack` was compared last; 0: not known
   uint32_t deep_stack_node;        // of kDeepStackLabel; 0: not made yet
   uint16_t positions[kPositions];  // frame address, hashed: where in `stack` it may be
   CodeEntry codes[kCodeEntries];

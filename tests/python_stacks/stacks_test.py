@@ -1,13 +1,16 @@
-"""More than two thousand stacks of each interpreter, frame by frame against what it says itself."""
+"""Thousands of stacks of each interpreter, frame by frame against what the programs say themselves."""
 import json
 import os
 
 from memlens_testing import MemlensTest, main
 from python_versions import blocks, interpreters
 
-PROGRAM = os.path.join(os.path.dirname(os.path.abspath(__file__)), "stacks_program.py")
-BASE = 700_000  # the program's
+FOLDER = os.path.dirname(os.path.abspath(__file__))
+BASE = 700_000  # the programs'
 MAX_BLOCKS = 10_000
+# Programs, and how many different stacks they make at least.
+ALL_KINDS = (os.path.join(FOLDER, "stacks_program.py"), 1000)
+DEEP = (os.path.join(FOLDER, "deep_stacks_program.py"), 400)
 
 
 def shown(frames):
@@ -18,9 +21,10 @@ def shown(frames):
 class Stacks(MemlensTest):
     time_limit_seconds = 300
 
-    def check(self, path, seed, *options, environment=None):
+    def check(self, path, seed, *options, program=ALL_KINDS, environment=None):
+        script, least = program
         expected_file = os.path.join(self.directory, f"expected-{seed}.jsonl")
-        capture = self.record([path, PROGRAM, expected_file, str(seed)], *options,
+        capture = self.record([path, script, expected_file, str(seed)], *options,
                               env=dict(os.environ, **(environment or {})))
         self.assertNotIn("disagrees", self.recording.stderr)
         self.assertNotIn("Traceback", self.recording.stderr)
@@ -42,8 +46,7 @@ class Stacks(MemlensTest):
                 right = stacks == [want]
             if not right:
                 wrong.append((number, want[:4], [stack[:4] for stack in stacks]))
-        self.assertGreater(len(expected), 1000)
-        self.assertGreater(len({json.dumps(frames) for frames in expected.values()}), 1000)
+        self.assertGreater(len({json.dumps(frames) for frames in expected.values()}), least)
         self.assertEqual(wrong[:5], [], f"{len(wrong)} of {len(expected)} stacks are wrong")
         print(f"{path}: {len(expected)} stacks, "
               f"{sum(map(len, expected.values()))} frames, 0 wrong", flush=True)
@@ -53,6 +56,11 @@ class Stacks(MemlensTest):
             for seed in (1, 2):
                 with self.subTest(python=name, seed=seed):
                     self.check(path, seed)
+
+    def test_every_stack_is_right_in_deep_recursion_without_pauses(self):
+        for name, path in interpreters():
+            with self.subTest(python=name):
+                self.check(path, 5, program=DEEP)
 
     def test_every_stack_is_right_with_debugging_allocators(self):
         for name, path in interpreters():
