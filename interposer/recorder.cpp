@@ -30,17 +30,19 @@ inline uint8_t* payload_of(segment::ChunkHeader* chunk) {
 }
 
 inline void commit(ThreadState& state, uint8_t* end) {
-  state.cursor = end;
   compiler_barrier();
   state.chunk->committed.store(static_cast<uint32_t>(end - payload_of(state.chunk)),
                                std::memory_order_release);
   compiler_barrier();
-  state.busy = 0;
+  state.cursor = end;
 }
 
-inline void start_record(ThreadState& state) {
-  state.busy = 1;
+// Where the record goes.
+inline uint8_t* start_record(ThreadState& state) {
+  uint8_t* const out = state.cursor;
+  state.cursor = kBusyCursor;
   compiler_barrier();
+  return out;
 }
 
 void enter_epoch(ThreadState& state, uint64_t word) {
@@ -100,8 +102,7 @@ bool open_chunk(ThreadState& state) {
 void write_time(ThreadState& state) {
   const uint64_t now = platform::read_ticks();
   state.tick = process.segment->tick.load(std::memory_order_relaxed);
-  start_record(state);
-  uint8_t* end = EventEncoder::encode_time(state.cursor, now - state.last_ticks);
+  uint8_t* end = EventEncoder::encode_time(start_record(state), now - state.last_ticks);
   state.last_ticks = now;
   commit(state, end);
   set_soft_limit(state);
@@ -129,10 +130,9 @@ __attribute__((noinline, cold)) ThreadState* get_ready(ThreadState* state) {
     stop_recording_silently();
     return nullptr;
   }
-  if (state->busy != 0) {
+  if (state->cursor == kBusyCursor) {
     // A record was begun and never ended: its writer was killed (vfork child) or jumped away. What
     // is committed stays; the rest of the chunk is given up.
-    state->busy = 0;
     close_chunk(*state);
   }
 
@@ -156,9 +156,8 @@ __attribute__((noinline, cold)) ThreadState* get_ready(ThreadState* state) {
     epoch_changed = false;  // the header says it
   }
   if (epoch_changed) {
-    start_record(*state);
-    uint8_t* end = EventEncoder::encode_epoch(state->cursor, order::epoch_of(state->order_word),
-                                              state->shards != nullptr);
+    uint8_t* end = EventEncoder::encode_epoch(
+        start_record(*state), order::epoch_of(state->order_word), state->shards != nullptr);
     state->encoder.start_epoch();
     commit(*state, end);
   }
@@ -179,16 +178,17 @@ __attribute__((noinline, cold)) ThreadState* prepare_slowly(ThreadState* state) 
   return sampler::active() ? nullptr : state;
 }
 
-// The one check of the hot path: a state, idle, in its epoch (which is also the check for a fork),
-// with room before the next time record, in the current tick, and nobody who wants to be asked.
+// The one check of the hot path: a state, in its epoch (which is also the check for a fork), in the
+// current tick, nobody who wants to be asked, idle, and with room before the next time record.
 // Recording that has ended asks for attention, so it needs no check of its own, and so does
 // sampling.
 inline ThreadState* prepare() {
   ThreadState* state = thread_state;
   if (__builtin_expect(state != nullptr, 1)) {
-    const uint64_t differs = state->busy | (order::load() ^ state->order_word) |
-                             (state->tick ^ process.segment->tick.load(std::memory_order_relaxed)) |
-                             attention.load(std::memory_order_relaxed);
+    const uint64_t differs =
+        (state->present_order_word->load(std::memory_order_acquire) ^ state->order_word) |
+        (state->present_tick->load(std::memory_order_relaxed) ^ state->tick) |
+        attention.load(std::memory_order_relaxed);
     if (__builtin_expect(differs == 0 && state->cursor < state->soft_limit, 1)) return state;
   }
   return prepare_slowly(state);
@@ -216,8 +216,7 @@ __attribute__((noinline, cold)) void record_sample(AllocationKind kind, uint64_t
     return;
   }
   const uint32_t node = capture_stack(state->stacks);
-  start_record(*state);
-  uint8_t* out = state->cursor;
+  uint8_t* out = start_record(*state);
   if (state->chunk_interval != interval) {
     state->chunk_interval = interval;
     out = EventEncoder::encode_interval(out, interval);
@@ -252,8 +251,7 @@ __attribute__((noinline)) void sample_free(const void* block) {
   if (state == nullptr || !sampled_blocks::remove(address, place)) return;
   state->undoable = address;
   state->undoable_place = place;
-  start_record(*state);
-  uint8_t* out = state->cursor;
+  uint8_t* out = start_record(*state);
   if (place != sampler::place(*state)) out = EventEncoder::encode_outlived(out);
   const uint32_t stamp = bump_shard(*state, format::shard_of(address));
   commit(*state, state->encoder.encode_free(out, address, state->shards != nullptr, stamp));
@@ -268,8 +266,7 @@ __attribute__((noinline)) void sample_undo() {
     sampled_blocks::insert(state->undoable, state->undoable_place);
   }
   state->undoable = 0;
-  start_record(*state);
-  commit(*state, EventEncoder::encode_undo(state->cursor));
+  commit(*state, EventEncoder::encode_undo(start_record(*state)));
 }
 
 }  // namespace
@@ -281,10 +278,13 @@ void record_allocation(AllocationKind kind, const void* block, size_t bytes) {
   // order word was read after the real call, which is all that order asks for.
   const uint32_t node = capture_stack(state->stacks);
   const auto address = reinterpret_cast<uint64_t>(block);
-  start_record(*state);
+  uint8_t* const out = start_record(*state);
+  if (state->shards == nullptr) {
+    return commit(*state,
+                  state->encoder.encode_allocation(out, kind, address, bytes, node, false, 0));
+  }
   const uint32_t stamp = read_shard(*state, format::shard_of(address));
-  commit(*state, state->encoder.encode_allocation(state->cursor, kind, address, bytes, node,
-                                                  state->shards != nullptr, stamp));
+  commit(*state, state->encoder.encode_allocation(out, kind, address, bytes, node, true, stamp));
 }
 
 void record_free(const void* block) {
@@ -292,10 +292,12 @@ void record_free(const void* block) {
   ThreadState* state = prepare();
   if (__builtin_expect(state == nullptr, 0)) return sample_free(block);
   const auto address = reinterpret_cast<uint64_t>(block);
-  start_record(*state);
+  uint8_t* const out = start_record(*state);
+  if (state->shards == nullptr) {
+    return commit(*state, state->encoder.encode_free(out, address, false, 0));
+  }
   const uint32_t stamp = bump_shard(*state, format::shard_of(address));
-  commit(*state,
-         state->encoder.encode_free(state->cursor, address, state->shards != nullptr, stamp));
+  commit(*state, state->encoder.encode_free(out, address, true, stamp));
 }
 
 void record_undo() {
@@ -304,8 +306,7 @@ void record_undo() {
   if (thread_state == nullptr || !recording()) return;
   ThreadState* state = prepare();
   if (state == nullptr) return sampler::active() ? sample_undo() : void();
-  start_record(*state);
-  commit(*state, EventEncoder::encode_undo(state->cursor));
+  commit(*state, EventEncoder::encode_undo(start_record(*state)));
 }
 
 StreamPosition stream_position() {
@@ -331,10 +332,10 @@ void record_map(AllocationKind kind, const void* address, size_t bytes) {
   ThreadState* state = get_ready(thread_state);
   if (state == nullptr) return;
   const uint32_t node = capture_stack(state->stacks);
-  start_record(*state);
+  uint8_t* const out = start_record(*state);
   const uint32_t stamp = read_shard(*state, format::kMappingShard);
-  commit(*state, state->encoder.encode_map(state->cursor, kind, reinterpret_cast<uint64_t>(address),
-                                           bytes, node, state->shards != nullptr, stamp));
+  commit(*state, state->encoder.encode_map(out, kind, reinterpret_cast<uint64_t>(address), bytes,
+                                           node, state->shards != nullptr, stamp));
 }
 
 void record_unmap(const void* address, size_t bytes) {
@@ -342,17 +343,16 @@ void record_unmap(const void* address, size_t bytes) {
   ThreadState* state = get_ready(thread_state);
   if (state == nullptr) return;
   state->undoable = kUndoableUnmap;
-  start_record(*state);
+  uint8_t* const out = start_record(*state);
   const uint32_t stamp = bump_shard(*state, format::kMappingShard);
-  commit(*state, state->encoder.encode_unmap(state->cursor, reinterpret_cast<uint64_t>(address),
-                                             bytes, state->shards != nullptr, stamp));
+  commit(*state, state->encoder.encode_unmap(out, reinterpret_cast<uint64_t>(address), bytes,
+                                             state->shards != nullptr, stamp));
 }
 
 void record_shutdown(bool began) {
   ThreadState* state = get_ready(thread_state);
   if (state == nullptr) return;
-  start_record(*state);
-  commit(*state, EventEncoder::encode_shutdown(state->cursor, began));
+  commit(*state, EventEncoder::encode_shutdown(start_record(*state), began));
 }
 
 }  // namespace memlens::interposer

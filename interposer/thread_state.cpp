@@ -111,7 +111,8 @@ ThreadState* acquire_thread_state() {
     state->order_word = 0;
     state->shards = nullptr;
     state->tick = 0;
-    state->busy = 0;
+    state->present_order_word = order::word;
+    state->present_tick = &process.segment->tick;
     state->sequence = 0;
     state->lost_events = 0;
     state->exit_rounds = 0;

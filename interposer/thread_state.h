@@ -15,17 +15,21 @@
 
 namespace memlens::interposer {
 
+// A record is being written: left so by whoever was killed doing so. Beyond every limit.
+inline uint8_t* const kBusyCursor = reinterpret_cast<uint8_t*>(UINTPTR_MAX);
+
 // Lives in zeroed pages, which are a valid initial state.
 struct ThreadState {
   // ---- what every event touches
-  uint8_t* cursor;              // next record goes here; null without a chunk
+  uint8_t* cursor;              // next record goes here; null without a chunk; see kBusyCursor
   uint8_t* soft_limit;          // the next time record is due, or the chunk is full
   segment::ChunkHeader* chunk;  // null: none
   uint64_t order_word;          // under which events are recorded
-  ShardCounter* shards;         // of the shared epoch; null in an owner epoch
-  uint32_t tick;                // the segment's tick at the last time record
-  uint32_t busy;              // a record is being written: left set by whoever was killed doing so
-  uint64_t sample_countdown;  // sampler.h; 0: to be drawn
+  const std::atomic<uint64_t>* present_order_word;
+  const std::atomic<uint32_t>* present_tick;  // the segment's
+  ShardCounter* shards;                       // of the shared epoch; null in an owner epoch
+  uint32_t tick;                              // the segment's at the last time record
+  uint64_t sample_countdown;                  // sampler.h; 0: to be drawn
   EventEncoder encoder;
 
   // ---- what chunks and epochs touch

@@ -3,19 +3,23 @@
 #include <pthread.h>
 
 #include <atomic>
+#include <cstddef>
 #include <cstring>
 #include <utility>
 
 #include "interposer/definitions.h"
 #include "interposer/platform/clock.h"
-#include "interposer/process.h"
 #include "interposer/python/code_table.h"
 #include "interposer/python/layout.h"
 #include "interposer/python/runtime.h"
 
 namespace memlens::interposer {
 
-std::atomic<bool> python_stacks_started{false};
+namespace {
+uint32_t capture_nothing(PythonStackState& /*state*/) { return format::kRootNode; }
+}  // namespace
+
+std::atomic<PythonCapture> python_capture{&capture_nothing};
 
 namespace {
 
@@ -243,43 +247,47 @@ __attribute__((noinline)) uint32_t capture_deep_stack(PythonStackState& state,
   return node;
 }
 
-// Compares the kept frames from below `kept` out to `first` with the interpreter's. Takes over what
-// has changed in them, marks changed code, and lowers `changed` to the outermost difference.
-// Returns the position whose link leads elsewhere than to the kept stack, or -1.
-//
-// This loop is what an event costs: four loads a frame where the instruction is a pointer. It then
-// lies inside its code object, so the same instruction is the same code.
+// The kept frame that `entry` is linked to; PythonStackState::no_frame for the outermost.
+template <typename Frame>
+inline Frame* outer_frame(Frame* entry) {
+  static_assert(offsetof(PythonStackState, stack) ==
+                offsetof(PythonStackState, no_frame) + sizeof(PythonFrame));
+  return entry - 1;
+}
+
+// The interpreter's frame of `entry` runs what it ran. Where the instruction is a pointer it lies
+// inside its code object, so the same instruction is the same code.
 template <typename L>
-int64_t validate(PythonStackState& state, uint32_t kept, uint32_t first, uint32_t& changed) {
-  constexpr bool kCodeFollows = L::kInstructionForm == InstructionForm::kPointer;
-  PythonFrame* const outermost = state.stack;
-  PythonFrame* const last = outermost + first;
-  PythonFrame* entry = outermost + kept;
-  const char* frame = kept > 0 ? entry[-1].frame : nullptr;
-  while (entry != last) {
-    --entry;
-    const char* expected = entry != outermost ? entry[-1].frame : nullptr;
-    const char* previous = previous_frame<L>(frame);
-    const uint64_t instruction = frame_instruction<L>(frame);
-    uint64_t difference =
-        (instruction ^ entry->instruction) |
-        (reinterpret_cast<uintptr_t>(previous) ^ reinterpret_cast<uintptr_t>(expected));
-    if (!kCodeFollows) difference |= frame_code<L>(frame) ^ entry->code;
-    if (__builtin_expect(difference != 0, 0)) {
+inline bool runs_as_before(const char* frame, const PythonFrame& entry) {
+  return frame_instruction<L>(frame) == entry.instruction &&
+         (L::kInstructionForm == InstructionForm::kPointer || frame_code<L>(frame) == entry.code);
+}
+
+// Compares the kept frames below position `kept` with the interpreter's, out to `first`. Takes over
+// what has changed in them, marks changed code, and lowers `changed` to the outermost difference.
+// Returns the position whose link leads elsewhere than to the kept stack, or -1.
+template <typename L>
+inline int64_t validate(PythonStackState& state, uint32_t kept, uint32_t first, uint32_t& changed) {
+  PythonFrame* const last = state.stack + first;
+  for (PythonFrame* entry = state.stack + kept; entry != last;) {
+    entry = outer_frame(entry);
+    const char* const frame = entry->frame;
+    const char* const previous = previous_frame<L>(frame);
+    const char* const expected = outer_frame(entry)->frame;
+    if (__builtin_expect(!runs_as_before<L>(frame, *entry), 0)) {
       const uintptr_t code = frame_code<L>(frame);
       if (code != entry->code) entry->code_id = kUnresolvedCode;
-      if (code != entry->code || instruction != entry->instruction) {
-        entry->code = code;
-        entry->instruction = instruction;
-        changed = static_cast<uint32_t>(entry - outermost);
-      }
-      if (previous != expected) return entry - outermost;
+      entry->code = code;
+      entry->instruction = frame_instruction<L>(frame);
+      changed = static_cast<uint32_t>(entry - state.stack);
     }
-    frame = expected;
+    if (__builtin_expect(previous != expected, 0)) return entry - state.stack;
   }
   return -1;
 }
 
+// ---- deep stacks
+//
 // How many of the kept frames below the meeting point can be other than they were.
 //
 // A frame that runs again, or is called anew, has first seen every frame further in return, and
@@ -292,17 +300,14 @@ int64_t validate(PythonStackState& state, uint32_t kept, uint32_t first, uint32_
 // Comparing all 400 frames of bench/workloads/recursion.py, each on a cache line of its own, took
 // 430 ns an allocation; this leaves 40 to 60 of them, and 60 ns. Reading the counter takes 9 ns, as
 // much as 12 frames do.
+constexpr uint32_t kWorthTheClock = 64;  // frames
+
 template <typename L>
-inline uint32_t frames_to_compare(PythonStackState& state) {
-  constexpr uint32_t kWorthTheClock = 64;
+__attribute__((noinline)) uint32_t frames_to_compare(PythonStackState& state) {
   constexpr uint64_t kTicksPerCall = 8;
   constexpr uint32_t kCallsInFlight = 8;    // the processor may read the counter ahead of its turn
   constexpr uint16_t kLastKnownMinor = 13;  // whose calls were timed
-  if (state.depth <= kWorthTheClock || L::get().minor > kLastKnownMinor ||
-      (process.segment->options & segment::kOptionSteadyTicks) == 0) {
-    state.walked_at = 0;
-    return kMaxPythonFrames;
-  }
+  if (L::get().minor > kLastKnownMinor || !state.steady_ticks) return kMaxPythonFrames;
   const uint64_t now = platform::read_ticks();
   const uint64_t calls = (now - state.walked_at) / kTicksPerCall;
   state.walked_at = now;
@@ -311,11 +316,9 @@ inline uint32_t frames_to_compare(PythonStackState& state) {
 }
 
 template <typename L>
-__attribute__((always_inline)) inline PythonWalk walk(PythonStackState& state) {
-  const char* innermost = innermost_frame<L>(state);
-  if (innermost == nullptr) return {0, 0, format::kRootNode};
-  follow_generation(state);
-  const uint32_t reach = frames_to_compare<L>(state);
+inline PythonWalk walk_from(PythonStackState& state, const char* innermost) {
+  const bool was_deep = state.depth > kWorthTheClock;
+  const uint32_t reach = was_deep ? frames_to_compare<L>(state) : kMaxPythonFrames;
 
   // Find where the stack meets the kept one, and make sure that it is the same from there outward.
   uint32_t fresh = 0;             // frames in state.fresh, to be put on top of the kept ones
@@ -329,7 +332,7 @@ __attribute__((always_inline)) inline PythonWalk walk(PythonStackState& state) {
   for (;;) {
     kept = 0;
     if (usable != 0 && state.stack[usable - 1].frame == frame) {
-      kept = usable;  // as most often in code that makes one object after the other
+      kept = usable;
       frame = nullptr;
     }
     while (frame != nullptr) {
@@ -365,14 +368,23 @@ __attribute__((always_inline)) inline PythonWalk walk(PythonStackState& state) {
     entry.code_id = kUnresolvedCode;
     position_of(state, entry.frame) = static_cast<uint16_t>(kept++);
   }
+  if (kept > kWorthTheClock && !was_deep) state.walked_at = 0;
   asm volatile("" ::: "memory");
   state.depth = kept;
   return {kept, changed, format::kRootNode};
 }
 
 template <typename L>
-uint32_t capture(PythonStackState& state) {
-  const PythonWalk found = walk<L>(state);
+PythonWalk walk(PythonStackState& state) {
+  const char* innermost = innermost_frame<L>(state);
+  if (innermost == nullptr) return {0, 0, format::kRootNode};
+  follow_generation(state);
+  return walk_from<L>(state, innermost);
+}
+
+template <typename L>
+__attribute__((noinline)) uint32_t capture_changed(PythonStackState& state, const char* innermost) {
+  const PythonWalk found = walk_from<L>(state, innermost);
   if (found.depth == 0) return found.deep_node;
   // A jump out of here leaves frames without nodes.
   state.depth = found.unchanged;
@@ -384,22 +396,57 @@ uint32_t capture(PythonStackState& state) {
   return node;
 }
 
+// Whether the kept stack is the present one, but for what its innermost frame runs. All addresses
+// are the kept ones, so that no load waits for another.
+template <typename L>
+inline bool is_kept_but_innermost(const char* innermost, const PythonFrame* entry) {
+  if (entry->frame != innermost) return false;
+  for (;;) {
+    const char* const previous = previous_frame<L>(entry->frame);
+    entry = outer_frame(entry);
+    if (previous != entry->frame) return false;
+    if (previous == nullptr) return true;
+    if (!runs_as_before<L>(entry->frame, *entry)) return false;
+  }
+}
+
+// What most events need stands here on its own: code that makes one object after the other.
+template <typename L>
+uint32_t capture(PythonStackState& state) {
+  const char* const innermost = innermost_frame<L>(state);
+  if (__builtin_expect(innermost == nullptr, 0)) return format::kRootNode;
+  follow_generation(state);
+  const uint32_t depth = state.depth;
+  if (__builtin_expect(depth == 0 || depth > kWorthTheClock, 0)) {
+    return capture_changed<L>(state, innermost);
+  }
+  PythonFrame& entry = state.stack[depth - 1];
+  if (!is_kept_but_innermost<L>(innermost, &entry)) return capture_changed<L>(state, innermost);
+  if (runs_as_before<L>(innermost, entry)) return entry.node;
+  // A jump out of here leaves a frame without its node.
+  state.depth = depth - 1;
+  asm volatile("" ::: "memory");
+  const uintptr_t code = frame_code<L>(innermost);
+  if (code != entry.code) entry.code_id = kUnresolvedCode;
+  entry.code = code;
+  entry.instruction = frame_instruction<L>(innermost);
+  const uint32_t node = intern_frame<L>(state, entry, outer_frame(&entry)->node);
+  asm volatile("" ::: "memory");
+  state.depth = depth;
+  return node;
+}
+
 // ---- which of them
 
 struct Ways {
-  uint32_t (*capture)(PythonStackState& state);
+  PythonCapture capture;
   PythonWalk (*walk)(PythonStackState& state);
 };
 
 template <typename L>
 constexpr Ways kWays{capture<L>, walk<L>};
 
-constexpr Ways kNoWays{[](PythonStackState&) -> uint32_t { return format::kRootNode; },
-                       [](PythonStackState&) {
-                         return PythonWalk{0, 0, format::kRootNode};
-                       }};
-
-std::atomic<const Ways*> ways{&kNoWays};
+const Ways* ways = nullptr;  // written once, before python_capture
 
 template <size_t... rows>
 const Ways* ways_for(const Layout& layout, std::index_sequence<rows...>) {
@@ -426,19 +473,16 @@ bool is_executing(const void* code) {
 
 }  // namespace
 
-uint32_t capture_python_stack(PythonStackState& state) {
-  return ways.load(std::memory_order_acquire)->capture(state);
-}
-
-PythonWalk walk_python_stack(PythonStackState& state) {
-  return ways.load(std::memory_order_acquire)->walk(state);
-}
+PythonWalk walk_python_stack(PythonStackState& state) { return ways->walk(state); }
 
 void start_python_stacks() {
   python::watch_code_objects(runtime.code_type, is_executing);
-  ways.store(ways_for(runtime.layout, std::make_index_sequence<python::kLayoutCount>{}),
-             std::memory_order_release);
-  python_stacks_started.store(true, std::memory_order_release);
+  ways = ways_for(runtime.layout, std::make_index_sequence<python::kLayoutCount>{});
+  python_capture.store(ways->capture, std::memory_order_release);
+}
+
+bool python_stacks_ready() {
+  return python_capture.load(std::memory_order_acquire) != &capture_nothing;
 }
 
 bool is_entry_frame(PythonStackState& state, uint32_t position) {

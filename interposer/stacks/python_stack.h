@@ -63,10 +63,13 @@ struct PythonStackState {
   uint64_t self;                   // pthread_self(), as the interpreter knows threads
   const void* thread_state;        // the interpreter's, last seen to be this thread's
   uint64_t walked_at;              // in ticks: when `stack` was compared last; 0: not known
+  bool steady_ticks;               // platform::read_ticks() tells passed time, on all cores alike
   uint32_t deep_stack_node;        // of kDeepStackLabel; 0: not made yet
   uint16_t positions[kPositions];  // frame address, hashed: where in `stack` it may be
   CodeEntry codes[kCodeEntries];
   InternEntry interned[kInternEntries];
+  // What the outermost frame is linked to: nothing. So that frame needs no case of its own.
+  PythonFrame no_frame;
   PythonFrame stack[kMaxPythonFrames];
   const char* fresh[kMaxPythonFrames];  // frames of the walk under way, innermost first
 
@@ -82,7 +85,11 @@ struct PythonStackState {
 // The node of the calling thread's Python stack; kRootNode when it has none, when there is no
 // Python, or when its layout is unknown. Works while the GIL is released (the thread's frames are
 // frozen then) and while the interpreter shuts down. Called inside a HookScope. Does not allocate.
-uint32_t capture_python_stack(PythonStackState& state);
+using PythonCapture = uint32_t (*)(PythonStackState& state);
+extern std::atomic<PythonCapture> python_capture;
+inline uint32_t capture_python_stack(PythonStackState& state) {
+  return python_capture.load(std::memory_order_acquire)(state);
+}
 
 // What a walk of the interpreter's frames found.
 struct PythonWalk {
@@ -95,9 +102,8 @@ struct PythonWalk {
 // who makes woven ones. One state is used for this or for capture_python_stack(), not for both.
 PythonWalk walk_python_stack(PythonStackState& state);
 
-// Whether capture_python_stack() can give anything but the root.
-extern std::atomic<bool> python_stacks_started;
-inline bool python_stacks_ready() { return python_stacks_started.load(std::memory_order_acquire); }
+// Whether capture_python_stack() can give anything but the root; walk_python_stack() may be called.
+bool python_stacks_ready();
 
 // Begins to take Python stacks, with python::runtime found and its layout known. Once a process.
 void start_python_stacks();
