@@ -93,7 +93,10 @@ void follow_phase() {
     python::check_for_shutdown();
     return;
   }
-  if (runtime.layout_known && !python_stacks_ready()) start_python_stacks();
+  if (runtime.layout_known) {
+    if (!python_stacks_ready()) start_python_stacks();
+    find_current_thread_state();
+  }
   hooks_settled.store(true, std::memory_order_relaxed);
   attention.fetch_and(~kAttentionPython);
   const Phase before = python::phase.exchange(Phase::kInitialized);

@@ -54,6 +54,8 @@ struct Layout {
 
   // _PyRuntimeState.initialized, an int: what Py_IsInitialized() returns.
   int16_t runtime_initialized;
+  // _PyRuntimeState.gilstate.tstate_current, to 3.11: what _PyThreadState_UncheckedGet() returns.
+  int16_t runtime_thread_state;
 
   // str. A compact one's text follows its header; else a pointer to it does.
   int16_t text_ascii;
@@ -87,6 +89,7 @@ inline constexpr Layout kLayouts[] = {
      .code_instructions = kAbsent,
      .line_table_format = format::LineTableFormat::kLnotab,
      .runtime_initialized = 12,
+     .runtime_thread_state = 1368,
      .text_ascii = 48,
      .text_compact = 72,
      .code_basic_size = 176,
@@ -111,6 +114,7 @@ inline constexpr Layout kLayouts[] = {
      .code_instructions = kAbsent,
      .line_table_format = format::LineTableFormat::kLnotab,
      .runtime_initialized = 12,
+     .runtime_thread_state = 568,
      .text_ascii = 48,
      .text_compact = 72,
      .code_basic_size = 176,
@@ -135,6 +139,7 @@ inline constexpr Layout kLayouts[] = {
      .code_instructions = kAbsent,
      .line_table_format = format::LineTableFormat::kLinetable310,
      .runtime_initialized = 12,
+     .runtime_thread_state = 568,
      .text_ascii = 48,
      .text_compact = 72,
      .code_basic_size = 176,
@@ -159,6 +164,7 @@ inline constexpr Layout kLayouts[] = {
      .code_instructions = 184,
      .line_table_format = format::LineTableFormat::kLocations311,
      .runtime_initialized = 16,
+     .runtime_thread_state = 576,
      .text_ascii = 48,
      .text_compact = 72,
      .code_basic_size = 184,
@@ -183,6 +189,7 @@ inline constexpr Layout kLayouts[] = {
      .code_instructions = 192,
      .line_table_format = format::LineTableFormat::kLocations311,
      .runtime_initialized = 16,
+     .runtime_thread_state = kAbsent,
      .text_ascii = 40,
      .text_compact = 56,
      .code_basic_size = 192,
@@ -207,6 +214,7 @@ inline constexpr Layout kLayouts[] = {
      .code_instructions = 200,
      .line_table_format = format::LineTableFormat::kLocations311,
      .runtime_initialized = 600,
+     .runtime_thread_state = kAbsent,
      .text_ascii = 40,
      .text_compact = 56,
      .code_basic_size = 200,
@@ -231,6 +239,7 @@ inline constexpr Layout kLayouts[] = {
      .code_instructions = 208,
      .line_table_format = format::LineTableFormat::kLocations311,
      .runtime_initialized = kAbsent,
+     .runtime_thread_state = kAbsent,
      .text_ascii = 40,
      .text_compact = 56,
      .code_basic_size = 208,

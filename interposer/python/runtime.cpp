@@ -69,8 +69,14 @@ bool find_layout_of(Runtime& found) {
   }
   found.layout = *row;
   const char* state = nullptr;
-  if (row->runtime_initialized != kAbsent && find("_PyRuntime", state)) {
-    found.initialized_flag = reinterpret_cast<const int*>(state + row->runtime_initialized);
+  if (find("_PyRuntime", state)) {
+    if (row->runtime_initialized != kAbsent) {
+      found.initialized_flag = reinterpret_cast<const int*>(state + row->runtime_initialized);
+    }
+    if (row->runtime_thread_state != kAbsent) {
+      found.current_thread_state_slot =
+          reinterpret_cast<const void* const*>(state + row->runtime_thread_state);
+    }
   }
   if (found.minor >= kFirstSelfDescribingMinor) {
     const void* offsets = nullptr;

@@ -30,6 +30,8 @@ struct Runtime {
   void* (*main_interpreter)() = nullptr;
   char* code_type = nullptr;              // PyCode_Type
   const int* initialized_flag = nullptr;  // what is_initialized() reads; nullptr: not known where
+  // The same of current_thread_state().
+  const void* const* current_thread_state_slot = nullptr;
   uint32_t hexversion = 0;
   unsigned minor = 0;
   char version[32] = {};  // "3.11.7"

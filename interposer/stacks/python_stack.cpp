@@ -97,15 +97,19 @@ const void* released_thread_state() {
   return runtime.is_initialized() != 0 ? runtime.own_thread_state() : nullptr;
 }
 
-// To 3.11 the current state is that of whichever thread holds the GIL. Another thread's state may
-// be freed while it is looked at, so it is only looked at when it can be ours.
-const void* thread_state_to_311(PythonStackState& state) {
-  const void* current = runtime.current_thread_state();
+// Where to read what runtime.current_thread_state() returns; nullptr: not known.
+std::atomic<const void* const*> current_thread_state_slot{nullptr};
+
+inline const void* current_thread_state() {
+  const void* const* slot = current_thread_state_slot.load(std::memory_order_relaxed);
+  return slot != nullptr ? *const_cast<const void* const volatile*>(slot)
+                         : runtime.current_thread_state();
+}
+
+__attribute__((noinline)) const void* find_thread_state_to_311(PythonStackState& state,
+                                                               const void* current) {
   if (state.self == 0) state.self = pthread_self();
   const uint64_t self = state.self;
-  if (current != nullptr && current == state.thread_state && thread_id_of(current) == self) {
-    return current;
-  }
   const void* own = runtime.own_thread_state();
   // A thread that runs another interpreter than the main one has a second state, current now.
   const bool may_be_second = own != current && current != nullptr &&
@@ -117,6 +121,17 @@ const void* thread_state_to_311(PythonStackState& state) {
     return current;
   }
   return own == current ? nullptr : released_thread_state();
+}
+
+// To 3.11 the current state is that of whichever thread holds the GIL. Another thread's state may
+// be freed while it is looked at, so it is only looked at when it can be ours.
+inline const void* thread_state_to_311(PythonStackState& state) {
+  const void* current = current_thread_state();
+  if (__builtin_expect(current != nullptr && current == state.thread_state, 1) &&
+      __builtin_expect(thread_id_of(current) == state.self, 1)) {
+    return current;
+  }
+  return find_thread_state_to_311(state, current);
 }
 
 template <typename L>
@@ -483,6 +498,17 @@ void start_python_stacks() {
 
 bool python_stacks_ready() {
   return python_capture.load(std::memory_order_acquire) != &capture_nothing;
+}
+
+void find_current_thread_state() {
+  const void* const* slot = runtime.current_thread_state_slot;
+  if (slot == nullptr || current_thread_state_slot.load(std::memory_order_relaxed) != nullptr) {
+    return;
+  }
+  const void* const current = runtime.current_thread_state();
+  if (current != nullptr && *slot == current) {
+    current_thread_state_slot.store(slot, std::memory_order_relaxed);
+  }
 }
 
 bool is_entry_frame(PythonStackState& state, uint32_t position) {

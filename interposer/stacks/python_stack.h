@@ -108,6 +108,10 @@ bool python_stacks_ready();
 // Begins to take Python stacks, with python::runtime found and its layout known. Once a process.
 void start_python_stacks();
 
+// To be called now and then while Python is initialised: the state of the thread that runs Python
+// is read where the interpreter keeps it, once that has been seen to be what its function returns.
+void find_current_thread_state();
+
 // Whether the evaluation loop was entered from C with this frame: such a frame and those inside it,
 // up to the next entry, share one C activation of the loop.
 bool is_entry_frame(PythonStackState& state, uint32_t position);

@@ -86,6 +86,11 @@ int main(void) {
 #else
   print("runtime_initialized", -1); /* asked for by its function */
 #endif
+#if PY_VERSION_HEX < 0x030c0000
+  print("runtime_thread_state", offsetof(_PyRuntimeState, gilstate.tstate_current));
+#else
+  print("runtime_thread_state", -1); /* thread-local */
+#endif
   print("text_ascii", sizeof(PyASCIIObject));
   print("text_compact", sizeof(PyCompactUnicodeObject));
   print("code_basic_size", PyCode_Type.tp_basicsize);

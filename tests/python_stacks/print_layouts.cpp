@@ -27,6 +27,7 @@ int main() {
         {"code_line_table", row.code_line_table},
         {"code_instructions", row.code_instructions},
         {"runtime_initialized", row.runtime_initialized},
+        {"runtime_thread_state", row.runtime_thread_state},
         {"text_ascii", row.text_ascii},
         {"text_compact", row.text_compact},
         {"code_basic_size", row.code_basic_size},
