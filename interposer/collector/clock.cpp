@@ -19,12 +19,6 @@ int64_t read_clock(clockid_t clock) {
 
 }  // namespace
 
-bool ticks_are_steady() {
-  std::ifstream source("/sys/devices/system/clocksource/clocksource0/current_clocksource");
-  std::string name;
-  return static_cast<bool>(source >> name) && name == "tsc";
-}
-
 int64_t monotonic_ns() { return read_clock(CLOCK_MONOTONIC); }
 
 Moment read_moment() {
@@ -43,6 +37,18 @@ Moment read_moment() {
             static_cast<uint64_t>(unix_time)};
   }
   return best;
+}
+
+uint32_t steady_ticks_per_us() {
+  constexpr int64_t kMeasuredNs = 200'000;
+  std::ifstream source("/sys/devices/system/clocksource/clocksource0/current_clocksource");
+  std::string name;
+  if (!(source >> name) || name != "tsc") return 0;
+  const Moment begin = read_moment();
+  while (monotonic_ns() - static_cast<int64_t>(begin.monotonic_ns) < kMeasuredNs) continue;
+  const Moment end = read_moment();
+  return static_cast<uint32_t>((end.ticks - begin.ticks) * 1000 /
+                               (end.monotonic_ns - begin.monotonic_ns));
 }
 
 bool append_clock_frame(CaptureWriter& writer) {

@@ -9,12 +9,13 @@ namespace memlens::collector {
 
 int64_t monotonic_ns();
 
-// Whether the kernel itself keeps time by the tick counter: it has then found the counters of all
-// cores to agree and to run at one rate. False where that cannot be told.
-bool ticks_are_steady();
-
 // Ticks and both clocks, read as closely together as the machine allows.
 Moment read_moment();
+
+// The rate of the tick counter, rounded down, where the kernel itself keeps time by it: it has then
+// found the counters of all cores to agree and to run at one rate. 0 where that cannot be told.
+// Takes 0.2 ms.
+uint32_t steady_ticks_per_us();
 
 // Writes a clock frame with the pair of this moment.
 bool append_clock_frame(CaptureWriter& writer);

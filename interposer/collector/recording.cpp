@@ -41,7 +41,6 @@ uint32_t option_bits(const RecordingOptions& options) {
   if (options.native) bits |= segment::kOptionNative;
   if (options.python_allocators) bits |= segment::kOptionPythonAllocators;
   if (options.follow) bits |= segment::kOptionFollow;
-  if (ticks_are_steady()) bits |= segment::kOptionSteadyTicks;
   return bits;
 }
 
@@ -89,6 +88,7 @@ Recording::Recording(const RecordingOptions& options)
       clock_interval_ns_(kFirstClockIntervalNs),
       next_thinning_bytes_(kThinningStepBytes) {
   segment_.header()->sample_interval.store(options.sample_bytes);
+  segment_.header()->steady_ticks_per_us = steady_ticks_per_us();
   // For checks that must not depend on luck.
   const char* seed = getenv("MEMLENS_SAMPLE_SEED");
   segment_.header()->sample_seed =

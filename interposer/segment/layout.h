@@ -22,7 +22,7 @@ namespace memlens::segment {
 
 inline constexpr uint64_t kMagic = 0x31474553534e4c4dull;  // "MLNSSEG1"
 // Producer and collector are built together; anything else is refused at attach.
-inline constexpr uint32_t kLayoutVersion = 2;
+inline constexpr uint32_t kLayoutVersion = 3;
 
 inline constexpr uint32_t kChunkBytes = 64 * 1024;
 inline constexpr uint32_t kInitialChunks = 64;   // 4 MB, rotated first-fit: stays in the cache
@@ -70,7 +70,6 @@ enum Option : uint32_t {
   kOptionNative = 1,            // native stacks
   kOptionPythonAllocators = 2,  // MEM and OBJ domains
   kOptionFollow = 4,            // children are recorded too
-  kOptionSteadyTicks = 8,       // the tick counter runs on, at one rate, the same on all cores
 };
 
 struct alignas(64) SegmentHeader {
@@ -85,6 +84,9 @@ struct alignas(64) SegmentHeader {
   // thread takes the new one when it next draws.
   std::atomic<uint64_t> sample_interval;  // mean bytes between samples; 0: every block is recorded
   uint64_t sample_seed;
+
+  // How fast the tick counter runs, where it tells passed time on all cores alike; 0: not known.
+  uint32_t steady_ticks_per_us;
 
   // Robust and process-shared, held by the collector for life: the kernel marks its word when the
   // collector dies, so a producer learns it with one load and no system call.

@@ -63,7 +63,7 @@ struct PythonStackState {
   uint64_t self;                   // pthread_self(), as the interpreter knows threads
   const void* thread_state;        // the interpreter's, last seen to be this thread's
   uint64_t walked_at;              // in ticks: when `stack` was compared last; 0: not known
-  bool steady_ticks;               // platform::read_ticks() tells passed time, on all cores alike
+  uint32_t ticks_per_call;         // a call and its return take longer; 0: that cannot be told
   uint32_t deep_stack_node;        // of kDeepStackLabel; 0: not made yet
   uint16_t positions[kPositions];  // frame address, hashed: where in `stack` it may be
   CodeEntry codes[kCodeEntries];
@@ -75,10 +75,13 @@ struct PythonStackState {
 
   // Makes the caches fit for another thread of the same process. (In a forked child, the memory is
   // zeroed instead: nodes are numbered anew.)
-  void reset() {
+  // `steady_ticks_per_us`: segment::SegmentHeader's.
+  void reset(uint32_t steady_ticks_per_us) {
+    constexpr uint32_t kLeastNsPerCall = 3;  // python_stack.cpp, "deep stacks"
     depth = 0;
     self = 0;
     thread_state = nullptr;
+    ticks_per_call = steady_ticks_per_us * kLeastNsPerCall / 1000;
   }
 };
 

@@ -5,10 +5,9 @@
 namespace memlens::interposer {
 
 void reset_stack_state(StackState& state) {
-  const uint32_t options = process.segment->options;
-  state.with_native = (options & segment::kOptionNative) != 0;
-  state.python.reset();
-  state.python.steady_ticks = (options & segment::kOptionSteadyTicks) != 0;
+  const segment::SegmentHeader& session = *process.segment;
+  state.with_native = (session.options & segment::kOptionNative) != 0;
+  state.python.reset(session.steady_ticks_per_us);
   state.hybrid.reset();
   state.native.reset();
 }

@@ -270,7 +270,7 @@ TEST_CASE("a state given to another thread starts with no stack but keeps what i
   Walked walked(*find_layout(13));
   walked.python.push(walked.python.code("a.py", "f", 1), 2);
   CHECK(walked.stack() == Stack{"f+2"});
-  walked.state->reset();
+  walked.state->reset(0);
   CHECK(walked.state->depth == 0);
   CHECK(walked.stack() == Stack{"f+2"});
   CHECK(recorded::codes() == 1);
