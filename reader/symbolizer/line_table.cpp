@@ -1,41 +1,71 @@
 #include "reader/symbolizer/line_table.h"
 
 #include <dwarf.h>
+#include <gelf.h>
 
-#include <string_view>
 #include <vector>
 
 namespace memlens::reader {
+namespace {
 
-LineTable::LineTable(Dwarf_Die unit) {
-  if (dwarf_getsrclines(&unit, &lines_, &row_count_) != 0) row_count_ = 0;
-  if (dwarf_getsrcfiles(&unit, &files_, &file_count_) != 0) file_count_ = 0;
+uint64_t line_program_offset(Dwarf_Die& unit) {
   Dwarf_Attribute attribute;
-  directory_ = dwarf_formstring(dwarf_attr(&unit, DW_AT_comp_dir, &attribute));
+  Dwarf_Word offset = 0;
+  const bool is_known =
+      dwarf_formudata(dwarf_attr(&unit, DW_AT_stmt_list, &attribute), &offset) == 0;
+  return is_known ? offset : UINT64_MAX;
 }
 
-LineTable::Place LineTable::find(uint64_t address) const {
-  // The last row at or below the address; libdw has sorted them.
-  size_t low = 0;
-  size_t high = row_count_;
-  while (low < high) {
-    const size_t middle = low + (high - low) / 2;
-    Dwarf_Addr row_address = 0;
-    if (dwarf_lineaddr(dwarf_onesrcline(lines_, middle), &row_address) != 0) return {};
-    if (row_address <= address) {
-      low = middle + 1;
-    } else {
-      high = middle;
-    }
+std::string_view compilation_directory(Dwarf_Die& unit) {
+  Dwarf_Attribute attribute;
+  const char* text = dwarf_formstring(dwarf_attr(&unit, DW_AT_comp_dir, &attribute));
+  return text == nullptr ? std::string_view() : text;
+}
+
+}  // namespace
+
+// Compressed ones were replaced by what they hold when libdw opened the file.
+LineSections line_sections(Dwarf* dwarf) {
+  LineSections sections;
+  Elf* elf = dwarf_getelf(dwarf);
+  size_t names = 0;
+  if (elf_getshdrstrndx(elf, &names) != 0) return sections;
+  for (Elf_Scn* section = elf_nextscn(elf, nullptr); section != nullptr;
+       section = elf_nextscn(elf, section)) {
+    GElf_Shdr header;
+    if (gelf_getshdr(section, &header) == nullptr || header.sh_type == SHT_NOBITS) continue;
+    const char* text = elf_strptr(elf, names, header.sh_name);
+    std::string_view name = text == nullptr ? std::string_view() : text;
+    if (name.starts_with(".zdebug_")) name.remove_prefix(2);
+    if (name.starts_with(".debug_")) name.remove_prefix(1);
+    std::string_view* wanted = nullptr;
+    if (name == "debug_line") wanted = &sections.lines;
+    if (name == "debug_line_str") wanted = &sections.line_strings;
+    if (name == "debug_str") wanted = &sections.strings;
+    if (wanted == nullptr) continue;
+    const Elf_Data* data = elf_rawdata(section, nullptr);
+    if (data == nullptr || data->d_buf == nullptr) continue;
+    *wanted = {static_cast<const char*>(data->d_buf), data->d_size};
   }
-  if (low == 0) return {};
-  Dwarf_Line* row = dwarf_onesrcline(lines_, low - 1);
-  bool ends_sequence = false;
-  if (dwarf_lineendsequence(row, &ends_sequence) != 0 || ends_sequence) return {};
+  return sections;
+}
+
+LineTable::LineTable(const LineSections& sections, Dwarf_Die unit,
+                     std::span<const uint64_t> addresses)
+    : directory_(compilation_directory(unit)),
+      program_(sections, line_program_offset(unit), directory_),
+      rows_(program_.rows_of(addresses)) {}
+
+size_t LineTable::known_file(uint64_t number) const {
+  return number < file_count() && !program_.files()[number].name.empty() ? number : kNoFile;
+}
+
+LineTable::Place LineTable::place_of(size_t address_index) const {
+  const LineProgram::Row& row = rows_[address_index];
+  if (!row.is_known) return {};
   Place place;
-  place.file = dwarf_linesrc(row, nullptr, nullptr);
-  int line = 0;
-  if (dwarf_lineno(row, &line) == 0 && line > 0) place.line = static_cast<uint32_t>(line);
+  place.file = known_file(row.file);
+  if (row.line > 0 && row.line <= INT32_MAX) place.line = static_cast<uint32_t>(row.line);
   return place;
 }
 
@@ -43,15 +73,23 @@ LineTable::Place LineTable::call_site(Dwarf_Die& inlined) const {
   Place place;
   Dwarf_Attribute attribute;
   Dwarf_Word value = 0;
-  if (dwarf_formudata(dwarf_attr(&inlined, DW_AT_call_file, &attribute), &value) == 0 &&
-      value < file_count_) {
-    place.file = dwarf_filesrc(files_, value, nullptr, nullptr);
+  if (dwarf_formudata(dwarf_attr(&inlined, DW_AT_call_file, &attribute), &value) == 0) {
+    place.file = known_file(value);
   }
   if (dwarf_formudata(dwarf_attr(&inlined, DW_AT_call_line, &attribute), &value) == 0 &&
       value <= UINT32_MAX) {
     place.line = static_cast<uint32_t>(value);
   }
   return place;
+}
+
+std::string LineTable::path(size_t file) const {
+  const LineProgram::File& entry = program_.files()[file];
+  std::string path(entry.name);
+  if (!path.starts_with('/') && !entry.directory.empty()) {
+    path.insert(0, "/").insert(0, entry.directory);
+  }
+  return source_path(directory_, path);
 }
 
 std::string normal_path(std::string_view text) {
@@ -78,12 +116,12 @@ std::string normal_path(std::string_view text) {
   return normal;
 }
 
-std::string source_path(const char* directory, const char* file) {
+std::string source_path(std::string_view directory, std::string_view file) {
   std::string path = normal_path(file);
-  if (directory == nullptr || path.starts_with('/')) return path;
+  if (directory.empty() || path.starts_with('/')) return path;
   const std::string parent = normal_path(directory);
   if (parent.empty() || path.starts_with(parent + "/")) return path;
-  return normal_path(parent + "/" + file);
+  return normal_path((parent + "/").append(file));
 }
 
 }  // namespace memlens::reader

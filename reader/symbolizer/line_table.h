@@ -4,41 +4,48 @@
 #include <elfutils/libdw.h>
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 
+#include "reader/symbolizer/line_program.h"
+
 namespace memlens::reader {
+
+// Views into what `dwarf` holds.
+LineSections line_sections(Dwarf* dwarf);
 
 class LineTable {
  public:
-  explicit LineTable(Dwarf_Die unit);
+  // `addresses` ascend, in the DWARF's own terms.
+  LineTable(const LineSections& sections, Dwarf_Die unit, std::span<const uint64_t> addresses);
 
+  static constexpr size_t kNoFile = SIZE_MAX;
   struct Place {
-    const char* file = nullptr;  // null: unknown; lives as long as the Dwarf
+    size_t file = kNoFile;  // below file_count()
     uint32_t line = 0;
   };
-  Place find(uint64_t address) const;
+  Place place_of(size_t address_index) const;
 
   // The file and line an inlined subroutine was called from.
   Place call_site(Dwarf_Die& inlined) const;
 
-  size_t row_count() const { return row_count_; }
-  // Where the unit was compiled, to which relative files refer; null: unknown.
-  const char* directory() const { return directory_; }
+  size_t file_count() const { return program_.files().size(); }
+  std::string path(size_t file) const;
 
  private:
-  const char* directory_ = nullptr;
-  Dwarf_Lines* lines_ = nullptr;
-  size_t row_count_ = 0;
-  Dwarf_Files* files_ = nullptr;
-  size_t file_count_ = 0;
+  size_t known_file(uint64_t number) const;
+
+  std::string_view directory_;  // where the unit was compiled; empty: unknown
+  LineProgram program_;
+  std::vector<LineProgram::Row> rows_;
 };
 
 // "/a/./b/../c.h" as "/a/c.h". Text only: links are not followed, nothing need exist.
 std::string normal_path(std::string_view path);
 
 // A file of a line table as one path. Distributions map the build's directory to a relative one
-// ("./malloc"), which some of a table's files then already begin with.
-std::string source_path(const char* directory, const char* file);
+// ("./malloc"), which some of a table's files then already begin with. `directory` may be empty.
+std::string source_path(std::string_view directory, std::string_view file);
 
 }  // namespace memlens::reader

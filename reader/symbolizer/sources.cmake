@@ -8,6 +8,7 @@ target_sources(memlens_reader PRIVATE
   symbolizer/function_name.cpp
   symbolizer/function_symbols.cpp
   symbolizer/inline_scopes.cpp
+  symbolizer/line_program.cpp
   symbolizer/line_table.cpp
   symbolizer/mapped_files.cpp
   symbolizer/module_file.cpp

@@ -51,14 +51,6 @@ class ResultBuilder {
     return entry->second;
   }
 
-  // A file of one unit's line table; the same pointer comes again and again.
-  uint32_t file_number(const char* directory, const char* path) {
-    if (path == nullptr) return 0;
-    const auto [entry, is_new] = files_.try_emplace(path, 0);
-    if (is_new) entry->second = string_number(source_path(directory, path));
-    return entry->second;
-  }
-
   // A frame named by a symbol of the object file.
   ResolvedFrame symbol_frame(const char* symbol) {
     const auto [entry, is_new] = symbol_frames_.try_emplace(symbol);
@@ -87,12 +79,6 @@ class ResultBuilder {
     frames_.insert(frames_.end(), frames.begin(), frames.end());
   }
 
-  // Before the file is closed: what is known by its texts' places is known no more.
-  void forget_file() {
-    files_.clear();
-    symbol_frames_.clear();
-  }
-
   ModuleSymbols finish(ModuleStatus status) {
     symbols_.status = status;
     symbols_.first_frame.reserve(frames_of_.size() + 1);
@@ -119,7 +105,6 @@ class ResultBuilder {
   std::vector<ResolvedFrame> frames_;
   std::vector<Slice> frames_of_;
   std::unordered_map<std::string, uint32_t> numbers_;
-  std::unordered_map<const char*, uint32_t> files_;
   std::unordered_map<const char*, ResolvedFrame> symbol_frames_;
 };
 
@@ -129,7 +114,8 @@ class DwarfResolver {
   DwarfResolver(Dwarf* dwarf, Dwarf_Addr bias, std::span<const uint64_t> addresses,
                 std::span<const char* const> symbols, const SymbolizerOptions& options,
                 ResultBuilder& result)
-      : units_(dwarf),
+      : line_sections_(line_sections(dwarf)),
+        units_(dwarf),
         bias_(bias),
         addresses_(addresses),
         symbols_(symbols),
@@ -138,22 +124,18 @@ class DwarfResolver {
 
   bool has_units() const { return !units_.empty(); }
 
-  enum class Outcome { kDone, kOutOfTime, kReopen };
-
-  // Resolves what `result` does not have yet; kReopen: some of it, and more with a fresh Dwarf.
-  Outcome resolve_units() {
+  // False: the deadline came first, some addresses are not in `result`.
+  bool resolve_units() {
     std::unordered_map<size_t, std::vector<size_t>> addresses_of_unit;
     for (size_t i = 0; i < addresses_.size(); ++i) {
-      if (result_.has(i)) continue;
       const size_t unit = units_.find(addresses_[i] - bias_);
       if (unit != UnitIndex::kNone) addresses_of_unit[unit].push_back(i);
     }
     for (const auto& [unit, indexes] : addresses_of_unit) {
-      if (Clock::now() > options_.deadline) return Outcome::kOutOfTime;
-      if (rows_read_ > options_.line_rows_kept) return Outcome::kReopen;
+      if (Clock::now() > options_.deadline) return false;
       resolve_unit(units_.unit(unit), indexes);
     }
-    return Outcome::kDone;
+    return true;
   }
 
  private:
@@ -161,14 +143,14 @@ class DwarfResolver {
     std::vector<uint64_t> unit_addresses;
     unit_addresses.reserve(indexes.size());
     for (size_t index : indexes) unit_addresses.push_back(addresses_[index] - bias_);
-    const LineTable lines(unit.die);
-    rows_read_ += lines.row_count();
+    const LineTable lines(line_sections_, unit.die, unit_addresses);
+    file_numbers_.assign(lines.file_count(), 0);
     const InlineScopes scopes(unit.code_die, unit_addresses, options_.deadline);
     std::vector<Dwarf_Die> chain;
     for (size_t i = 0; i < indexes.size(); ++i) {
       chain.clear();
       scopes.append_chain(i, chain);
-      resolve_address(indexes[i], lines.find(unit_addresses[i]), chain, lines);
+      resolve_address(indexes[i], lines.place_of(i), chain, lines);
     }
   }
 
@@ -190,7 +172,11 @@ class DwarfResolver {
   }
 
   void add_frame(ResolvedFrame frame, const LineTable::Place& place, const LineTable& lines) {
-    frame.file = result_.file_number(lines.directory(), place.file);
+    if (place.file != LineTable::kNoFile) {
+      uint32_t& number = file_numbers_[place.file];
+      if (number == 0) number = result_.string_number(lines.path(place.file));
+      frame.file = number;
+    }
     frame.line = place.line;
     frames_.push_back(frame);
   }
@@ -219,6 +205,7 @@ class DwarfResolver {
     return function.addr;
   }
 
+  LineSections line_sections_;
   UnitIndex units_;
   Dwarf_Addr bias_;
   std::span<const uint64_t> addresses_;
@@ -227,8 +214,8 @@ class DwarfResolver {
   ResultBuilder& result_;
   QualifiedNames qualified_names_;
   std::unordered_map<const void*, ResolvedFrame> plain_frames_;
-  std::vector<ResolvedFrame> frames_;  // of the address at hand
-  size_t rows_read_ = 0;
+  std::vector<uint32_t> file_numbers_;  // of the unit at hand; 0: not asked for yet
+  std::vector<ResolvedFrame> frames_;   // of the address at hand
 };
 
 // `symbols` may be empty: none are known.
@@ -251,34 +238,27 @@ ModuleSymbols resolve(const ModuleImage& module, std::span<const uint64_t> addre
     fill_unknown(addresses.size(), {}, result);
     return result.finish(ModuleStatus::kNotAFile);
   }
-  while (true) {
-    const ModuleFile file(module, options);
-    if (file.module() == nullptr) {
-      fill_unknown(addresses.size(), {}, result);
-      return result.finish(file.failure());
-    }
-    std::vector<const char*> symbols = covering_symbols(file.module(), addresses);
-    ModuleStatus status = ModuleStatus::kNoSymbols;
-    PltStubs stubs(file.module());
-    for (size_t i = 0; i < addresses.size(); ++i) {
-      if (symbols[i] != nullptr) status = ModuleStatus::kNames;
-      if (symbols[i] == nullptr) symbols[i] = stubs.name_at(addresses[i]);
-    }
-    Dwarf_Addr bias = 0;
-    if (Dwarf* dwarf = file.debug_information(bias)) {
-      DwarfResolver resolver(dwarf, bias, addresses, symbols, options, result);
-      const DwarfResolver::Outcome outcome =
-          resolver.has_units() ? resolver.resolve_units() : DwarfResolver::Outcome::kDone;
-      if (outcome == DwarfResolver::Outcome::kReopen) {
-        result.forget_file();
-        continue;
-      }
-      if (resolver.has_units()) status = ModuleStatus::kLines;
-      if (outcome == DwarfResolver::Outcome::kOutOfTime) status = ModuleStatus::kOutOfTime;
-    }
-    fill_unknown(addresses.size(), symbols, result);
-    return result.finish(status);
+  const ModuleFile file(module, options);
+  if (file.module() == nullptr) {
+    fill_unknown(addresses.size(), {}, result);
+    return result.finish(file.failure());
   }
+  std::vector<const char*> symbols = covering_symbols(file.module(), addresses);
+  ModuleStatus status = ModuleStatus::kNoSymbols;
+  PltStubs stubs(file.module());
+  for (size_t i = 0; i < addresses.size(); ++i) {
+    if (symbols[i] != nullptr) status = ModuleStatus::kNames;
+    if (symbols[i] == nullptr) symbols[i] = stubs.name_at(addresses[i]);
+  }
+  Dwarf_Addr bias = 0;
+  if (Dwarf* dwarf = file.debug_information(bias)) {
+    DwarfResolver resolver(dwarf, bias, addresses, symbols, options, result);
+    if (resolver.has_units()) {
+      status = resolver.resolve_units() ? ModuleStatus::kLines : ModuleStatus::kOutOfTime;
+    }
+  }
+  fill_unknown(addresses.size(), symbols, result);
+  return result.finish(status);
 }
 
 std::string module_offset_name(std::string_view module_path, uint64_t address) {

@@ -34,9 +34,6 @@ struct SymbolizerOptions {
   std::chrono::steady_clock::time_point deadline = std::chrono::steady_clock::time_point::max();
   // Off: names as the object file spells them. A name can be made to take the demangler for ever.
   bool demangle = true;
-  // libdw keeps the line tables it has read (84 bytes a row) until the file is closed. After this
-  // many rows it is closed and opened again: 130 MB, and 10 ms for a file of 200 MB.
-  size_t line_rows_kept = 1'500'000;
 };
 
 enum class ModuleStatus : uint8_t {

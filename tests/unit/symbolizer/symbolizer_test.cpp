@@ -14,10 +14,6 @@ using namespace memlens::reader;
 using memlens::reader::testing::build_id_of_file;
 using memlens::reader::testing::SampleProgram;
 
-// The linker's: where the program begins and where its code ends.
-extern "C" const char __executable_start;
-extern "C" const char etext;
-
 namespace {
 
 struct NamedFrame {
@@ -317,34 +313,4 @@ TEST_CASE("past the deadline names come from symbol tables") {
   CHECK(status == ModuleStatus::kOutOfTime);
   CHECK(frames.at(0).function == "plain_function");
   CHECK(frames.at(0).line == 0);
-}
-
-TEST_CASE("closing and opening a file again changes nothing but memory") {
-  // This very program: it has many units.
-  ModuleImage module;
-  module.path = std::filesystem::canonical("/proc/self/exe");
-  module.mapped_unix_ns = UINT64_MAX;
-  module.build_id = build_id_of_file(module.path);
-  std::vector<uint64_t> addresses;
-  const auto code_end = static_cast<uint64_t>(&etext - &__executable_start);
-  for (uint64_t address = 0; address < code_end; address += code_end / 2000) {
-    addresses.push_back(address);
-  }
-  SymbolizerOptions options;
-  const ModuleSymbols once = resolve(module, addresses, options);
-  options.line_rows_kept = 1;
-  const ModuleSymbols again = resolve(module, addresses, options);
-  size_t lines = 0;
-  for (size_t i = 0; i < addresses.size(); ++i) {
-    const auto a = once.frames_of(i);
-    const auto b = again.frames_of(i);
-    REQUIRE(a.size() == b.size());
-    for (size_t f = 0; f < a.size(); ++f) {
-      REQUIRE(once.strings[a[f].function] == again.strings[b[f].function]);
-      REQUIRE(once.strings[a[f].file] == again.strings[b[f].file]);
-      REQUIRE(a[f].line == b[f].line);
-      lines += a[f].line != 0;
-    }
-  }
-  CHECK(lines > 500);
 }
