@@ -10,7 +10,7 @@ set -euo pipefail
 
 build_packages=(
   build-essential cmake ninja-build pkg-config
-  libzstd-dev libxxhash-dev libunwind-dev libdw-dev libelf-dev libjemalloc-dev
+  libzstd-dev libxxhash-dev libunwind-dev libdw-dev libelf-dev libdeflate-dev libjemalloc-dev
   libcli11-dev nlohmann-json3-dev zlib1g-dev doctest-dev
   python3
 )

@@ -9,12 +9,21 @@
 #include <mutex>
 
 #include "reader/symbolizer/debug_files.h"
+#include "reader/symbolizer/inflated_file.h"
 
 namespace memlens::reader {
 namespace {
 
 uint64_t nanoseconds(const timespec& time) {
   return static_cast<uint64_t>(time.tv_sec) * 1'000'000'000u + static_cast<uint64_t>(time.tv_nsec);
+}
+
+// A debug file for libdwfl to read, without its compression where that pays.
+int ready_to_read(int debug_file) {
+  const int copy = debug_file < 0 ? -1 : inflated_copy(debug_file);
+  if (copy < 0) return debug_file;
+  close(debug_file);
+  return copy;
 }
 
 void initialize_libelf() {
@@ -101,12 +110,13 @@ int ModuleFile::find_debug(Dwfl_Module* module, void** user_data, const char* mo
   const DebugFile found = find_debug_file(query, self->options_.debug_directories);
   if (found.descriptor >= 0) {
     *debug_file_name = strdup(found.path.c_str());
-    return found.descriptor;
+    return ready_to_read(found.descriptor);
   }
   // The library's own search ends at the servers of DEBUGINFOD_URLS: only when asked for.
   if (!self->options_.debuginfod) return -1;
-  return dwfl_standard_find_debuginfo(module, user_data, module_name, base, file_name,
-                                      debuglink_file, debuglink_crc, debug_file_name);
+  return ready_to_read(dwfl_standard_find_debuginfo(module, user_data, module_name, base, file_name,
+                                                    debuglink_file, debuglink_crc,
+                                                    debug_file_name));
 }
 
 }  // namespace memlens::reader

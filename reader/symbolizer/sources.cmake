@@ -7,6 +7,7 @@ target_sources(memlens_reader PRIVATE
   symbolizer/die_names.cpp
   symbolizer/function_name.cpp
   symbolizer/function_symbols.cpp
+  symbolizer/inflated_file.cpp
   symbolizer/inline_scopes.cpp
   symbolizer/line_program.cpp
   symbolizer/line_table.cpp

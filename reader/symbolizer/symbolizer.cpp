@@ -122,7 +122,7 @@ class DwarfResolver {
         options_(options),
         result_(result) {}
 
-  bool has_units() const { return !units_.empty(); }
+  bool has_units() { return !units_.empty(); }
 
   // False: the deadline came first, some addresses are not in `result`.
   bool resolve_units() {
