@@ -19,8 +19,6 @@ constexpr std::string_view kReadSections[] = {
     ".debug_abbrev",   ".debug_aranges", ".debug_info", ".debug_line",        ".debug_line_str",
     ".debug_rnglists", ".debug_ranges",  ".debug_str",  ".debug_str_offsets", ".debug_types"};
 
-// Memory of such a file is not the process's, so nothing else bounds it.
-constexpr uint64_t kMaxBytes = uint64_t{1} << 30;
 // What a byte of deflate can stand for at most: a size above is a lie.
 constexpr uint64_t kMaxRatio = 1032;
 constexpr uint64_t kAlignment = 16;
@@ -36,7 +34,7 @@ using Decompressor = std::unique_ptr<libdeflate_decompressor, void (*)(libdeflat
 
 class Inflation {
  public:
-  explicit Inflation(Elf* elf) : elf_(elf) {}
+  Inflation(Elf* elf, uint64_t max_bytes) : elf_(elf), max_bytes_(max_bytes) {}
 
   int run() {
     if (!read_headers() || !read_sections() || !place_sections()) return -1;
@@ -115,7 +113,7 @@ class Inflation {
       section.header.sh_offset = end;
       if (section.header.sh_type == SHT_NOBITS) continue;
       end += section.is_compressed ? section.header.sh_size : section.bytes.size();
-      if (end > kMaxBytes) return false;
+      if (end > max_bytes_) return false;
     }
     header_.e_shoff = (end + kAlignment - 1) / kAlignment * kAlignment;
     size_ = header_.e_shoff + (sections_.size() + 1) * sizeof(Elf64_Shdr);
@@ -158,6 +156,7 @@ class Inflation {
   }
 
   Elf* elf_;
+  uint64_t max_bytes_;
   Elf64_Ehdr header_{};
   std::string_view begin_;  // header and segments of the file
   std::vector<Section> sections_;
@@ -166,10 +165,10 @@ class Inflation {
 
 }  // namespace
 
-int inflated_copy(int descriptor) {
+int inflated_copy(int descriptor, uint64_t max_bytes) {
   Elf* elf = elf_begin(descriptor, ELF_C_READ_MMAP, nullptr);
   if (elf == nullptr) return -1;
-  const int copy = Inflation(elf).run();
+  const int copy = Inflation(elf, max_bytes).run();
   elf_end(elf);
   return copy;
 }

@@ -19,8 +19,10 @@ uint64_t nanoseconds(const timespec& time) {
 }
 
 // A debug file for libdwfl to read, without its compression where that pays.
-int ready_to_read(int debug_file) {
-  const int copy = debug_file < 0 ? -1 : inflated_copy(debug_file);
+int ready_to_read(int debug_file, const SymbolizerOptions& options) {
+  if (debug_file < 0) return debug_file;
+  int copy = options.inflated == nullptr ? -1 : options.inflated->find(debug_file);
+  if (copy < 0) copy = inflated_copy(debug_file);
   if (copy < 0) return debug_file;
   close(debug_file);
   return copy;
@@ -110,13 +112,13 @@ int ModuleFile::find_debug(Dwfl_Module* module, void** user_data, const char* mo
   const DebugFile found = find_debug_file(query, self->options_.debug_directories);
   if (found.descriptor >= 0) {
     *debug_file_name = strdup(found.path.c_str());
-    return ready_to_read(found.descriptor);
+    return ready_to_read(found.descriptor, self->options_);
   }
   // The library's own search ends at the servers of DEBUGINFOD_URLS: only when asked for.
   if (!self->options_.debuginfod) return -1;
   return ready_to_read(dwfl_standard_find_debuginfo(module, user_data, module_name, base, file_name,
-                                                    debuglink_file, debuglink_crc,
-                                                    debug_file_name));
+                                                    debuglink_file, debuglink_crc, debug_file_name),
+                       self->options_);
 }
 
 }  // namespace memlens::reader

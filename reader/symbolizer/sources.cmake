@@ -5,9 +5,11 @@ target_sources(memlens_reader PRIVATE
   symbolizer/capture_symbols.cpp
   symbolizer/debug_files.cpp
   symbolizer/die_names.cpp
+  symbolizer/early_inflation.cpp
   symbolizer/function_name.cpp
   symbolizer/function_symbols.cpp
   symbolizer/inflated_file.cpp
+  symbolizer/inflated_files.cpp
   symbolizer/inline_scopes.cpp
   symbolizer/line_program.cpp
   symbolizer/line_table.cpp

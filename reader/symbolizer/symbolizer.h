@@ -14,6 +14,8 @@
 
 namespace memlens::reader {
 
+class InflatedFiles;
+
 // A file that was mapped into a process.
 struct ModuleImage {
   std::string path;  // absolute; otherwise it is a label for memory that is no file ("[vdso]")
@@ -32,6 +34,8 @@ struct SymbolizerOptions {
   // After this, addresses get names from symbol tables only; those that are slow to read stay
   // unknown. Never cuts one file's symbol table short.
   std::chrono::steady_clock::time_point deadline = std::chrono::steady_clock::time_point::max();
+  // Compressed debug files that were made ready before; null: none.
+  InflatedFiles* inflated = nullptr;
   // Off: names as the object file spells them. A name can be made to take the demangler for ever.
   bool demangle = true;
 };

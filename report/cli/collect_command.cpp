@@ -82,7 +82,7 @@ int collect(int ready_fd, int pid) {
     if (attached ? recording.is_over() : collector::monotonic_ns() > give_up_ns) break;
     recording.sleep();
   }
-  close_recording(recording, run, interrupted, {});
+  close_recording(recording, run, interrupted, {}, nullptr);
   set_recording_to_wake(nullptr);
   return 0;
 }

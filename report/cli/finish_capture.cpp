@@ -103,6 +103,7 @@ void resolve_into(int pipe, const std::string& path, const FinishOptions& option
   symbols.source_text = options.source_text;
   symbols.files.stop = options.stop;
   symbols.files.symbolizer.debuginfod = options.debuginfod;
+  symbols.files.symbolizer.inflated = options.inflated;
   symbols.files.symbolizer.demangle = extent != Extent::kWithoutDemangling;
   symbols.files.symbolizer.deadline = Clock::now();
   if (extent == Extent::kAll) symbols.files.symbolizer.deadline += seconds(options.limit_seconds);

@@ -87,6 +87,7 @@ int record(const RunOptions& options) {
   run.progress = progress;
   run.source = options.source;
   run.debuginfod = options.debuginfod;
+  run.native = recording_options(options, target).native;
   return record_program(recording, program, run);
 }
 

@@ -7,8 +7,11 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+#include <optional>
 
 #include "interposer/collector/clock.h"
+#include "reader/symbolizer/early_inflation.h"
+#include "reader/symbolizer/symbolizer.h"
 #include "report/cli/finish_capture.h"
 #include "report/cli/run/progress.h"
 
@@ -54,6 +57,7 @@ class ProgramRun {
   ChildProgram& program_;
   const RecordedRun& run_;
   Progress progress_;
+  std::optional<reader::EarlyInflation> early_inflation_;
   bool program_stopped_ = false;
   bool ended_early_ = false;
   bool failure_reported_ = false;
@@ -64,6 +68,9 @@ class ProgramRun {
 
 int ProgramRun::serve_and_close() {
   recording_.processes().set_child(program_.pid());
+  if (run_.native && run_.output.regular) {
+    early_inflation_.emplace(program_.pid(), reader::SymbolizerOptions().debug_directories);
+  }
   while (!ended_early_) {
     for (const ReceivedSignal& signal : received_signals()) handle(signal);
     look_at_program();
@@ -76,7 +83,8 @@ int ProgramRun::serve_and_close() {
   }
   progress_.clear();
   if (!program_ended_) status_.signal = SIGINT;  // ours: the program runs on
-  close_recording(recording_, run_, ended_early_, program_ended_ ? status_ : ExitStatus{});
+  close_recording(recording_, run_, ended_early_, program_ended_ ? status_ : ExitStatus{},
+                  early_inflation_ ? &early_inflation_->files() : nullptr);
   if (!program_ended_) {
     print_line("the recording ended before the program did: process " +
                std::to_string(program_.pid()) + " runs on, unrecorded");
@@ -88,6 +96,7 @@ void ProgramRun::look_at_program() {
   if (program_ended_) return;
   if (const auto wait_status = program_.ended()) {
     program_ended_ = true;
+    if (early_inflation_) early_inflation_->end();
     status_ = status_of(*wait_status);
     recording_.processes().child_ended(status_);
   } else if (const auto signal = program_.stopped()) {
@@ -149,8 +158,10 @@ void ProgramRun::forward(const ReceivedSignal& signal) {
   kill(program_.pid(), signal.number);
 }
 
-void add_names_and_source(Recording& recording, const RecordedRun& run) {
+void add_names_and_source(Recording& recording, const RecordedRun& run,
+                          reader::InflatedFiles* inflated) {
   FinishOptions options;
+  options.inflated = inflated;
   options.source_text = run.source;
   options.debuginfod = run.debuginfod;
   options.progress = !run.quiet;
@@ -183,12 +194,12 @@ void report_write_failure(const Recording& recording, const RecordedRun& run, bo
 }
 
 void close_recording(Recording& recording, const RecordedRun& run, bool interrupted,
-                     const ExitStatus& status) {
+                     const ExitStatus& status, reader::InflatedFiles* inflated) {
   const bool failed_before = recording.write_failure() != 0;
   recording.end_events();
   Ending ending;
   if (run.output.regular && recording.write_failure() == 0 && recording.processes_seen() != 0) {
-    add_names_and_source(recording, run);
+    add_names_and_source(recording, run, inflated);
   }
   recording.write_trailer(
       interrupted ? Recording::EndReason::kInterrupted : Recording::EndReason::kFinished, status);
