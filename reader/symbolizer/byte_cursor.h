@@ -16,6 +16,7 @@ class ByteCursor {
 
   bool failed() const { return failed_; }
   bool at_end() const { return at_ == end_; }
+  const char* position() const { return at_; }
   size_t left() const { return static_cast<size_t>(end_ - at_); }
 
   template <typename Number>
@@ -28,6 +29,7 @@ class ByteCursor {
   }
 
   uint64_t read_uleb() {
+    if (at_ != end_ && static_cast<uint8_t>(*at_) < 0x80) return static_cast<uint8_t>(*at_++);
     uint64_t value = 0;
     for (unsigned shift = 0; at_ != end_; shift += 7) {
       const auto byte = static_cast<uint8_t>(*at_++);

@@ -30,9 +30,13 @@ void for_each_hit(Dwarf_Die& die, std::span<const uint64_t> addresses, Visit vis
 
 }  // namespace
 
-InlineScopes::InlineScopes(Dwarf_Die unit, std::span<const uint64_t> addresses,
+InlineScopes::InlineScopes(const DebugSections& sections, Dwarf_Die unit,
+                           std::span<const uint64_t> addresses,
                            std::chrono::steady_clock::time_point deadline)
-    : addresses_(addresses), deadline_(deadline), innermost_(addresses.size(), kNone) {
+    : tree_(sections, unit),
+      addresses_(addresses),
+      deadline_(deadline),
+      innermost_(addresses.size(), kNone) {
   walk_children(unit, kNone, 0);
   if (stopped_ || every_address_claimed()) return;
   // A function nested in another one (OpenMP's outlined bodies, GNU C's nested functions) need not
@@ -50,8 +54,17 @@ void InlineScopes::append_chain(size_t index, std::vector<Dwarf_Die>& chain) con
 }
 
 void InlineScopes::walk_children(Dwarf_Die& parent, int32_t scope, int depth) {
+  if (depth > kMaxDepth) return;
+  if (tree_.readable()) {
+    tree_.for_each_child(parent, everywhere_, [&](Dwarf_Die& die) {
+      if (out_of_time()) return false;
+      visit(die, scope, depth);
+      return true;
+    });
+    return;
+  }
   Dwarf_Die die;
-  if (depth > kMaxDepth || dwarf_child(&parent, &die) != 0) return;
+  if (dwarf_child(&parent, &die) != 0) return;
   Dwarf_Off last = 0;
   do {
     // Siblings of a damaged tree may lead backwards.

@@ -8,6 +8,8 @@
 #include <span>
 #include <vector>
 
+#include "reader/symbolizer/unit_tree.h"
+
 namespace memlens::reader {
 
 // Found for all addresses of a unit in one walk of its tree; libdw's dwarf_getscopes walks it once
@@ -15,7 +17,7 @@ namespace memlens::reader {
 class InlineScopes {
  public:
   // `addresses` ascend, in the DWARF's own terms. Walking stops at the deadline.
-  InlineScopes(Dwarf_Die unit, std::span<const uint64_t> addresses,
+  InlineScopes(const DebugSections& sections, Dwarf_Die unit, std::span<const uint64_t> addresses,
                std::chrono::steady_clock::time_point deadline);
 
   // Appends the entries that cover address `index`, innermost first: inlined subroutines, then the
@@ -38,6 +40,7 @@ class InlineScopes {
   bool out_of_time();
   bool every_address_claimed() const;
 
+  UnitTree tree_;
   std::span<const uint64_t> addresses_;
   std::chrono::steady_clock::time_point deadline_;
   std::vector<Scope> scopes_;

@@ -17,28 +17,32 @@ class RowFinder {
   using Row = LineProgram::Row;
 
   explicit RowFinder(std::span<const uint64_t> addresses)
-      : addresses_(addresses), slots_(addresses.size()) {}
+      : addresses_(addresses), slots_(addresses.size() + 1) {}
 
-  void add(uint64_t address, uint64_t file, int64_t line, bool ends_sequence) {
-    highest_ = std::max(highest_, address);
-    // Rows ascend within a sequence, so the slot is mostly the last one.
-    if (slot_ != 0 && addresses_[slot_ - 1] >= address) {
-      slot_ = static_cast<size_t>(std::lower_bound(addresses_.begin(), addresses_.end(), address) -
-                                  addresses_.begin());
-    }
-    while (slot_ < addresses_.size() && addresses_[slot_] < address) ++slot_;
-    if (slot_ == addresses_.size()) return;
-    Slot& slot = slots_[slot_];
-    const bool is_later = !slot.is_set || address > slot.row.address ||
-                          (address == slot.row.address && (slot.ends_sequence || !ends_sequence));
-    if (is_later) slot = {{address, file, line, true}, ends_sequence, true};
+  void add(uint64_t address, uint64_t file, int64_t line) {
+    // Most rows lie between the same two addresses as the one before, which then is of no use.
+    if (address < last_.row.address || address > slot_end_) go_to(address);
+    last_.row.address = address;
+    last_.row.file = file;
+    last_.row.line = line;
   }
 
-  std::vector<Row> finish() const {
+  void end_sequence(uint64_t address, uint64_t file, int64_t line) {
+    const bool is_empty = slot_ != kNone && address == last_.row.address;  // then the row counts
+    add(address, is_empty ? last_.row.file : file, is_empty ? last_.row.line : line);
+    last_.ends_sequence = !is_empty;
+    keep_last();
+    last_ = {};
+    slot_end_ = 0;
+    slot_ = kNone;
+  }
+
+  std::vector<Row> finish() {
+    keep_last();
     std::vector<Row> rows(addresses_.size());
     const Slot* last = nullptr;
-    for (size_t i = 0; i < slots_.size(); ++i) {
-      if (slots_[i].is_set) last = &slots_[i];
+    for (size_t i = 0; i < addresses_.size(); ++i) {
+      if (slots_[i].row.is_known) last = &slots_[i];
       // Some compilers forget to end the last sequence.
       if (last == nullptr || last->ends_sequence || last->row.address == highest_) continue;
       rows[i] = last->row;
@@ -50,12 +54,33 @@ class RowFinder {
   struct Slot {
     Row row;
     bool ends_sequence = false;
-    bool is_set = false;
   };
+  static constexpr size_t kNone = SIZE_MAX;
+
+  void go_to(uint64_t address) {
+    keep_last();
+    const auto at = std::lower_bound(addresses_.begin(), addresses_.end(), address);
+    slot_ = static_cast<size_t>(at - addresses_.begin());
+    slot_end_ = at == addresses_.end() ? UINT64_MAX : *at;
+    last_.row.is_known = true;
+  }
+
+  void keep_last() {
+    if (slot_ == kNone) return;
+    highest_ = std::max(highest_, last_.row.address);
+    Slot& slot = slots_[slot_];
+    const bool is_later =
+        !slot.row.is_known || last_.row.address > slot.row.address ||
+        (last_.row.address == slot.row.address && (slot.ends_sequence || !last_.ends_sequence));
+    if (is_later) slot = last_;
+  }
 
   std::span<const uint64_t> addresses_;
-  std::vector<Slot> slots_;  // the last row above the address before and not above this one
-  size_t slot_ = 0;
+  // The last row above the address before and not above this one; one more for what is above all.
+  std::vector<Slot> slots_;
+  Slot last_;              // of this sequence, not in slots_ yet
+  size_t slot_ = kNone;    // which it belongs to; kNone: it is no row
+  uint64_t slot_end_ = 0;  // the highest address that belongs there too
   uint64_t highest_ = 0;
 };
 
@@ -224,7 +249,7 @@ std::vector<LineProgram::Row> LineProgram::rows_of(std::span<const uint64_t> add
     if (opcode >= opcode_base_) {
       advance(steps[opcode].operations);
       line += steps[opcode].lines;
-      finder.add(address, file, line, false);
+      finder.add(address, file, line);
       continue;
     }
     switch (opcode) {
@@ -232,7 +257,7 @@ std::vector<LineProgram::Row> LineProgram::rows_of(std::span<const uint64_t> add
         ByteCursor extended(program.read_bytes(program.read_uleb()));
         const auto extended_opcode = extended.read<uint8_t>();
         if (extended_opcode == DW_LNE_end_sequence) {
-          finder.add(address, file, line, true);
+          finder.end_sequence(address, file, line);
           address = operation = 0;
           file = 1;
           line = 1;
@@ -245,7 +270,7 @@ std::vector<LineProgram::Row> LineProgram::rows_of(std::span<const uint64_t> add
         break;
       }
       case DW_LNS_copy:
-        finder.add(address, file, line, false);
+        finder.add(address, file, line);
         break;
       case DW_LNS_advance_pc:
         advance(program.read_uleb());
@@ -255,6 +280,11 @@ std::vector<LineProgram::Row> LineProgram::rows_of(std::span<const uint64_t> add
         break;
       case DW_LNS_set_file:
         file = program.read_uleb();
+        break;
+      case DW_LNS_set_column:
+        program.read_uleb();
+        break;
+      case DW_LNS_negate_stmt:
         break;
       case DW_LNS_const_add_pc:
         advance((255u - opcode_base_) / line_range_);

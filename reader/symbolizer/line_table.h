@@ -12,9 +12,6 @@
 
 namespace memlens::reader {
 
-// Views into what `dwarf` holds.
-LineSections line_sections(Dwarf* dwarf);
-
 class LineTable {
  public:
   // `addresses` ascend, in the DWARF's own terms.

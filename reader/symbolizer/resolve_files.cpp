@@ -11,7 +11,7 @@ namespace memlens::reader {
 namespace {
 
 // Below this, reading the file again for a second slice costs more than it gains.
-constexpr size_t kLeastSliceAddresses = 2000;
+constexpr size_t kLeastSliceAddresses = 250;
 
 uint64_t file_bytes(const std::string& path) {
   struct stat status;

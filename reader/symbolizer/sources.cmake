@@ -4,6 +4,7 @@ target_sources(memlens_reader PRIVATE
   symbolizer/built_in_allocator.cpp
   symbolizer/capture_symbols.cpp
   symbolizer/debug_files.cpp
+  symbolizer/debug_sections.cpp
   symbolizer/die_names.cpp
   symbolizer/early_inflation.cpp
   symbolizer/function_name.cpp
@@ -23,4 +24,5 @@ target_sources(memlens_reader PRIVATE
   symbolizer/symbolizer.cpp
   symbolizer/symbols_payload.cpp
   symbolizer/unit_index.cpp
+  symbolizer/unit_tree.cpp
 )

@@ -4,6 +4,7 @@
 
 #include <unordered_map>
 
+#include "reader/symbolizer/debug_sections.h"
 #include "reader/symbolizer/die_names.h"
 #include "reader/symbolizer/function_name.h"
 #include "reader/symbolizer/function_symbols.h"
@@ -114,7 +115,7 @@ class DwarfResolver {
   DwarfResolver(Dwarf* dwarf, Dwarf_Addr bias, std::span<const uint64_t> addresses,
                 std::span<const char* const> symbols, const SymbolizerOptions& options,
                 ResultBuilder& result)
-      : line_sections_(line_sections(dwarf)),
+      : sections_(debug_sections(dwarf)),
         units_(dwarf),
         bias_(bias),
         addresses_(addresses),
@@ -143,9 +144,9 @@ class DwarfResolver {
     std::vector<uint64_t> unit_addresses;
     unit_addresses.reserve(indexes.size());
     for (size_t index : indexes) unit_addresses.push_back(addresses_[index] - bias_);
-    const LineTable lines(line_sections_, unit.die, unit_addresses);
+    const LineTable lines(sections_.line, unit.die, unit_addresses);
     file_numbers_.assign(lines.file_count(), 0);
-    const InlineScopes scopes(unit.code_die, unit_addresses, options_.deadline);
+    const InlineScopes scopes(sections_, unit.code_die, unit_addresses, options_.deadline);
     std::vector<Dwarf_Die> chain;
     for (size_t i = 0; i < indexes.size(); ++i) {
       chain.clear();
@@ -205,7 +206,7 @@ class DwarfResolver {
     return function.addr;
   }
 
-  LineSections line_sections_;
+  DebugSections sections_;
   UnitIndex units_;
   Dwarf_Addr bias_;
   std::span<const uint64_t> addresses_;

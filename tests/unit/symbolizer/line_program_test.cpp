@@ -93,6 +93,14 @@ TEST_CASE("a last sequence without an end covers nothing past its last row") {
         std::vector<int64_t>{2, -1, -1});
 }
 
+TEST_CASE("a row that a sequence ends at as well counts") {
+  const std::string program = set_address(0x100) + step(0, 1) + step(4, 3) + end_sequence() +
+                              set_address(0x200) + step(0, 0) + end_sequence() +
+                              set_address(0x300) + step(0, 8) + step(1, 1) + end_sequence();
+  CHECK(lines_of(unit(4, kOldTables, program), {0x103, 0x104, 0x1ff, 0x200}) ==
+        std::vector<int64_t>{2, 5, 5, 1});
+}
+
 TEST_CASE("opcodes that came after this was written are passed") {
   const std::string program = set_address(0x100) + byte(12) + "\x81\1\x7f"s + byte(0) + byte(3) +
                               byte(0x80) + "xy" + step(0, 1) + step(8, 1) + end_sequence();
