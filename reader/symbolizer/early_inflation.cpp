@@ -75,8 +75,9 @@ class Helper {
       if (path == std::string::npos || line.compare(permissions + 2, 1, "x") != 0) continue;
       if (seen_.insert(line.substr(path)).second) files.push_back(line.substr(path));
     }
-    std::ranges::stable_partition(
-        files, [](const std::string& path) { return path.find("/libc.so.") != std::string::npos; });
+    std::stable_partition(files.begin(), files.end(), [](const std::string& path) {
+      return path.find("/libc.so.") != std::string::npos;
+    });
     return files;
   }
 
