@@ -99,6 +99,12 @@ ContentTable strings;
 ContentTable codes;
 uint32_t module_count = 0;
 
+// The last node record.
+struct {
+  uint32_t node;
+  uint32_t chunk;
+} last_node_record;
+
 constexpr size_t kStringPartBytes = 12 * 1024;
 constexpr uint64_t kMaxStringBytes = 16 << 20;  // a line table of a giant generated function
 constexpr uint32_t kMaxContents = 1u << 22;     // distinct strings, and distinct code objects
@@ -131,6 +137,7 @@ uint32_t intern_label_locked(uint32_t parent, const char* label) {
   RecordBody body;
   body.number(node).number(parent).string(label, length);
   if (!write_record_locked(MetadataType::kLabelNode, body)) return format::kRootNode;
+  last_node_record = {node, metadata_chunk_locked()};
   return node_table::insert_locked(key) ? node : format::kRootNode;
 }
 
@@ -150,7 +157,36 @@ uint32_t table_full_locked() {
   return intern_label_locked(format::kRootNode, "[stack table full]");
 }
 
-uint32_t intern(const NodeKey& key, MetadataType type, uint64_t first, uint64_t second) {
+struct NodeRecordTypes {
+  MetadataType any;
+  MetadataType next;  // the id is left out
+};
+constexpr NodeRecordTypes kPythonNodes{MetadataType::kPythonNode, MetadataType::kNextPythonNode};
+constexpr NodeRecordTypes kNativeNodes{MetadataType::kNativeNode, MetadataType::kNextNativeNode};
+
+bool write_node_locked(const NodeKey& key, uint32_t node, const NodeRecordTypes& types) {
+  constexpr size_t kMaxBodyBytes = 4 * format::kMaxVarintBytes;
+  if (!make_record_room_locked(kMaxBodyBytes)) return false;
+  // Ids count up, but for a node whose record was written and that then found no memory.
+  const bool next =
+      node == last_node_record.node + 1 && metadata_chunk_locked() == last_node_record.chunk;
+  RecordBody body;
+  if (next) {
+    body.number(node - key.parent);
+  } else {
+    body.number(node).number(key.parent);
+  }
+  if (key.type == NodeType::kPython) {
+    body.number(key.value >> 32).number(static_cast<uint32_t>(key.value));
+  } else {
+    body.number(key.value);
+  }
+  if (!write_record_locked(next ? types.next : types.any, body)) return false;
+  last_node_record = {node, metadata_chunk_locked()};
+  return true;
+}
+
+uint32_t intern(const NodeKey& key, const NodeRecordTypes& types) {
   const uint32_t newest = node_table::newest();
   if (const uint32_t known = node_table::find(key)) return known;
   if (!recording()) return format::kRootNode;
@@ -161,10 +197,7 @@ uint32_t intern(const NodeKey& key, MetadataType type, uint64_t first, uint64_t 
   }
   const uint32_t node = node_table::newest() + 1;
   if (node >= kMaxNodes - kReservedNodes) return table_full_locked();
-  RecordBody body;
-  body.number(node).number(key.parent).number(first);
-  if (type == MetadataType::kPythonNode) body.number(second);
-  if (!write_record_locked(type, body)) return format::kRootNode;
+  if (!write_node_locked(key, node, types)) return format::kRootNode;
   return node_table::insert_locked(key) ? node : table_full_locked();
 }
 
@@ -213,11 +246,11 @@ uint32_t define_code(const CodeDescription& code) {
 uint32_t intern_python_node(uint32_t parent, uint32_t code_id, uint32_t offset_plus_1) {
   const NodeKey key{parent, NodeType::kPython,
                     static_cast<uint64_t>(code_id) << 32 | offset_plus_1};
-  return intern(key, MetadataType::kPythonNode, code_id, offset_plus_1);
+  return intern(key, kPythonNodes);
 }
 
 uint32_t intern_native_node(uint32_t parent, uint64_t address) {
-  return intern({parent, NodeType::kNative, address}, MetadataType::kNativeNode, address, 0);
+  return intern({parent, NodeType::kNative, address}, kNativeNodes);
 }
 
 uint32_t intern_label_node(uint32_t parent, const char* label) {
@@ -288,6 +321,7 @@ void drop_definitions() {
   strings.drop();
   codes.drop();
   module_count = 0;
+  last_node_record = {};
   node_table::drop();
   drop_metadata_chunk();
 }

@@ -1,11 +1,12 @@
 // Events to bytes: the mirror of reader/event_decoder. FORMAT.md, "Events".
 //
-// Measured on prototypes of this encoding: 5-10 ns and 3-4 bytes an event before zstd, 0.9-3.6
-// after (a plain varint stream takes 5-6 and 1.0-4.0; fixed records 20 and 3.5-6). The dictionary
-// of (node, size, kind) pays because programs repeat themselves; coding a free as the distance to a
-// recent allocation pays because blocks die young.
+// Replayed alone, 4-7 ns and 1.9-3.7 bytes an event before zstd (a plain varint stream takes 5-6
+// bytes, fixed records 20). The dictionary of (node, size, kind) pays because programs repeat
+// themselves; coding a free as the distance to a recent allocation pays because blocks die young;
+// counting addresses by size class pays because allocators do (format/size_class.h).
 #pragma once
 
+#include <bit>
 #include <cstdint>
 #include <cstring>
 
@@ -21,13 +22,14 @@ class EventEncoder {
  public:
   void start_chunk() {
     codec_.start_chunk();
+    last_allocated_ = 0;
     ordinal_ = 0;
     std::memset(recent_, 0, sizeof recent_);
   }
   void start_epoch() { codec_.start_epoch(); }
 
   // Of this chunk's last allocation; 0 before the first.
-  uint64_t last_allocated_address() const { return codec_.last_allocated << format::kPointerShift; }
+  uint64_t last_allocated_address() const { return last_allocated_ << format::kPointerShift; }
 
   __attribute__((always_inline)) uint8_t* encode_allocation(uint8_t* out,
                                                             format::AllocationKind kind,
@@ -52,7 +54,7 @@ class EventEncoder {
       tag |= kReferenceHit;
       *out++ = static_cast<uint8_t>(slot);
     } else {
-      entry = {node, size, kind};
+      entry = {node, size, kind, size_class(kind, size)};
       *out++ = static_cast<uint8_t>(kind);
       out = encode_varint(out, size);
       out = encode_varint(
@@ -61,10 +63,15 @@ class EventEncoder {
     codec_.last_node = node;
 
     const uint64_t unit = address >> kPointerShift;
-    out = encode_field(out, tag, zigzag_encode(static_cast<int64_t>(unit - codec_.last_allocated)));
-    codec_.last_allocated = unit;
+    const uint8_t own_class = entry.size_class;
+    uint64_t& last = codec_.last_of_class[own_class];
+    out = encode_field(out, tag, zigzag_encode(static_cast<int64_t>(unit - last)));
+    last = unit;
+    last_allocated_ = unit;
 
-    recent_[recent_slot(unit)] = unit << kOrdinalBits | ++ordinal_;
+    recent_[recent_slot(unit)] = live_block(unit) << kLiveShift |
+                                 uint64_t{size_class_of_freed(own_class)} << kOrdinalBits |
+                                 ++ordinal_;
     if (shared) out = encode_stamp(out, tag, shard_of(address), stamp, 0);
     *tag_at = tag;
     return out;
@@ -82,9 +89,10 @@ class EventEncoder {
       out = encode_varint(out, address);
       return shared ? encode_explicit_stamp(out, shard_of(address), stamp, 1) : out;
     }
-    if (recent >> kOrdinalBits == unit) {
+    if (recent >> kLiveShift == live_block(unit)) {
       tag |= kReferenceHit;
       out = encode_field(out, tag, ordinal_ - (recent & kOrdinalMask));
+      codec_.last_of_class[recent >> kOrdinalBits & (kSizeClasses - 1)] = unit;
       recent = 0;
     } else {
       out = encode_field(out, tag, zigzag_encode(static_cast<int64_t>(unit - codec_.last_freed)));
@@ -153,23 +161,29 @@ class EventEncoder {
   }
 
  private:
-  // Which recent allocation of this chunk has an address: address / 16 in the upper 44 bits, the
-  // allocation's ordinal in the chunk (from 1) below; 0 none. 16 kB, to stay in the first-level
-  // cache: with 4096 entries of 16 bytes a third of this encoder's time went into missing it.
-  static constexpr unsigned kRecentEntries = 2048;
-  static constexpr unsigned kOrdinalBits = 20;  // a chunk has far fewer events
+  // Which recent allocation of this chunk has an address. An entry is the upper 33 bits of
+  // address / 16 (its place in the table tells the others) and a one; the class in which the block,
+  // once freed, is expected again; the allocation's ordinal in the chunk, from 1. 0: none. 16 kB,
+  // to stay in the first-level cache: with 4096 entries of 16 bytes a third of this encoder's time
+  // went into missing it.
+  static constexpr unsigned kRecentBits = 11;
+  static constexpr unsigned kRecentEntries = 1u << kRecentBits;
+  static constexpr unsigned kLiveShift = 64 - (format::kUnitBits - kRecentBits + 1);
+  static constexpr unsigned kOrdinalBits = kLiveShift - 7;  // a chunk has far fewer events
   static constexpr uint64_t kOrdinalMask = (1u << kOrdinalBits) - 1;
+  static_assert(format::kSizeClasses == 1u << 7);
 
   // What fits an entry and the short forms; all that processors hand out without being asked for
   // more.
+  // Rotated, so that both questions are one.
   static constexpr bool is_plain(uint64_t address) {
-    return (address & format::kPointerAlignMask) == 0 && address >> 48 == 0;
+    return std::rotr(address, format::kPointerShift) >> format::kUnitBits == 0;
   }
 
-  static unsigned recent_slot(uint64_t unit) {
-    return static_cast<uint32_t>(unit) * 0x9E3779B1u >> 21;
+  static constexpr unsigned recent_slot(uint64_t unit) {
+    return static_cast<unsigned>(unit ^ unit >> kRecentBits) & (kRecentEntries - 1);
   }
-  static_assert(kRecentEntries == 1u << (32 - 21));
+  static constexpr uint64_t live_block(uint64_t unit) { return unit >> kRecentBits << 1 | 1; }
 
   static constexpr uint8_t extended_tag(format::ExtendedOperation operation) {
     return static_cast<uint8_t>(
@@ -201,7 +215,8 @@ class EventEncoder {
   }
 
   format::ChunkCodecState codec_;
-  uint64_t ordinal_;  // allocations in this chunk's list so far
+  uint64_t last_allocated_;  // address >> kPointerShift
+  uint32_t ordinal_;         // allocations in this chunk's list so far
   uint64_t recent_[kRecentEntries];
 };
 

@@ -15,7 +15,10 @@ ClaimedChunk chunk;
 uint32_t committed = 0;
 uint32_t sequence = 0;
 
-bool make_room(size_t bytes) {
+}  // namespace
+
+bool make_record_room_locked(size_t body_bytes) {
+  const size_t bytes = 1 + format::kMaxVarintBytes + body_bytes;
   if (chunk.header != nullptr && committed + bytes <= segment::kChunkPayloadBytes) return true;
   if (chunk.header != nullptr) {
     hand_over_chunk(process.segment, chunk.index, process.slot);
@@ -36,7 +39,7 @@ bool make_room(size_t bytes) {
   return true;
 }
 
-}  // namespace
+uint32_t metadata_chunk_locked() { return sequence; }
 
 uint8_t* RecordBody::write(uint8_t* out) const {
   const uint8_t* numbers = numbers_;
@@ -56,7 +59,7 @@ uint8_t* RecordBody::write(uint8_t* out) const {
 bool write_record_locked(format::MetadataType type, const RecordBody& body) {
   const size_t body_bytes = body.size();
   if (!recording() || body_bytes > kMaxRecordBytes) return false;
-  if (!make_room(1 + format::kMaxVarintBytes + body_bytes)) return false;
+  if (!make_record_room_locked(body_bytes)) return false;
   auto* payload = reinterpret_cast<uint8_t*>(chunk.header + 1);
   uint8_t* out = payload + committed;
   *out++ = static_cast<uint8_t>(type);

@@ -67,6 +67,12 @@ bool write_record_locked(format::MetadataType type, const RecordBody& body);
 // The same under the lock.
 bool write_definition(format::MetadataType type, const RecordBody& body);
 
+// For records that lean on the one before: the chunk in which the next one will stand, once there
+// is room for it. Chunks may reach the capture out of order, so a chunk's first must lean on none.
+// The caller holds the definitions lock; false: recording is over.
+bool make_record_room_locked(size_t body_bytes);
+uint32_t metadata_chunk_locked();
+
 // In a forked child: the parent's metadata chunk is the parent's.
 void drop_metadata_chunk();
 

@@ -131,7 +131,7 @@ void ChunkQueue::load(PayloadLoader& loader, Job& job) {
 
 // Damage is told where the consumer comes to it, which may be never.
 void ChunkQueue::decode(EventDecoder& decoder, Job& job) {
-  decoder.start(job.payload, job.frame->ticks, job.frame->shared_order());
+  decoder.start(job.payload, *job.frame);
   try {
     job.events.decode_all(decoder);
     job.decoded = true;

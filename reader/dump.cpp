@@ -1,6 +1,7 @@
 #include "reader/dump.h"
 
 #include <cstdio>
+#include <map>
 
 #include "interposer/format/allocation_kind.h"
 #include "interposer/format/metadata_records.h"
@@ -154,7 +155,7 @@ class Dumper {
       case FrameKind::kMetadata:
         while (!view.empty()) {
           const uint8_t type = view.read_byte();
-          dump_metadata(type, ByteView(view.read_string()));
+          dump_metadata(frame.process, type, ByteView(view.read_string()));
         }
         break;
       case FrameKind::kEvents:
@@ -192,7 +193,9 @@ class Dumper {
     }
   }
 
-  void dump_metadata(uint8_t type, ByteView body) {
+  void dump_metadata(uint32_t process, uint8_t type, ByteView body) {
+    // Collectors write a process's metadata in order.
+    uint32_t& newest_node = newest_nodes_[process];
     switch (static_cast<MetadataType>(type)) {
       case MetadataType::kProcess:
         fields_.number("pid", body.read_varint()).number("parent_pid", body.read_varint());
@@ -220,15 +223,28 @@ class Dumper {
         fields_.number("line_table", body.read_varint()).number("format", body.read_varint());
         return emit("code");
       case MetadataType::kPythonNode:
-        fields_.number("id", body.read_varint()).number("parent", body.read_varint());
+        newest_node = body.read_varint32();
+        fields_.number("id", newest_node).number("parent", body.read_varint());
         fields_.number("code", body.read_varint()).number("instruction", body.read_varint());
         return emit("python_node");
       case MetadataType::kNativeNode:
-        fields_.number("id", body.read_varint()).number("parent", body.read_varint());
+        newest_node = body.read_varint32();
+        fields_.number("id", newest_node).number("parent", body.read_varint());
+        fields_.hex("address", body.read_varint());
+        return emit("native_node");
+      case MetadataType::kNextPythonNode:
+        ++newest_node;
+        fields_.number("id", newest_node).number("parent", newest_node - body.read_varint());
+        fields_.number("code", body.read_varint()).number("instruction", body.read_varint());
+        return emit("python_node");
+      case MetadataType::kNextNativeNode:
+        ++newest_node;
+        fields_.number("id", newest_node).number("parent", newest_node - body.read_varint());
         fields_.hex("address", body.read_varint());
         return emit("native_node");
       case MetadataType::kLabelNode:
-        fields_.number("id", body.read_varint()).number("parent", body.read_varint());
+        newest_node = body.read_varint32();
+        fields_.number("id", newest_node).number("parent", body.read_varint());
         fields_.string("label", body.read_string());
         return emit("label_node");
       case MetadataType::kModule:
@@ -259,7 +275,7 @@ class Dumper {
     Event events[kBatch];
     bool shared = frame.shared_order();
     double seconds = seconds_at(frame.ticks);
-    decoder_.start(buffer_, frame.ticks, shared);
+    decoder_.start(buffer_, frame);
     while (const size_t count = decoder_.decode(events, kBatch)) {
       for (size_t i = 0; i < count; ++i) {
         const Event& event = events[i];
@@ -347,6 +363,7 @@ class Dumper {
   PayloadLoader loader_;
   PayloadBuffer buffer_;
   EventDecoder decoder_;
+  std::map<uint32_t, uint32_t> newest_nodes_;  // by process: the node of the last record
   DumpRecord record_;
   Fields fields_;
 };

@@ -16,16 +16,21 @@ using format::Operation;
 // it.
 static_assert(2 + 4 * format::kMaxVarintBytes <= PayloadBuffer::kPaddingBytes);
 
+// Of a size class in allocations_.
+constexpr unsigned kClassBits = 8;
+static_assert(format::kSizeClasses <= 1u << kClassBits && format::kUnitBits + kClassBits <= 64);
+
 void EventDecoder::fail(const char* reason) const {
   throw PayloadError(std::string(reason) + " (event at byte " + std::to_string(next_ - begin_) +
                      " of the payload)");
 }
 
-void EventDecoder::start(const PayloadBuffer& payload, uint64_t ticks, bool shared) {
+void EventDecoder::start(const PayloadBuffer& payload, const FrameRef& frame) {
   begin_ = next_ = payload.data();
   end_ = begin_ + payload.size_bytes();
-  ticks_ = ticks;
-  shared_ = shared;
+  ticks_ = frame.ticks;
+  shared_ = frame.shared_order();
+  coding_ = frame.event_coding();
   allocations_.clear();
   codec_.start_chunk();
   stacks_.start_chunk();
@@ -72,6 +77,7 @@ size_t EventDecoder::decode(Event* out, size_t capacity) {
     const bool hit = (tag & format::kReferenceHit) != 0;
     switch (static_cast<Operation>(tag & format::kOperationMask)) {
       case Operation::kAllocate: {
+        uint8_t size_class;
         if (hit) {
           const uint8_t slot = *next_++;
           const DictionaryEntry& entry = codec_.dictionary[slot];
@@ -81,6 +87,7 @@ size_t EventDecoder::decode(Event* out, size_t capacity) {
           event.size_bytes = entry.size_bytes;
           event.kind = entry.kind;
           event.stack = slot_stacks_[slot];
+          size_class = entry.size_class;
         } else {
           event.kind = static_cast<format::AllocationKind>(*next_++);
           const uint32_t size_bytes = read_varint32();
@@ -91,16 +98,22 @@ size_t EventDecoder::decode(Event* out, size_t capacity) {
           event.node = static_cast<uint32_t>(node);
           event.size_bytes = size_bytes;
           const unsigned slot = format::dictionary_slot(event.node, size_bytes, event.kind);
-          codec_.dictionary[slot] = {event.node, size_bytes, event.kind};
+          // Formerly all blocks were of one class.
+          size_class = coding_ == format::EventCoding::kByClass
+                           ? format::size_class(event.kind, size_bytes)
+                           : format::kFirstMallocClass;
+          codec_.dictionary[slot] = {event.node, size_bytes, event.kind, size_class};
           const uint32_t stacks_before = stacks_.count();
           event.stack = slot_stacks_[slot] = stacks_.find_or_add(event.node, event.kind);
           event.type =
               event.stack == stacks_before ? EventType::kAllocate : EventType::kAllocateKnown;
         }
         codec_.last_node = event.node;
-        codec_.last_allocated += static_cast<uint64_t>(format::zigzag_decode(read_field(tag)));
-        event.address = codec_.last_allocated << format::kPointerShift;
-        allocations_.push_back(event.address);
+        uint64_t& unit = codec_.last_of_class[size_class];
+        unit += static_cast<uint64_t>(format::zigzag_decode(read_field(tag)));
+        if (unit >> format::kUnitBits != 0) fail("an allocation at an impossible address");
+        event.address = unit << format::kPointerShift;
+        allocations_.push_back(unit << kClassBits | format::size_class_of_freed(size_class));
         if (shared_) {
           const uint32_t delta = (tag & format::kStamped) != 0 ? read_stamp_delta() : 0;
           event.stamp = pass_stamp(format::shard_of(event.address), delta, 0);
@@ -114,12 +127,13 @@ size_t EventDecoder::decode(Event* out, size_t capacity) {
         const uint64_t field = read_field(tag);
         if (hit) {
           if (field >= allocations_.size()) fail("a free refers to no allocation of the chunk");
-          event.address = allocations_[allocations_.size() - 1 - field];
-          codec_.last_freed = event.address >> format::kPointerShift;
+          const uint64_t allocation = allocations_[allocations_.size() - 1 - field];
+          codec_.last_freed = allocation >> kClassBits;
+          codec_.last_of_class[allocation & (format::kSizeClasses - 1)] = codec_.last_freed;
         } else {
           codec_.last_freed += static_cast<uint64_t>(format::zigzag_decode(field));
-          event.address = codec_.last_freed << format::kPointerShift;
         }
+        event.address = codec_.last_freed << format::kPointerShift;
         event.type = EventType::kFree;
         if (shared_) {
           const uint32_t delta = (tag & format::kStamped) != 0 ? read_stamp_delta() : 0;

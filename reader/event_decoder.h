@@ -10,15 +10,15 @@
 #include "interposer/format/event_codec.h"
 #include "reader/chunk_stacks.h"
 #include "reader/event.h"
+#include "reader/frame_index.h"
 #include "reader/frame_payload.h"
 
 namespace memlens::reader {
 
 class EventDecoder {
  public:
-  // `payload` must stay as it is until the last decode(). `ticks` and `shared` are the chunk
-  // header's.
-  void start(const PayloadBuffer& payload, uint64_t ticks, bool shared);
+  // `payload` is the frame's, and must stay as it is until the last decode().
+  void start(const PayloadBuffer& payload, const FrameRef& frame);
 
   // Writes at most `capacity` events and returns how many; 0 at the end of the chunk. Throws
   // PayloadError.
@@ -41,7 +41,10 @@ class EventDecoder {
   const uint8_t* end_ = nullptr;
   uint64_t ticks_ = 0;
   bool shared_ = false;
-  std::vector<uint64_t> allocations_;  // addresses, for frees that name them by distance
+  format::EventCoding coding_{};
+  // For frees that name them by distance: an address in units, and below it the size class in which
+  // the block, once freed, is expected again.
+  std::vector<uint64_t> allocations_;
   format::ChunkCodecState codec_;
   ChunkStacks stacks_;
   uint32_t slot_stacks_[format::kDictionaryEntries];  // of the dictionary's entries

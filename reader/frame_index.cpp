@@ -27,15 +27,13 @@ FileHeader read_file_header(const Source& source) {
   if (there_bytes < sizeof header)
     throw CaptureError(source.path(), there_bytes,
                        "the file ends inside its header: nothing was recorded");
-  // Another major version may have another header, so its number is looked at first.
-  if (header.version_major != format::kVersionMajor)
-    throw CaptureError(
-        source.path(), 8,
-        "capture format version " + std::to_string(header.version_major) + "." +
-            std::to_string(header.version_minor) + ", this memlens reads " +
-            std::to_string(format::kVersionMajor) + ".x; use the memlens that " +
-            (header.version_major > format::kVersionMajor ? "is as new as" : "belongs to") +
-            " the capture");
+  // A later major version may have another header, so its number is looked at first.
+  if (header.version_major > format::kVersionMajor)
+    throw CaptureError(source.path(), 8,
+                       "capture format version " + std::to_string(header.version_major) + "." +
+                           std::to_string(header.version_minor) + ", this memlens reads up to " +
+                           std::to_string(format::kVersionMajor) +
+                           ".x; use a memlens that is as new as the capture");
   if (XXH32(&header, offsetof(FileHeader, checksum), 0) != header.checksum)
     throw CaptureError(source.path(), 0, "the file header is damaged (checksum)");
   if (header.header_bytes < sizeof header)

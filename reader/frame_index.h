@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "interposer/format/event_codec.h"
 #include "interposer/format/file_layout.h"
 #include "reader/source.h"
 
@@ -32,6 +33,10 @@ struct FrameRef {
   uint64_t payload_offset() const { return offset + sizeof(format::FrameHeader); }
   bool compressed() const { return (flags & format::kFrameCompressed) != 0; }
   bool shared_order() const { return (flags & format::kFrameSharedOrder) != 0; }
+  format::EventCoding event_coding() const {
+    return (flags & format::kFrameByClass) != 0 ? format::EventCoding::kByClass
+                                                : format::EventCoding::kByLast;
+  }
 };
 
 // The event frames of one thread, in order of their sequence numbers.

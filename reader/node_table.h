@@ -34,6 +34,13 @@ class NodeTable {
     labels_.push_back(label);
   }
 
+  // Of the node that follows the one added last.
+  uint32_t next() const { return newest_ + 1; }
+  uint32_t parent_of_next(uint64_t distance) const {
+    if (distance == 0 || distance > next()) throw PayloadError("a stack has an impossible caller");
+    return static_cast<uint32_t>(next() - distance);
+  }
+
   // kMissing for the root and for an id that is not there. A parent's id is less than its child's.
   Node get(uint32_t id) const { return nodes_.get(id); }
   std::string_view label(const Node& node) const { return labels_[node.value]; }
@@ -48,9 +55,11 @@ class NodeTable {
     Node& place = nodes_.add(id, "node");
     if (node.parent >= id) throw PayloadError("a stack is its own caller");
     place = node;
+    newest_ = id;
   }
 
   IdTable<Node> nodes_;
+  uint32_t newest_ = 0;
   std::vector<std::string_view> labels_;
 };
 

@@ -71,6 +71,17 @@ void ProcessMetadata::add_record(MetadataType type, ByteView body, StringPool& p
       nodes.add_native(id, parent, body.read_varint());
       break;
     }
+    case MetadataType::kNextPythonNode: {
+      const uint32_t parent = nodes.parent_of_next(body.read_varint());
+      const uint32_t code = body.read_varint32();
+      nodes.add_python(nodes.next(), parent, code, body.read_varint32());
+      break;
+    }
+    case MetadataType::kNextNativeNode: {
+      const uint32_t parent = nodes.parent_of_next(body.read_varint());
+      nodes.add_native(nodes.next(), parent, body.read_varint());
+      break;
+    }
     case MetadataType::kLabelNode: {
       const uint32_t id = body.read_varint32();
       const uint32_t parent = body.read_varint32();

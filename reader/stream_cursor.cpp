@@ -93,7 +93,7 @@ bool StreamCursor::open_next_frame() {
     capacity_ = kBatchEvents;
   }
   next_ = end_ = batch_.get();
-  decoder_->start(current_->payload, frame.ticks, shared_);
+  decoder_->start(current_->payload, frame);
   return true;
 }
 
@@ -158,7 +158,7 @@ StreamCursor::Search StreamCursor::search_next_chunks(const Visitor& visit) {
       if (answer == Search::kGoOn && job.damage) answer = Search::kStop;
     } else {
       EventDecoder decoder;
-      decoder.start(job.payload, frame.ticks, frame.shared_order());
+      decoder.start(job.payload, frame);
       answer = search_rest(decoder, visit);
     }
   }

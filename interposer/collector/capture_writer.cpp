@@ -12,8 +12,10 @@
 namespace memlens::collector {
 namespace {
 
-// Level 1 costs 9-11 ns an event; level 3 gains 4 % of the size.
-constexpr int kCompressionLevel = 1;
+// Level 3 gains 4 % of the size of events for half as much time again, and 18 % of all else, which
+// is little.
+constexpr int kEventsLevel = 1;
+constexpr int kOtherLevel = 3;
 // Below this a zstd frame's own header eats the gain.
 constexpr size_t kMinCompressedBytes = 64;
 
@@ -21,9 +23,7 @@ constexpr size_t kMinCompressedBytes = 64;
 
 void CaptureWriter::FreeContext::operator()(ZSTD_CCtx_s* context) const { ZSTD_freeCCtx(context); }
 
-CaptureWriter::CaptureWriter(int fd) : fd_(fd), compressor_(ZSTD_createCCtx()) {
-  ZSTD_CCtx_setParameter(compressor_.get(), ZSTD_c_compressionLevel, kCompressionLevel);
-}
+CaptureWriter::CaptureWriter(int fd) : fd_(fd), compressor_(ZSTD_createCCtx()) {}
 
 CaptureWriter::~CaptureWriter() { close(fd_); }
 
@@ -46,6 +46,8 @@ bool CaptureWriter::append(const FrameDescription& frame, std::span<const uint8_
     if (failure_ == 0) failure_ = EFBIG;
     return false;
   }
+  const bool events =
+      frame.kind == format::FrameKind::kEvents || frame.kind == format::FrameKind::kSampledEvents;
   format::FrameHeader header{};
   const size_t bound = ZSTD_compressBound(payload.size());
   if (frame_bytes_.size() < sizeof header + bound) frame_bytes_.resize(sizeof header + bound);
@@ -53,6 +55,8 @@ bool CaptureWriter::append(const FrameDescription& frame, std::span<const uint8_
   size_t stored_bytes = payload.size();
   bool compressed = false;
   if (payload.size() >= kMinCompressedBytes) {
+    ZSTD_CCtx_setParameter(compressor_.get(), ZSTD_c_compressionLevel,
+                           events ? kEventsLevel : kOtherLevel);
     const size_t size =
         ZSTD_compress2(compressor_.get(), stored, bound, payload.data(), payload.size());
     compressed = ZSTD_isError(size) == 0 && size < payload.size();
@@ -63,7 +67,8 @@ bool CaptureWriter::append(const FrameDescription& frame, std::span<const uint8_
   header.magic = format::kFrameMagic;
   header.kind = static_cast<uint16_t>(frame.kind);
   header.flags = static_cast<uint16_t>((compressed ? format::kFrameCompressed : 0) |
-                                       (frame.shared_order ? format::kFrameSharedOrder : 0));
+                                       (frame.shared_order ? format::kFrameSharedOrder : 0) |
+                                       (events ? format::kFrameByClass : 0));
   header.process = frame.process;
   header.thread = frame.thread;
   header.sequence = frame.sequence;

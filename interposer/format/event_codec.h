@@ -10,8 +10,15 @@
 #include <cstring>
 
 #include "interposer/format/allocation_kind.h"
+#include "interposer/format/size_class.h"
 
 namespace memlens::format {
+
+// What an allocation's address is counted from.
+enum class EventCoding : uint8_t {
+  kByLast = 1,   // the last allocation, whichever: captures of major version 1
+  kByClass = 2,  // the last of its size class
+};
 
 // ---- the tag byte that starts every event
 // bits 0-1 operation, bit 2 reference hit, bit 3 a stamp follows, bits 4-7 small field
@@ -39,7 +46,8 @@ enum class ExtendedOperation : uint8_t {
 };
 
 inline constexpr unsigned kPointerShift = 4;  // aligned addresses are coded in units of 16 bytes
-inline constexpr uint64_t kPointerAlignMask = (1u << kPointerShift) - 1;
+inline constexpr unsigned kUnitBits =
+    48 - kPointerShift;  // of a coded address; others are written out
 inline constexpr uint64_t kMaxShortSize = 0xffffffffu;
 
 // No record is longer, stamps included.
@@ -62,7 +70,9 @@ struct DictionaryEntry {
   uint32_t node;
   uint32_t size_bytes;
   AllocationKind kind;
+  uint8_t size_class;
 };
+static_assert(sizeof(DictionaryEntry) == 12);
 
 constexpr unsigned dictionary_slot(uint32_t node, uint32_t size_bytes, AllocationKind kind) {
   return (node * 0x9E3779B1u ^ size_bytes * 0x85EBCA6Bu ^
@@ -72,15 +82,16 @@ constexpr unsigned dictionary_slot(uint32_t node, uint32_t size_bytes, Allocatio
 
 // ---- what both sides keep while they pass through a chunk
 struct ChunkCodecState {
-  uint64_t last_allocated = 0;  // address >> kPointerShift
-  uint64_t last_freed = 0;      // address >> kPointerShift
+  // Addresses >> kPointerShift.
+  uint64_t last_freed = 0;
+  uint64_t last_of_class[kSizeClasses];
   uint32_t last_node = 0;
   uint32_t stamps[kShardCount];
   DictionaryEntry dictionary[kDictionaryEntries];
 
   void start_chunk() {
-    last_allocated = 0;
     last_freed = 0;
+    std::memset(last_of_class, 0, sizeof last_of_class);
     last_node = 0;
     start_epoch();
     for (DictionaryEntry& entry : dictionary) entry.node = kNoNode;

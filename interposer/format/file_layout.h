@@ -44,7 +44,8 @@ enum class FrameKind : uint16_t {
 
 inline constexpr uint16_t kFrameCompressed = 1;  // payload is one zstd frame
 inline constexpr uint16_t kFrameSharedOrder =
-    2;  // events: the chunk starts in a shared order epoch
+    2;                                        // events: the chunk starts in a shared order epoch
+inline constexpr uint16_t kFrameByClass = 4;  // events: EventCoding::kByClass
 
 struct FrameHeader {
   uint32_t magic;

@@ -38,6 +38,13 @@ enum class MetadataType : uint8_t {
   kPython = 11,
   // DiagnosticCode, text (string): something a reader of the report should be told
   kDiagnostic = 12,
+  // A Python node, a native node, whose id is one more than that of the process's node record
+  // before
+  // it: node id - parent node id, then as above. Ids are most of a node's bytes, and differ from
+  // one
+  // record to the next where nothing else does.
+  kNextPythonNode = 13,
+  kNextNativeNode = 14,
 };
 
 enum class ProcessOrigin : uint8_t { kStart = 0, kFork = 1, kExec = 2 };

@@ -3,6 +3,7 @@
 #include <xxhash.h>
 #include <zstd.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstring>
 #include <stdexcept>
@@ -39,6 +40,15 @@ uint64_t zigzag(int64_t value) {
 
 void append_zigzag(std::string& out, int64_t value) { append_varint(out, zigzag(value)); }
 
+bool is_long(uint64_t address) { return address % 16 != 0 || address >> 48 != 0; }
+
+unsigned size_class_of(AllocationKind kind, uint64_t size_bytes) {
+  if (format::allocator_of(kind) == format::Allocator::kPython && size_bytes <= 512) {
+    return std::max(1u, static_cast<unsigned>((size_bytes + 15) / 16));
+  }
+  return 64 + static_cast<unsigned>(std::clamp<uint64_t>((size_bytes + 8 + 15) / 16, 2, 63));
+}
+
 }  // namespace
 
 // ---- the file
@@ -66,11 +76,13 @@ void CaptureBytes::add_frame(const FrameFields& fields, std::string_view payload
     if (ZSTD_isError(size_bytes)) throw std::runtime_error("zstd");
     stored.resize(size_bytes);
   }
+  const bool events = fields.kind == FrameKind::kEvents || fields.kind == FrameKind::kSampledEvents;
   format::FrameHeader header{};
   header.magic = format::kFrameMagic;
   header.kind = static_cast<uint16_t>(fields.kind);
   header.flags = static_cast<uint16_t>((fields.compress ? format::kFrameCompressed : 0) |
-                                       (fields.shared_order ? format::kFrameSharedOrder : 0));
+                                       (fields.shared_order ? format::kFrameSharedOrder : 0) |
+                                       (events ? format::kFrameByClass : 0));
   header.process = fields.process;
   header.thread = fields.thread;
   header.sequence = fields.sequence;
@@ -184,21 +196,19 @@ uint32_t MetadataBytes::add_code(std::string_view file, std::string_view name, u
 uint32_t MetadataBytes::add_python_node(uint32_t parent, uint32_t code, uint32_t instruction) {
   const uint32_t id = ++nodes_;
   std::string body;
-  append_varint(body, id);
-  append_varint(body, parent);
+  append_varint(body, id - parent);
   append_varint(body, code);
   append_varint(body, instruction);
-  add_record(static_cast<uint8_t>(MetadataType::kPythonNode), body);
+  add_record(static_cast<uint8_t>(MetadataType::kNextPythonNode), body);
   return id;
 }
 
 uint32_t MetadataBytes::add_native_node(uint32_t parent, uint64_t address) {
   const uint32_t id = ++nodes_;
   std::string body;
-  append_varint(body, id);
-  append_varint(body, parent);
+  append_varint(body, id - parent);
   append_varint(body, address);
-  add_record(static_cast<uint8_t>(MetadataType::kNativeNode), body);
+  add_record(static_cast<uint8_t>(MetadataType::kNextNativeNode), body);
   return id;
 }
 
@@ -258,7 +268,7 @@ uint32_t EventBytes::stamp_delta(unsigned shard, uint32_t stamp, uint32_t step) 
 void EventBytes::allocate(AllocationKind kind, uint64_t address, uint64_t size_bytes, uint32_t node,
                           uint32_t stamp) {
   const unsigned shard = format::shard_of(address);
-  if (address % 16 != 0 || size_bytes >= uint64_t{1} << 32) {
+  if (is_long(address) || size_bytes >= uint64_t{1} << 32) {
     extended(ExtendedOperation::kAllocate);
     payload_.push_back(static_cast<char>(kind));
     append_varint(payload_, address);
@@ -284,14 +294,15 @@ void EventBytes::allocate(AllocationKind kind, uint64_t address, uint64_t size_b
     append_zigzag(rest, int64_t{node} - int64_t{last_node_});
   }
   last_node_ = node;
-  const uint64_t distance = zigzag(static_cast<int64_t>(address / 16 - last_allocated_));
-  last_allocated_ = address / 16;
+  const unsigned size_class = size_class_of(kind, size_bytes);
+  const uint64_t distance = zigzag(static_cast<int64_t>(address / 16 - last_of_class_[size_class]));
+  last_of_class_[size_class] = address / 16;
   if (distance < 15) {
     tag |= static_cast<unsigned>(distance + 1) << 4;
   } else {
     append_varint(rest, distance);
   }
-  allocations_.push_back(address);
+  allocations_.emplace_back(address, size_class);
   if (shared_) {
     const uint32_t delta = stamp_delta(shard, stamp, 0);
     if (delta != 0) {
@@ -310,12 +321,15 @@ void EventBytes::free(uint64_t address, uint32_t stamp) {
   uint64_t distance = 0;
   bool hit = false;
   for (size_t back = 0; back < allocations_.size() && back < 200 && !hit; ++back) {
-    hit = allocations_[allocations_.size() - 1 - back] == address;
-    if (hit) distance = back;
+    const auto& [allocated, size_class] = allocations_[allocations_.size() - 1 - back];
+    hit = allocated == address;
+    if (!hit) continue;
+    distance = back;
+    if (size_class <= 32) last_of_class_[size_class] = address / 16;
   }
   if (hit) {
     tag |= 4;
-  } else if (address % 16 != 0) {
+  } else if (is_long(address)) {
     extended(ExtendedOperation::kFree);
     append_varint(payload_, address);
     if (shared_) append_varint(payload_, stamp_delta(shard, stamp, 1));

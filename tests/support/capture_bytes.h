@@ -8,6 +8,7 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "interposer/format/event_codec.h"
@@ -119,12 +120,13 @@ class EventBytes {
 
   bool shared_;
   std::string payload_;
-  uint64_t last_allocated_ = 0;
+  // In units of 16 bytes.
+  std::map<unsigned, uint64_t> last_of_class_;
   uint64_t last_freed_ = 0;
   uint32_t last_node_ = 0;
   std::map<unsigned, Triple> dictionary_;
   std::map<unsigned, uint32_t> last_stamps_;
-  std::vector<uint64_t> allocations_;
+  std::vector<std::pair<uint64_t, unsigned>> allocations_;  // addresses and size classes
 };
 
 }  // namespace memlens::testing

@@ -105,6 +105,31 @@ std::string events_only(std::string_view payload) {
   return capture.bytes();
 }
 
+// Blocks at both ends of every kind of class, allocated in a row, freed, and allocated again where
+// allocators would, and where they would not.
+std::string size_classes() {
+  EventBytes events;
+  uint64_t address = 0x7f0000000000;
+  for (const AllocationKind kind : {AllocationKind::kPyObjectMalloc, AllocationKind::kPyMemRealloc,
+                                    AllocationKind::kMalloc, AllocationKind::kMmap}) {
+    for (const uint64_t size_bytes : {0, 1, 16, 17, 24, 25, 496, 512, 513, 984, 985, 100'000}) {
+      const uint64_t first = address;
+      const uint64_t second = first + size_bytes / 16 * 16 + 16;
+      const uint64_t third = second + size_bytes / 16 * 16 + 16;
+      address = third + 0x1000;
+      events.allocate(kind, first, size_bytes, 1);
+      events.allocate(kind, second, size_bytes, 2);
+      events.free(first);
+      events.allocate(kind, first, size_bytes, 1);
+      events.free(second);
+      events.allocate(kind, third, size_bytes, 2);
+      events.free(first);
+      events.free(third);
+    }
+  }
+  return events_only(events.payload());
+}
+
 std::string metadata_only(MetadataBytes& metadata) {
   CaptureBytes capture;
   capture.add_frame({.kind = FrameKind::kMetadata, .process = 1}, metadata.take());
@@ -146,6 +171,9 @@ std::map<std::string, std::string> sample_captures() {
       history({.events = 300, .processes = 3, .threads = 2, .process_ends = true}), {});
   samples["python_shutdown"] =
       write_history(history({.events = 200, .shutdown = true}), {.events_per_chunk = 50});
+  // The names above are of captures of version 1, which are kept.
+  samples["everything_2_0"] = everything();
+  samples["size_classes"] = size_classes();
   samples["no_events"] = write_history({}, {});
   samples["cut_in_a_frame"] = everything().substr(0, 700);
   samples["cut_between_frames"] = CaptureBytes().bytes();
@@ -168,7 +196,13 @@ std::map<std::string, std::string> sample_captures() {
   samples["invalid_event_operation"] = events_only("\x02");
   samples["invalid_event_dictionary"] = events_only(std::string("\x15\x05", 2));
   samples["invalid_event_reference"] = events_only("\x14");
+  std::string too_far("\x01\x00\x10\x02", 4);
+  append_varint(too_far, uint64_t{1} << 45);
+  samples["invalid_event_address"] = events_only(too_far);
   MetadataBytes metadata;
+  metadata.add_record(static_cast<uint8_t>(format::MetadataType::kNextPythonNode),
+                      std::string("\x02\x01\x01", 3));
+  samples["invalid_node_caller"] = metadata_only(metadata);
   metadata.add_record(static_cast<uint8_t>(format::MetadataType::kNativeNode),
                       std::string("\xff\xff\xff\xff\x0f\x00\x01", 7));
   samples["invalid_node_id"] = metadata_only(metadata);
