@@ -54,7 +54,7 @@ class EventEncoder {
       tag |= kReferenceHit;
       *out++ = static_cast<uint8_t>(slot);
     } else {
-      entry = {node, size, kind, size_class(kind, size)};
+      entry = {node, size, kind};
       *out++ = static_cast<uint8_t>(kind);
       out = encode_varint(out, size);
       out = encode_varint(
@@ -63,7 +63,8 @@ class EventEncoder {
     codec_.last_node = node;
 
     const uint64_t unit = address >> kPointerShift;
-    const uint8_t own_class = entry.size_class;
+    // Found out again each time: remembered in the entry, it would be one load behind another.
+    const uint8_t own_class = size_class(kind, size);
     uint64_t& last = codec_.last_of_class[own_class];
     out = encode_field(out, tag, zigzag_encode(static_cast<int64_t>(unit - last)));
     last = unit;

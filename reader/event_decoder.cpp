@@ -77,7 +77,6 @@ size_t EventDecoder::decode(Event* out, size_t capacity) {
     const bool hit = (tag & format::kReferenceHit) != 0;
     switch (static_cast<Operation>(tag & format::kOperationMask)) {
       case Operation::kAllocate: {
-        uint8_t size_class;
         if (hit) {
           const uint8_t slot = *next_++;
           const DictionaryEntry& entry = codec_.dictionary[slot];
@@ -87,7 +86,6 @@ size_t EventDecoder::decode(Event* out, size_t capacity) {
           event.size_bytes = entry.size_bytes;
           event.kind = entry.kind;
           event.stack = slot_stacks_[slot];
-          size_class = entry.size_class;
         } else {
           event.kind = static_cast<format::AllocationKind>(*next_++);
           const uint32_t size_bytes = read_varint32();
@@ -98,17 +96,18 @@ size_t EventDecoder::decode(Event* out, size_t capacity) {
           event.node = static_cast<uint32_t>(node);
           event.size_bytes = size_bytes;
           const unsigned slot = format::dictionary_slot(event.node, size_bytes, event.kind);
-          // Formerly all blocks were of one class.
-          size_class = coding_ == format::EventCoding::kByClass
-                           ? format::size_class(event.kind, size_bytes)
-                           : format::kFirstMallocClass;
-          codec_.dictionary[slot] = {event.node, size_bytes, event.kind, size_class};
+          codec_.dictionary[slot] = {event.node, size_bytes, event.kind};
           const uint32_t stacks_before = stacks_.count();
           event.stack = slot_stacks_[slot] = stacks_.find_or_add(event.node, event.kind);
           event.type =
               event.stack == stacks_before ? EventType::kAllocate : EventType::kAllocateKnown;
         }
         codec_.last_node = event.node;
+        // Formerly all blocks were of one class.
+        const uint8_t size_class =
+            coding_ == format::EventCoding::kByClass
+                ? format::size_class(event.kind, static_cast<uint32_t>(event.size_bytes))
+                : format::kFirstMallocClass;
         uint64_t& unit = codec_.last_of_class[size_class];
         unit += static_cast<uint64_t>(format::zigzag_decode(read_field(tag)));
         if (unit >> format::kUnitBits != 0) fail("an allocation at an impossible address");

@@ -70,7 +70,6 @@ struct DictionaryEntry {
   uint32_t node;
   uint32_t size_bytes;
   AllocationKind kind;
-  uint8_t size_class;
 };
 static_assert(sizeof(DictionaryEntry) == 12);
 
