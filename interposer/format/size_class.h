@@ -7,21 +7,24 @@
 // freed. Events of bench/workloads after zstd level 1, in bytes an event, and what zstd takes:
 //
 //              by the last allocation   by the last of the class
-//     objects         1.45  9.1 ns             0.80  5.5 ns
-//     strings         1.00  6.4 ns             0.27  2.3 ns
-//     real_ast        1.39  6.6 ns             0.87  4.1 ns
-//     real_index      1.69 12.5 ns             0.71  5.8 ns
-//     pandas_job      1.79 10.1 ns             1.13  6.0 ns
-//     pylint_job      1.59  9.2 ns             0.78  4.7 ns
-//     churn (C++)     2.89  3.9 ns             2.87  3.5 ns
-//     words (C++)     2.40 10.3 ns             2.21 10.5 ns
+//     objects         1.45  9.3 ns             0.80  6.6 ns
+//     strings         1.00  6.9 ns             0.27  2.3 ns
+//     real_ast        1.39  6.6 ns             0.87  4.7 ns
+//     real_index      1.69 12.2 ns             0.71  5.3 ns
+//     pandas_job      1.79 10.0 ns             1.13  6.7 ns
+//     pylint_job      1.59  9.2 ns             0.78  5.9 ns
+//     churn (C++)     2.89  4.0 ns             2.87  4.0 ns
+//     words (C++)     2.40 10.2 ns             2.21 11.2 ns
 //
-// Encoding costs what it did (replayed alone: objects 5.1 and 5.5 ns an event, pylint_job 6.2 and
-// 6.4, strings 4.3 and 4.2, real_index 5.4 and 5.3, churn 6.2 and 6.7): a shorter number is a
-// cheaper one. What was tried beside it, by the same measure:
-//   - Frees of glibc's blocks too: churn 2.55 bytes, for 8.6 ns, since what glibc will hand out
-//   next
-//     is predicted half of the time and mispredicted by the processor the other half.
+// Encoding costs nearly what it did. Replayed alone, in ns an event: objects 5.1 and 5.6, strings
+// 4.3 and 4.4, real_ast 5.2 and 5.5, real_index 5.4 and 5.4, pandas_job 6.8 and 6.9, pylint_job 6.2
+// and 6.6, churn 6.2 and 6.8, words 5.1 and 6.0. In a program the class is found out from kind and
+// size for each event: remembered beside the dictionary's entry it stood behind a second cache
+// miss, which cost 1 to 2 ns (record_allocation in objects: 400, 565 and 430 samples of cpu-clock).
+//
+// What was tried beside it, by the same measure:
+//   - Frees of glibc's blocks too: churn 2.55 bytes, for 8.6 ns, since half of what glibc will hand
+//     out next is predicted, and the processor cannot tell which half.
 //   - A chain of the freed blocks of each class, whose head is the next address: objects 0.70,
 //     pylint_job 0.67, pandas_job 1.03, churn 2.26, for 0.3-0.5 ns an event (churn 2).
 //   - The dictionary slot left out where it follows the one before as it did last time: objects

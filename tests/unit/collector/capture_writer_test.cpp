@@ -61,6 +61,7 @@ TEST_CASE("what is appended is read back, compressed or not") {
     CHECK(frames[i].header.ticks == 99);
     CHECK(frames[i].header.order_epoch == 12);
     CHECK((frames[i].header.flags & format::kFrameSharedOrder) != 0);
+    CHECK((frames[i].header.flags & format::kFrameByClass) != 0);
   }
   CHECK((frames[2].header.flags & format::kFrameCompressed) != 0);
   CHECK((frames[3].header.flags & format::kFrameCompressed) == 0);
