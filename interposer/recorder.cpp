@@ -207,37 +207,22 @@ inline uint32_t bump_shard(ThreadState& state, unsigned shard) {
 // ThreadState::undoable: the address of the block whose free was recorded last, or this.
 constexpr uint64_t kUndoableUnmap = 1;
 
-__attribute__((noinline, cold)) void record_sample(AllocationKind kind, uint64_t address,
-                                                   size_t bytes, uint64_t interval) {
-  ThreadState* state = get_ready(thread_state);
-  if (state == nullptr) return;
-  if (!sampled_blocks::insert(address, sampler::place(*state))) {
-    ++state->lost_events;
-    return;
+uint64_t draw(size_t bytes) {
+  if (!sampler::active()) {
+    if (process.over) sampler::draw_never();
+    return 0;
   }
-  const uint32_t node = capture_stack(state->stacks);
-  uint8_t* out = start_record(*state);
-  if (state->chunk_interval != interval) {
-    state->chunk_interval = interval;
-    out = EventEncoder::encode_interval(out, interval);
-  }
-  const uint32_t stamp = read_shard(*state, format::shard_of(address));
-  commit(*state, state->encoder.encode_allocation(out, kind, address, bytes, node,
-                                                  state->shards != nullptr, stamp));
+  const uint64_t interval = sampler::count(bytes);
+  // Somebody else wants to see every event.
+  if (attention.load(std::memory_order_relaxed) != kAttentionSampling) sampler::draw_anew();
+  return interval;
 }
 
 // What record_allocation() comes to when not everything is recorded.
 __attribute__((noinline)) void sample_allocation(AllocationKind kind, const void* block,
                                                  size_t bytes) {
-  ThreadState* state = thread_state;
-  if (!sampler::active()) {
-    if (process.over && state != nullptr) state->sample_countdown = UINT64_MAX;  // all may pass
-    return;
-  }
-  const uint64_t interval = sampler::count(state, bytes);
-  if (interval != 0) record_sample(kind, reinterpret_cast<uint64_t>(block), bytes, interval);
-  // Somebody else wants to see every event.
-  if (attention.load(std::memory_order_relaxed) != kAttentionSampling) sampler::draw_anew(state);
+  const uint64_t interval = draw(bytes);
+  if (interval != 0) record_sample(kind, block, bytes, interval);
 }
 
 __attribute__((noinline)) void sample_free(const void* block) {
@@ -287,6 +272,31 @@ void record_allocation(AllocationKind kind, const void* block, size_t bytes) {
   commit(*state, state->encoder.encode_allocation(out, kind, address, bytes, node, true, stamp));
 }
 
+uint64_t draw_sample(size_t bytes) {
+  if (attention.load(std::memory_order_relaxed) != kAttentionSampling) get_ready(thread_state);
+  return draw(bytes);
+}
+
+__attribute__((noinline, cold)) void record_sample(AllocationKind kind, const void* block,
+                                                   size_t bytes, uint64_t interval) {
+  ThreadState* state = get_ready(thread_state);
+  if (state == nullptr) return;
+  const auto address = reinterpret_cast<uint64_t>(block);
+  if (!sampled_blocks::insert(address, sampler::place(*state))) {
+    ++state->lost_events;
+    return;
+  }
+  const uint32_t node = capture_stack(state->stacks);
+  uint8_t* out = start_record(*state);
+  if (state->chunk_interval != interval) {
+    state->chunk_interval = interval;
+    out = EventEncoder::encode_interval(out, interval);
+  }
+  const uint32_t stamp = read_shard(*state, format::shard_of(address));
+  commit(*state, state->encoder.encode_allocation(out, kind, address, bytes, node,
+                                                  state->shards != nullptr, stamp));
+}
+
 void record_free(const void* block) {
   python::before_free();
   ThreadState* state = prepare();
@@ -310,18 +320,17 @@ void record_undo() {
 }
 
 StreamPosition stream_position() {
-  // What is counted in common tells nothing about one thread.
-  const ThreadState* state =
-      thread_state == nullptr && sampler::active() ? get_ready(nullptr) : thread_state;
+  if (sampler::active()) return {nullptr, 0, sampler::position()};
+  const ThreadState* state = thread_state;
   return state == nullptr ? StreamPosition{nullptr, 0, 0}
-                          : StreamPosition{state->cursor, state->sequence, state->sample_countdown};
+                          : StreamPosition{state->cursor, state->sequence, 0};
 }
 
 bool recorded_since(const StreamPosition& position, const void* block) {
+  // Counted is as good as recorded.
+  if (sampler::active()) return position.countdown != sample_countdown;
   const ThreadState* state = thread_state;
   if (state == nullptr) return false;
-  // Counted is as good as recorded.
-  if (sampler::active()) return position.countdown != state->sample_countdown;
   const bool moved = state->cursor != position.cursor || state->sequence != position.sequence;
   return moved && state->encoder.last_allocated_address() == reinterpret_cast<uint64_t>(block);
 }

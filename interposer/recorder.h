@@ -26,6 +26,11 @@ using format::AllocationKind;
 // After the real call succeeded. Takes the stack.
 void record_allocation(AllocationKind kind, const void* block, size_t bytes);
 
+// Where blocks are sampled, for hooks that let pass what is no sample before anything else. Before
+// the real call: 0, or the interval that the block is to be recorded with after it.
+uint64_t draw_sample(size_t bytes);
+void record_sample(AllocationKind kind, const void* block, size_t bytes, uint64_t interval);
+
 // Before the real call; `block` is not null.
 void record_free(const void* block);
 

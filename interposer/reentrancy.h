@@ -13,10 +13,13 @@ namespace memlens::interposer {
 
 struct ThreadState;
 
-// All of our static TLS: 16 bytes, initial-exec. More than about 1.5 kB would make a later dlopen
+// All of our static TLS: 32 bytes, initial-exec. More than about 1.5 kB would make a later dlopen
 // of this library fail for want of static TLS space.
 extern constinit thread_local ThreadState* thread_state;  // nullptr until the thread's first event
 extern constinit thread_local uintptr_t hook_frame;       // 0: no hook active
+// Where blocks are sampled (sampler.h), in one load each for who lets them pass.
+extern constinit thread_local uint64_t sample_countdown;  // 0: to be drawn
+extern constinit thread_local uint64_t sample_interval;   // what the countdown was drawn from
 
 class HookScope {
  public:
@@ -36,20 +39,6 @@ class HookScope {
  private:
   uintptr_t outer_;
   bool outermost_;
-};
-
-// The same for who has just seen that no hook is active.
-class OutermostScope {
- public:
-  __attribute__((always_inline)) OutermostScope() {
-    hook_frame = reinterpret_cast<uintptr_t>(this);
-  }
-  __attribute__((always_inline)) ~OutermostScope() { hook_frame = 0; }
-  OutermostScope(const OutermostScope&) = delete;
-  OutermostScope& operator=(const OutermostScope&) = delete;
-
- private:
-  char frame_ = 0;  // something to have an address
 };
 
 }  // namespace memlens::interposer

@@ -7,11 +7,17 @@
 // order they come. Every n-th block would not do: programs repeat themselves in n, too.
 //
 // Each thread counts its bytes down to its next sample. The distance is exponentially distributed,
-// hence without memory: it can be drawn anew at any time without touching the odds. That is what
-// makes this cheap. A thread that has not drawn yet has a countdown of 0, and threads, forked
-// children and callers that want to see every event (an interpreter coming up) just begin again.
-// Threads have no state before their first sample, so that many short ones leave nothing in the
-// capture: until then they count down together.
+// hence without memory: whatever the thread has counted before, what is left of it is distributed
+// like a distance drawn anew. That is what makes this cheap. A thread that has not drawn yet has a
+// countdown of 0, and threads, forked children and callers that want to see every event (an
+// interpreter coming up) just begin again. The countdown is the thread's own from its first byte
+// on, and needs no state: many short threads leave nothing in the capture.
+//
+// It is also why a hook that lets blocks pass need not know whether it is the outermost one. Bytes
+// that a nested call counts, for nothing, make a countdown that goes on no better and no worse. Two
+// things must be kept to: a block is drawn before the real call, not by what calls nested in it
+// leave of a countdown that has been looked at; and a nested block that ends the countdown draws it
+// anew (ignoring it would favour the outer one).
 //
 // What it costs where nothing is sampled: a subtraction and a branch for an allocation, the look
 // into a filter for a free (sampled_blocks.h). docs/sampling.md has the measurements.
@@ -26,15 +32,12 @@
 
 namespace memlens::interposer::sampler {
 
-// The thread's countdown: a block of at least that many bytes is sampled. Blocks of no bytes never
-// are. False also inside another hook, whose nested call this is then.
+// A block of at least as many bytes as the countdown has left is sampled; blocks of no bytes never
+// are. False also where it is to be drawn first: draw_sample() (recorder.h) tells.
 __attribute__((always_inline)) inline bool passes_unsampled(size_t bytes) {
-  ThreadState* state = thread_state;
-  if (__builtin_expect(state == nullptr || bytes >= state->sample_countdown || hook_frame != 0,
-                       0)) {
-    return false;
-  }
-  state->sample_countdown -= bytes;
+  const uint64_t left = sample_countdown;
+  if (__builtin_expect(bytes >= left, 0)) return false;
+  sample_countdown = left - bytes;
   return true;
 }
 
@@ -52,14 +55,19 @@ inline bool active() {
 // and seed, does nothing when all is to be recorded.
 void start();
 
-// Counts a block of the calling thread, whose state may be nullptr. The interval of the countdown
-// that it ended, so that it is a sample; 0: it is none.
-uint64_t count(ThreadState* state, size_t bytes);
+// Counts a block of the calling thread. The interval of the countdown that it ended, so that it is
+// a sample; 0: it is none.
+uint64_t count(size_t bytes);
 
 // The thread's next allocation draws first.
-void draw_anew(ThreadState* state);
+inline void draw_anew() { sample_countdown = 0; }
+// Nothing is sampled any more: all may pass.
+inline void draw_never() { sample_countdown = UINT64_MAX; }
 
-// Names a moment in the thread's allocations: the same again as long as it has made none. Never 0.
-uint64_t place(ThreadState& state);
+// What the countdown has left, drawn if need be: the same again as long as nothing is counted.
+uint64_t position();
+
+// The same for any thread: names a moment in the thread's allocations. Never 0.
+uint64_t place(const ThreadState& state);
 
 }  // namespace memlens::interposer::sampler

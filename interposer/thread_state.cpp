@@ -15,6 +15,8 @@ namespace memlens::interposer {
 
 constinit thread_local ThreadState* thread_state = nullptr;
 constinit thread_local uintptr_t hook_frame = 0;
+constinit thread_local uint64_t sample_countdown = 0;
+constinit thread_local uint64_t sample_interval = 0;
 
 namespace {
 
@@ -117,7 +119,6 @@ ThreadState* acquire_thread_state() {
     state->lost_events = 0;
     state->exit_rounds = 0;
     state->undoable = 0;
-    state->sample_countdown = 0;
     state->thread_index = threads_seen.fetch_add(1) + 1;
     state->thread_id = system_call::thread_id();
     reset_stack_state(state->stacks);

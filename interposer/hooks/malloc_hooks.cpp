@@ -37,7 +37,7 @@ constinit NextFunction<void (*)(void*, size_t, size_t)> next_free_aligned_sized(
 // known by the address of a thread-local; others that come meanwhile resolve for themselves.
 const void* resolving_thread = nullptr;
 
-// One byte for all that is out of the ordinary, so that the ordinary way has one check.
+// Ordinary is that everything is recorded.
 enum class Mode : uint8_t { kUnresolved, kOrdinary, kSampling };
 constinit std::atomic<Mode> mode{Mode::kUnresolved};
 constinit std::atomic<bool> sampling{false};
@@ -46,7 +46,7 @@ constinit std::atomic<bool> sampling{false};
 // need no check of their own.
 void enter_sampling() {
   visit_bootstrap_heap([](const void* address) { sampled_blocks::always_hold(address); });
-  mode.store(Mode::kSampling, std::memory_order_release);
+  mode.store(Mode::kSampling);
 }
 
 __attribute__((noinline, cold)) void resolve_all() {
@@ -64,27 +64,20 @@ __attribute__((noinline, cold)) void resolve_all() {
   next_pvalloc.get();
   next_free_sized.get();
   next_free_aligned_sized.get();
-  if (sampling.load(std::memory_order_relaxed)) {
-    enter_sampling();
-  } else {
-    mode.store(Mode::kOrdinary, std::memory_order_release);
-  }
+  mode.store(Mode::kOrdinary);
+  if (sampling.load()) enter_sampling();
   __atomic_store_n(&resolving_thread, nullptr, __ATOMIC_RELAXED);
-}
-
-__attribute__((always_inline)) inline bool ordinary() {
-  return __builtin_expect(mode.load(std::memory_order_acquire) == Mode::kOrdinary, 1);
 }
 
 // True: go on with the real functions. False: we are inside dlsym, use the bootstrap heap.
 __attribute__((always_inline)) inline bool real_functions_ready() {
-  if (__builtin_expect(mode.load(std::memory_order_acquire) != Mode::kUnresolved, 1)) {
-    return true;
-  }
+  if (__builtin_expect(mode.load(std::memory_order_acquire) != Mode::kUnresolved, 1)) return true;
   if (__atomic_load_n(&resolving_thread, __ATOMIC_RELAXED) == &hook_frame) return false;
   resolve_all();
   return true;
 }
+
+inline bool is_sampling() { return mode.load(std::memory_order_relaxed) == Mode::kSampling; }
 
 __attribute__((always_inline)) inline void* recorded(const HookScope& scope, AllocationKind kind,
                                                      void* block, size_t bytes) {
@@ -102,17 +95,6 @@ void* move_from_bootstrap(void* block, size_t bytes) {
     std::memcpy(moved, block, old_bytes < bytes ? old_bytes : bytes);
   }
   return moved;
-}
-
-// Where samples are taken, what is not one passes before anything else, in functions of their own:
-// the ordinary way has one check more of them, and they save no registers for it. A malloc that is
-// let pass needs no scope: what allocators call within it are mappings, known by their caller. A
-// calloc may well be somebody's that calls malloc, whose bytes are counted by then. Frees need none
-// at all: what is not among the sampled blocks is not looked at, wherever it is called.
-inline bool is_sampling() { return mode.load(std::memory_order_relaxed) == Mode::kSampling; }
-inline bool lets_pass(size_t bytes) { return is_sampling() && sampler::passes_unsampled(bytes); }
-inline bool lets_free_pass(const void* block) {
-  return is_sampling() && !sampled_blocks::may_hold(block);
 }
 
 // realloc is a free and an allocation: begin before the real call, end after it.
@@ -143,16 +125,53 @@ __attribute__((always_inline)) inline void release(void* block) {
 }
 
 // ---- the hottest four
+//
+// Where samples are taken, what is none of them passes at once, in a few instructions that save no
+// registers: the hooks proper do nothing else. That costs the others three instructions more, and
+// a jump by a pointer that each mode sets would cost those that pass more than all the rest.
+//
+// A countdown that lets anything pass has been drawn, which happens only where samples are taken.
+// A malloc that is let pass needs no scope: what allocators call within it are mappings, known by
+// their caller. A calloc may well be somebody's that calls malloc, whose bytes are counted by then.
+// Frees need none at all: what is not among the sampled blocks is not looked at, wherever it is
+// called.
 
-__attribute__((always_inline)) inline void* malloc_recorded(size_t bytes) {
+// A block that may be a sample, allocated by `call`.
+template <typename Call>
+__attribute__((always_inline)) inline void* sampled(AllocationKind kind, size_t bytes, Call call) {
   HookScope scope;
-  return recorded(scope, AllocationKind::kMalloc, next_malloc.get()(bytes), bytes);
+  if (!scope.outermost()) {
+    sampler::draw_anew();
+    return call();
+  }
+  const uint64_t interval = draw_sample(bytes);
+  void* block = call();
+  if (interval != 0 && block != nullptr) record_sample(kind, block, bytes, interval);
+  return block;
 }
 
-__attribute__((always_inline)) inline void* calloc_recorded(size_t count, size_t bytes) {
+__attribute__((noinline)) void* malloc_sampled(size_t bytes) {
+  return sampled(AllocationKind::kMalloc, bytes, [&] { return next_malloc.known()(bytes); });
+}
+
+__attribute__((noinline)) void* malloc_not_passed(size_t bytes) {
+  if (is_sampling()) return malloc_sampled(bytes);
+  if (!real_functions_ready()) return bootstrap_allocate(bytes);
   HookScope scope;
-  void* block = next_calloc.get()(count, bytes);
-  return recorded(scope, AllocationKind::kCalloc, block, count * bytes);
+  return recorded(scope, AllocationKind::kMalloc, next_malloc.known()(bytes), bytes);
+}
+
+__attribute__((noinline)) void* calloc_sampled(size_t count, size_t bytes, size_t total) {
+  return sampled(AllocationKind::kCalloc, total, [&] { return next_calloc.known()(count, bytes); });
+}
+
+__attribute__((noinline)) void* calloc_not_passed(size_t count, size_t bytes, size_t total) {
+  if (is_sampling()) return calloc_sampled(count, bytes, total);
+  if (!real_functions_ready()) {
+    return multiply(count, bytes, total) ? bootstrap_allocate(total) : nullptr;
+  }
+  HookScope scope;
+  return recorded(scope, AllocationKind::kCalloc, next_calloc.known()(count, bytes), total);
 }
 
 __attribute__((always_inline)) inline void* realloc_recorded(void* block, size_t bytes) {
@@ -161,51 +180,32 @@ __attribute__((always_inline)) inline void* realloc_recorded(void* block, size_t
     return recorded(scope, AllocationKind::kRealloc, move_from_bootstrap(block, bytes), bytes);
   }
   return reallocate(AllocationKind::kRealloc, block, bytes,
-                    [&] { return next_realloc.get()(block, bytes); });
+                    [&] { return next_realloc.known()(block, bytes); });
 }
 
-// Samples, and inside dlsym.
-__attribute__((noinline)) void* malloc_slowly(size_t bytes) {
-  return real_functions_ready() ? malloc_recorded(bytes) : bootstrap_allocate(bytes);
-}
-__attribute__((noinline)) void* malloc_otherwise(size_t bytes) {
-  return lets_pass(bytes) ? next_malloc.known()(bytes) : malloc_slowly(bytes);
+__attribute__((noinline)) void* realloc_sampled(void* block, size_t bytes) {
+  if (sampled_blocks::may_hold(block)) return realloc_recorded(block, bytes);
+  return sampled(AllocationKind::kRealloc, bytes,
+                 [&] { return next_realloc.known()(block, bytes); });
 }
 
-__attribute__((noinline)) void* calloc_otherwise(size_t count, size_t bytes) {
-  size_t total = 0;
-  const bool sound = multiply(count, bytes, total);
-  if (sound && lets_pass(total)) {
-    OutermostScope scope;
-    return next_calloc.known()(count, bytes);
-  }
-  if (real_functions_ready()) return calloc_recorded(count, bytes);
-  return sound ? bootstrap_allocate(total) : nullptr;
-}
-
-__attribute__((noinline)) void free_slowly(void* block) {
-  if (block == nullptr || is_bootstrap(block)) return;
-  if (real_functions_ready()) release(block);  // else not ours, not yet anybody's: keep it
-}
-// Blocks of the bootstrap heap never pass: enter_sampling() sees to it.
-__attribute__((noinline)) void free_otherwise(void* block) {
-  return lets_free_pass(block) ? next_free.known()(block) : free_slowly(block);
-}
-
-__attribute__((noinline)) void* realloc_otherwise(void* block, size_t bytes) {
-  if (lets_free_pass(block) && lets_pass(bytes)) {
-    OutermostScope scope;
-    return next_realloc.known()(block, bytes);
-  }
+__attribute__((noinline)) void* realloc_not_passed(void* block, size_t bytes) {
+  if (is_sampling()) return realloc_sampled(block, bytes);
   if (real_functions_ready()) return realloc_recorded(block, bytes);
   return block == nullptr ? bootstrap_allocate(bytes) : nullptr;
+}
+
+// Blocks of the bootstrap heap never pass: enter_sampling() sees to it.
+__attribute__((noinline)) void free_not_passed(void* block) {
+  if (block == nullptr || __builtin_expect(is_bootstrap(block), 0)) return;
+  if (real_functions_ready()) release(block);  // else not ours, not yet anybody's: keep it
 }
 
 }  // namespace
 
 void let_unsampled_blocks_pass() {
-  sampling.store(true, std::memory_order_relaxed);
-  if (mode.load(std::memory_order_acquire) != Mode::kUnresolved) enter_sampling();
+  sampling.store(true);
+  if (real_functions_ready() && !is_sampling()) enter_sampling();
 }
 
 }  // namespace memlens::interposer
@@ -213,19 +213,29 @@ void let_unsampled_blocks_pass() {
 using namespace memlens::interposer;
 
 MEMLENS_HOOK void* malloc(size_t bytes) {
-  if (!ordinary()) return malloc_otherwise(bytes);
-  return malloc_recorded(bytes);
-}
-
-MEMLENS_HOOK void* calloc(size_t count, size_t bytes) {
-  if (!ordinary()) return calloc_otherwise(count, bytes);
-  return calloc_recorded(count, bytes);
+  if (!sampler::passes_unsampled(bytes)) return malloc_not_passed(bytes);
+  return next_malloc.known()(bytes);
 }
 
 MEMLENS_HOOK void free(void* block) {
-  if (!ordinary()) return free_otherwise(block);
-  if (block == nullptr || __builtin_expect(is_bootstrap(block), 0)) return;
-  release(block);
+  if (!is_sampling() || sampled_blocks::may_hold(block)) return free_not_passed(block);
+  next_free.known()(block);
+}
+
+MEMLENS_HOOK void* calloc(size_t count, size_t bytes) {
+  size_t total = 0;
+  if (!multiply(count, bytes, total)) total = 0;  // it will fail
+  if (!sampler::passes_unsampled(total)) return calloc_not_passed(count, bytes, total);
+  HookScope scope;
+  return next_calloc.known()(count, bytes);
+}
+
+MEMLENS_HOOK void* realloc(void* block, size_t bytes) {
+  if (sampled_blocks::may_hold(block) || !sampler::passes_unsampled(bytes)) {
+    return realloc_not_passed(block, bytes);
+  }
+  HookScope scope;
+  return next_realloc.known()(block, bytes);
 }
 
 MEMLENS_HOOK void cfree(void* block) { free(block); }
@@ -246,11 +256,6 @@ MEMLENS_HOOK void free_aligned_sized(void* block, size_t alignment, size_t bytes
   HookScope scope;
   if (scope.outermost()) record_free(block);
   next(block, alignment, bytes);
-}
-
-MEMLENS_HOOK void* realloc(void* block, size_t bytes) {
-  if (!ordinary()) return realloc_otherwise(block, bytes);
-  return realloc_recorded(block, bytes);
 }
 
 MEMLENS_HOOK void* reallocarray(void* block, size_t count, size_t bytes) {

@@ -21,6 +21,8 @@
 #include "interposer/hooks/hook_export.h"
 #include "interposer/recorder.h"
 #include "interposer/reentrancy.h"
+#include "interposer/sampled_blocks.h"
+#include "interposer/sampler.h"
 
 namespace memlens::interposer {
 namespace {
@@ -31,6 +33,11 @@ template <typename Function>
 class NextOperator {
  public:
   constexpr explicit NextOperator(const char* name) : name_(name) {}
+
+  // The definition, where all there is to do is to call it; nullptr where not, or not yet known.
+  __attribute__((always_inline)) Function to_pass_on_to() const {
+    return __atomic_load_n(&to_pass_on_to_, __ATOMIC_RELAXED);
+  }
 
   __attribute__((always_inline)) Function get(bool& counts) {
     Function function = __atomic_load_n(&function_, __ATOMIC_ACQUIRE);
@@ -57,11 +64,13 @@ class NextOperator {
     counts_ = found == nullptr || called_by_allocator(found);
     auto function = reinterpret_cast<Function>(found);
     __atomic_store_n(&function_, function, __ATOMIC_RELEASE);
+    if (!counts_) __atomic_store_n(&to_pass_on_to_, function, __ATOMIC_RELAXED);
     return function;
   }
 
   const char* name_;
   Function function_ = nullptr;
+  Function to_pass_on_to_ = nullptr;
   bool counts_ = false;
 };
 
@@ -83,13 +92,8 @@ void* allocate_plainly(size_t bytes, size_t alignment, bool may_fail) {
 }
 
 template <typename Function, typename... Arguments>
-__attribute__((always_inline)) inline void* allocate(NextOperator<Function>& next, size_t bytes,
-                                                     size_t alignment, bool may_fail,
-                                                     Arguments... arguments) {
-  bool counts = false;
-  Function function = next.get(counts);
-  if (__builtin_expect(!counts, 1)) return function(bytes, arguments...);
-  if (function == nullptr) return allocate_plainly(bytes, alignment, may_fail);
+__attribute__((noinline)) void* allocate_recorded(Function function, size_t bytes,
+                                                  Arguments... arguments) {
   // No scope around the real call: it may call the program's new-handler, whose frees are the
   // program's, and leave by an exception, which no destructor of ours would notice. So a form that
   // goes through a hook of the malloc family after all (jemalloc's aligned ones) is seen by its
@@ -104,16 +108,66 @@ __attribute__((always_inline)) inline void* allocate(NextOperator<Function>& nex
   return block;
 }
 
+__attribute__((noinline)) void* record_perhaps_sampled(void* block, size_t bytes) {
+  HookScope scope;
+  if (!scope.outermost()) {
+    sampler::draw_anew();
+  } else if (block != nullptr) {
+    record_allocation(AllocationKind::kOperatorNew, block, bytes);
+  }
+  return block;
+}
+
+// Where blocks are sampled, what is no sample passes at once here as well; and the trace is that
+// the countdown has gone on.
 template <typename Function, typename... Arguments>
-__attribute__((always_inline)) inline void release(NextOperator<Function>& next, void* block,
+__attribute__((noinline)) void* allocate_otherwise(NextOperator<Function>& next, size_t bytes,
+                                                   size_t alignment, bool may_fail,
                                                    Arguments... arguments) {
   bool counts = false;
   Function function = next.get(counts);
-  if (__builtin_expect(!counts, 1)) return function(block, arguments...);
-  if (function == nullptr) return free(block);
+  if (!counts) return function(bytes, arguments...);
+  if (function == nullptr) return allocate_plainly(bytes, alignment, may_fail);
+  const uint64_t before = sample_countdown;
+  if (before == 0) return allocate_recorded<Function, Arguments...>(function, bytes, arguments...);
+  void* block = function(bytes, arguments...);
+  if (sample_countdown != before || sampler::passes_unsampled(bytes)) return block;
+  return record_perhaps_sampled(block, bytes);
+}
+
+template <typename Function, typename... Arguments>
+__attribute__((always_inline)) inline void* allocate(NextOperator<Function>& next, size_t bytes,
+                                                     size_t alignment, bool may_fail,
+                                                     Arguments... arguments) {
+  if (Function function = next.to_pass_on_to()) return function(bytes, arguments...);
+  return allocate_otherwise<Function, Arguments...>(next, bytes, alignment, may_fail, arguments...);
+}
+
+template <typename Function, typename... Arguments>
+__attribute__((noinline)) void release_recorded(Function function, void* block,
+                                                Arguments... arguments) {
   HookScope scope;
   if (scope.outermost() && block != nullptr) record_free(block);
   function(block, arguments...);
+}
+
+template <typename Function, typename... Arguments>
+__attribute__((noinline)) void release_otherwise(NextOperator<Function>& next, void* block,
+                                                 Arguments... arguments) {
+  bool counts = false;
+  Function function = next.get(counts);
+  if (!counts || (sampler::chosen() && !sampled_blocks::may_hold(block) && function != nullptr)) {
+    return function(block, arguments...);
+  }
+  if (function == nullptr) return free(block);
+  release_recorded<Function, Arguments...>(function, block, arguments...);
+}
+
+template <typename Function, typename... Arguments>
+__attribute__((always_inline)) inline void release(NextOperator<Function>& next, void* block,
+                                                   Arguments... arguments) {
+  if (Function function = next.to_pass_on_to()) return function(block, arguments...);
+  release_otherwise<Function, Arguments...>(next, block, arguments...);
 }
 
 using std::align_val_t;

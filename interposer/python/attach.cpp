@@ -122,7 +122,7 @@ bool attach_locked(bool at_start) {
   if (runtime.layout_known && at_start) start_python_stacks();
   attached.store(true, std::memory_order_release);
   attention.fetch_or(kAttentionPython);
-  sampler::draw_anew(thread_state);
+  sampler::draw_anew();
   return true;
 }
 

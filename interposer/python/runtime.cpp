@@ -118,6 +118,8 @@ bool find_runtime(Runtime& found) {
       !find("PyMem_SetAllocator", found.set_allocator)) {
     return false;
   }
+  find("PyObject_GetArenaAllocator", found.get_arena_allocator);
+  find("PyObject_SetArenaAllocator", found.set_arena_allocator);
   const char* text = version_text();
   uint32_t hexversion = parse_version(text);
   if (hexversion == 0) return false;

@@ -17,11 +17,21 @@ struct Allocator {
   void (*free)(void* context, void* block);
 };
 
+// CPython's PyObjectArenaAllocator.
+struct ArenaAllocator {
+  void* context = nullptr;
+  void* (*allocate)(void* context, size_t bytes) = nullptr;
+  void (*free)(void* context, void* arena, size_t bytes) = nullptr;
+};
+
 struct Runtime {
   // All there once found() is true.
   int (*is_initialized)() = nullptr;
   void (*get_allocator)(int domain, Allocator* allocator) = nullptr;
   void (*set_allocator)(int domain, Allocator* allocator) = nullptr;
+  // May be missing.
+  void (*get_arena_allocator)(ArenaAllocator* allocator) = nullptr;
+  void (*set_arena_allocator)(ArenaAllocator* allocator) = nullptr;
   // The state of whoever holds the GIL (to 3.11), or of this thread while it holds one (3.12+).
   void* (*current_thread_state)() = nullptr;
   // The state this thread has been given, held GIL or not.
