@@ -37,7 +37,7 @@ void start() {
   draws.store(0);
   draw_anew();
   attention.fetch_or(kAttentionSampling);
-  let_unsampled_blocks_pass();
+  attention_has_changed();
 }
 
 uint64_t count(size_t bytes) {

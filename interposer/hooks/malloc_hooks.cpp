@@ -11,6 +11,7 @@
 #include "interposer/hooks/bootstrap_heap.h"
 #include "interposer/hooks/hook_export.h"
 #include "interposer/hooks/next_function.h"
+#include "interposer/process.h"
 #include "interposer/recorder.h"
 #include "interposer/reentrancy.h"
 #include "interposer/sampled_blocks.h"
@@ -37,16 +38,18 @@ constinit NextFunction<void (*)(void*, size_t, size_t)> next_free_aligned_sized(
 // known by the address of a thread-local; others that come meanwhile resolve for themselves.
 const void* resolving_thread = nullptr;
 
-// Ordinary is that everything is recorded.
+// Ordinary is that every event is to be seen, kSampling that only samples are.
 enum class Mode : uint8_t { kUnresolved, kOrdinary, kSampling };
 constinit std::atomic<Mode> mode{Mode::kUnresolved};
-constinit std::atomic<bool> sampling{false};
 
-// The bootstrap heap is used no more. In the filter its blocks are taken for samples, so that they
-// need no check of their own.
-void enter_sampling() {
-  visit_bootstrap_heap([](const void* address) { sampled_blocks::always_hold(address); });
-  mode.store(Mode::kSampling);
+// The real functions are known, and the bootstrap heap is used no more. In the filter its blocks
+// are taken for samples, so that they need no check of their own.
+void choose_mode() {
+  const bool samples_only = attention.load() == kAttentionSampling;
+  if (samples_only) {
+    visit_bootstrap_heap([](const void* address) { sampled_blocks::always_hold(address); });
+  }
+  mode.store(samples_only ? Mode::kSampling : Mode::kOrdinary);
 }
 
 __attribute__((noinline, cold)) void resolve_all() {
@@ -64,8 +67,7 @@ __attribute__((noinline, cold)) void resolve_all() {
   next_pvalloc.get();
   next_free_sized.get();
   next_free_aligned_sized.get();
-  mode.store(Mode::kOrdinary);
-  if (sampling.load()) enter_sampling();
+  choose_mode();
   __atomic_store_n(&resolving_thread, nullptr, __ATOMIC_RELAXED);
 }
 
@@ -195,7 +197,7 @@ __attribute__((noinline)) void* realloc_not_passed(void* block, size_t bytes) {
   return block == nullptr ? bootstrap_allocate(bytes) : nullptr;
 }
 
-// Blocks of the bootstrap heap never pass: enter_sampling() sees to it.
+// Blocks of the bootstrap heap never pass: choose_mode() sees to it.
 __attribute__((noinline)) void free_not_passed(void* block) {
   if (block == nullptr || __builtin_expect(is_bootstrap(block), 0)) return;
   if (real_functions_ready()) release(block);  // else not ours, not yet anybody's: keep it
@@ -203,9 +205,8 @@ __attribute__((noinline)) void free_not_passed(void* block) {
 
 }  // namespace
 
-void let_unsampled_blocks_pass() {
-  sampling.store(true);
-  if (real_functions_ready() && !is_sampling()) enter_sampling();
+void attention_has_changed() {
+  if (mode.load() != Mode::kUnresolved) choose_mode();
 }
 
 }  // namespace memlens::interposer

@@ -1,9 +1,10 @@
-// The malloc family's hooks as the sampler knows them.
+// The malloc family's hooks as the rest of the interposer knows them.
 #pragma once
 
 namespace memlens::interposer {
 
-// From now on blocks that are not sampled pass the hottest of the hooks before anything else.
-void let_unsampled_blocks_pass();
+// `attention` (process.h) has changed: while samples are all that is asked for, what is none passes
+// the hottest of the hooks before anything else.
+void attention_has_changed();
 
 }  // namespace memlens::interposer

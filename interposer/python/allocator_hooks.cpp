@@ -281,6 +281,7 @@ void find_out_what_lies_below(size_t domain) {
 }  // namespace
 
 bool install_allocator_hooks() {
+  hide_arenas();
   const bool mem = install(kMem);
   const bool object = install(kObject);
   return mem && object;

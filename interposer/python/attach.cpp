@@ -4,6 +4,7 @@
 
 #include "interposer/definitions.h"
 #include "interposer/diagnostics.h"
+#include "interposer/hooks/malloc_hooks.h"
 #include "interposer/private_lock.h"
 #include "interposer/process.h"
 #include "interposer/python/allocator_hooks.h"
@@ -86,6 +87,16 @@ void install_hooks() {
   }
 }
 
+void want_every_event(bool wanted) {
+  if (wanted) {
+    attention.fetch_or(kAttentionPython);
+    sampler::draw_anew();
+  } else {
+    attention.fetch_and(~kAttentionPython);
+  }
+  attention_has_changed();
+}
+
 // Initialised, shut down, initialised again: an embedding program may go round several times.
 void follow_phase() {
   const bool initialized = runtime.is_initialized() != 0;
@@ -98,7 +109,7 @@ void follow_phase() {
     find_current_thread_state();
   }
   hooks_settled.store(true, std::memory_order_relaxed);
-  attention.fetch_and(~kAttentionPython);
+  want_every_event(false);
   const Phase before = python::phase.exchange(Phase::kInitialized);
   const int* flag = runtime.initialized_flag;
   python::shutdown_watch.store(flag != nullptr && *flag != 0 ? flag : &python::kAsk,
@@ -121,8 +132,7 @@ bool attach_locked(bool at_start) {
   // inside dlopen its thread-local storage is not there yet.
   if (runtime.layout_known && at_start) start_python_stacks();
   attached.store(true, std::memory_order_release);
-  attention.fetch_or(kAttentionPython);
-  sampler::draw_anew();
+  want_every_event(true);
   return true;
 }
 
@@ -161,7 +171,7 @@ void python_poll() {
     install_hooks();
     attach_lock.unlock();
     if (event_polls.fetch_add(1, std::memory_order_relaxed) == kMaxEventPolls) {
-      attention.fetch_and(~kAttentionPython);
+      want_every_event(false);
     }
   }
   follow_phase();

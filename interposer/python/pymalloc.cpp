@@ -20,12 +20,18 @@ uint64_t bytes_from_malloc(const Allocator& allocator, size_t bytes) {
 // The arenas' own, in a global for the reason that those of the blocks are.
 ArenaAllocator original;
 
+// From 3.11 on the interpreter takes the pages of its frames by the same functions: they are no
+// arenas, and somebody's memory.
+constexpr size_t kMinArenaBytes = size_t{256} << 10;  // to 3.9; 1 MB later
+
 void* allocate_arena(void*, size_t bytes) {
+  if (bytes < kMinArenaBytes) return original.allocate(original.context, bytes);
   HookScope scope;
   return original.allocate(original.context, bytes);
 }
 
 void free_arena(void*, void* arena, size_t bytes) {
+  if (bytes < kMinArenaBytes) return original.free(original.context, arena, bytes);
   HookScope scope;
   original.free(original.context, arena, bytes);
 }
@@ -44,11 +50,13 @@ bool is_pymalloc(const Allocator& allocator) {
 }
 
 bool hide_arenas() {
-  if (original.allocate != nullptr) return true;
   if (runtime.get_arena_allocator == nullptr || runtime.set_arena_allocator == nullptr) {
     return false;
   }
-  runtime.get_arena_allocator(&original);
+  ArenaAllocator current;
+  runtime.get_arena_allocator(&current);
+  if (current.allocate == allocate_arena) return true;
+  original = current;
   ArenaAllocator hidden{original.context, allocate_arena, free_arena};
   runtime.set_arena_allocator(&hidden);
   return true;

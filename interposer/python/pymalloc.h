@@ -21,7 +21,8 @@ inline constexpr size_t kMaxPymallocBytes = 512;
 bool is_pymalloc(const Allocator& allocator);
 
 // From now on what it maps for its arenas is nobody's allocation, also outside the hooks of what
-// called it. False when this interpreter has no function for that.
+// called it: where those need no scope, and while Python puts its debug allocators over ours. False
+// when this interpreter has no function for that.
 bool hide_arenas();
 
 }  // namespace memlens::interposer::python

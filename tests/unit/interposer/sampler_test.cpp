@@ -11,7 +11,7 @@
 using namespace memlens::interposer;
 
 namespace memlens::interposer {
-void let_unsampled_blocks_pass() {}
+void attention_has_changed() {}
 }  // namespace memlens::interposer
 
 namespace {

@@ -162,6 +162,8 @@ TEST_CASE("hooks on pymalloc") {
   CHECK(taken() == Events{"free"});
   arenas.allocate(arenas.context, 1 << 20);
   CHECK(arenas_mapped_outside_a_hook == 0);
+  arenas.allocate(arenas.context, 16 << 10);  // the interpreter's frames
+  CHECK(arenas_mapped_outside_a_hook == 1);
   CHECK(hook_frame == 0);
 
   // Small blocks pass straight through; large ones count once, not again in malloc.
