@@ -30,11 +30,6 @@ constexpr int64_t kChildPatienceNs = 2'000'000'000;
 // The same where a birth was announced and no such child can be seen.
 constexpr int64_t kBirthPatienceNs = 300'000'000;
 constexpr int64_t kSearchIntervalNs = 20'000'000;
-// Each time a sampled capture has grown by this, samples become half as frequent. So it grows with
-// the logarithm of what is allocated: a program that allocates 1 GB/s, sampled once in 512 kB, has
-// written 64 MB after about an hour, and some 600 MB after a month.
-constexpr uint64_t kThinningStepBytes = 64 << 20;
-constexpr uint64_t kLongestSampleInterval = uint64_t{1} << 40;
 
 uint32_t option_bits(const RecordingOptions& options) {
   uint32_t bits = 0;
@@ -85,8 +80,7 @@ Recording::Recording(const RecordingOptions& options)
     : options_(options),
       segment_(option_bits(options)),
       watch_(segment_.header()),
-      clock_interval_ns_(kFirstClockIntervalNs),
-      next_thinning_bytes_(kThinningStepBytes) {
+      clock_interval_ns_(kFirstClockIntervalNs) {
   segment_.header()->sample_interval.store(options.sample_bytes);
   segment_.header()->steady_ticks_per_us = steady_ticks_per_us();
   // For checks that must not depend on luck.
@@ -185,11 +179,11 @@ void Recording::update() {
 }
 
 void Recording::thin_out_samples() {
-  const uint64_t interval = segment_.header()->sample_interval.load(std::memory_order_relaxed);
-  if (interval == 0 || writer_->file_bytes() < next_thinning_bytes_) return;
-  next_thinning_bytes_ = writer_->file_bytes() + kThinningStepBytes;
-  segment_.header()->sample_interval.store(std::min(interval * 2, kLongestSampleInterval),
-                                           std::memory_order_relaxed);
+  std::atomic<uint64_t>& interval = segment_.header()->sample_interval;
+  if (interval.load(std::memory_order_relaxed) == 0) return;  // everything is recorded
+  interval.store(
+      thinning_.next_interval(interval.load(std::memory_order_relaxed), writer_->file_bytes()),
+      std::memory_order_relaxed);
 }
 
 void Recording::sleep() {

@@ -18,6 +18,7 @@
 #include "interposer/collector/chunk_drain.h"
 #include "interposer/collector/process_watch.h"
 #include "interposer/collector/resident_sampler.h"
+#include "interposer/collector/sample_thinning.h"
 #include "interposer/collector/shared_segment.h"
 
 namespace memlens::collector {
@@ -95,7 +96,7 @@ class Recording {
   int64_t next_clock_ns_ = 0;
   int64_t clock_interval_ns_;
   int64_t last_tick_ns_ = 0;
-  uint64_t next_thinning_bytes_;  // of the file
+  SampleThinning thinning_;
   uint32_t births_seen_ = 0;
   int64_t last_birth_ns_ = 0;    // when births_announced last changed
   int64_t next_search_ns_ = 0;   // for unborn children, in /proc

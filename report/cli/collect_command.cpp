@@ -16,6 +16,7 @@
 #include "report/cli/run/own_descriptors.h"
 #include "report/cli/run/record_program.h"
 #include "report/cli/run/run_error.h"
+#include "report/cli/run/sample_option.h"
 #include "report/cli/run/target.h"
 
 namespace memlens::report::cli {
@@ -44,7 +45,7 @@ void announce(int ready_fd, const std::string& session) {
   close(ready_fd);
 }
 
-int collect(int ready_fd, int pid) {
+int collect(int ready_fd, int pid, uint64_t sample_bytes) {
   const OwnDescriptors inherited;
   catch_signals([] { wake_recording(); });
   collector::SessionDescription session;
@@ -54,6 +55,7 @@ int collect(int ready_fd, int pid) {
 
   collector::RecordingOptions options;
   options.native = session.command.empty() || !is_python(session.command[0]);
+  options.sample_bytes = sample_bytes;
   collector::Recording recording(options);
   const char* pattern = getenv("MEMLENS_OUTPUT");
   RecordedRun run;
@@ -95,11 +97,14 @@ int collect_command(int argc, char** argv) {
   int pid = 0;
   app.add_option("--ready-fd", ready_fd)->required();
   app.add_option("--pid", pid)->required();
+  uint64_t sample_bytes = 0;
+  add_sample_option(app, sample_bytes)->envname("MEMLENS_SAMPLE");
   try {
     app.parse(argc, argv);
-    return collect(ready_fd, pid);
+    return collect(ready_fd, pid, sample_bytes);
   } catch (const CLI::ParseError& error) {
-    return app.exit(error);
+    print_line(std::string(error.what()) + " (MEMLENS_SAMPLE)");
+    return kOwnFailure;
   } catch (const std::exception& error) {
     print_line(error.what());
     return kOwnFailure;

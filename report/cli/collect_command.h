@@ -5,8 +5,9 @@
 //
 // The library passes descriptor N, the writing end of a pipe, and its own pid. The collector makes
 // the segment and the capture (memlens-<name>-<P>.mlens in the program's directory, or what
-// MEMLENS_OUTPUT names), writes the value for MEMLENS_SESSION to N and closes it. On failure it
-// closes N with nothing written, after one line on stderr; the program then runs unrecorded.
+// MEMLENS_OUTPUT names), writes the value for MEMLENS_SESSION to N and closes it. MEMLENS_SAMPLE is
+// what --sample is to `memlens run`. On failure it closes N with nothing written, after one line on
+// stderr; the program then runs unrecorded.
 #pragma once
 
 namespace memlens::report::cli {

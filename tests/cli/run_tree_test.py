@@ -135,6 +135,27 @@ class PreloadedByHand(MemlensTest):
         self.assertTrue(summary["complete"])
         self.assertGreater(summary["allocations"], 1000)
 
+    def test_it_can_be_sampled(self):
+        for size, sample_bytes in (("64K", 64 * 1024), (None, 0)):
+            capture = os.path.join(self.directory, f"{size}.mlens")
+            environment = dict(os.environ, LD_PRELOAD=LIBRARY, MEMLENS_OUTPUT=capture)
+            if size is not None:
+                environment["MEMLENS_SAMPLE"] = size
+            subprocess.run(["/usr/bin/python3", "-c", "x = bytearray(5_000_000)"], env=environment,
+                           check=True, stderr=subprocess.PIPE, timeout=60)
+            summary = self.summary(capture)
+            self.assertEqual(summary["sample_bytes"], sample_bytes)
+            self.assertGreater(summary["allocated_bytes"], 5_000_000)
+
+    def test_an_impossible_sample_size_is_said_and_the_program_runs_unrecorded(self):
+        environment = dict(os.environ, LD_PRELOAD=LIBRARY, MEMLENS_SAMPLE="many")
+        result = subprocess.run(["/bin/echo", "here"], env=environment, cwd=self.directory,
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                                timeout=60)
+        self.assertEqual((result.returncode, result.stdout), (0, "here\n"))
+        self.assertIn("many", result.stderr)
+        self.assertIn("nothing is recorded", result.stderr)
+
     def test_its_children_join_it(self):
         environment = dict(os.environ, LD_PRELOAD=LIBRARY,
                            MEMLENS_OUTPUT=os.path.join(self.directory, "hand-%p.mlens"))

@@ -8,6 +8,7 @@
 
 #include "report/cli/help_format.h"
 #include "report/cli/run/run_error.h"
+#include "report/cli/run/sample_option.h"
 
 namespace memlens::report::cli {
 namespace {
@@ -97,11 +98,7 @@ std::optional<RunOptions> parse_run_options(const std::vector<std::string>& argu
       ->excludes(on);
   app.add_flag("!--no-python-allocators", options.python_allocators,
                "Only malloc and its like, not each Python object");
-  app.add_option("--sample", options.sample_bytes,
-                 "Only samples, one in SIZE bytes on average (512K): cheap enough to leave on")
-      ->transform(CLI::AsSizeValue(/*kb_is_1000=*/false))
-      ->check(CLI::Range(uint64_t{1}, uint64_t{1} << 40))
-      ->option_text("SIZE");
+  add_sample_option(app, options.sample_bytes);
   app.add_flag("!--no-follow", options.follow, "Only the first process, not its children");
   app.add_flag("!--no-source", options.source, "Do not store the text of source lines");
   app.add_flag("--debuginfod", options.debuginfod,
