@@ -202,7 +202,9 @@ class SummaryPrinter {
     }
     if (summary_.info.sample_bytes != 0) {
       notes.push_back(
-          "only samples were recorded: numbers are estimates, give or take one standard error");
+          "only samples were recorded: numbers are estimates, give or take one standard error; "
+          "that "
+          "of the peak may be up to three of them too high where memory stays level");
       if (totals_.sample_bytes > summary_.info.sample_bytes) {
         notes.push_back("as the capture grew, samples became fewer: 1 per " +
                         format_interval(totals_.sample_bytes) + " in the end");
