@@ -1,5 +1,6 @@
 #include "report/json/json_writer.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <cstdio>
@@ -77,24 +78,36 @@ void JsonWriter::null() {
   out_ << "null";
 }
 
+namespace {
+
+bool is_plain(char c) { return c >= 0x20 && c < 0x7F && c != '"' && c != '\\'; }
+
+}  // namespace
+
+// Mostly there is nothing to escape: such runs are written as they are.
 void JsonWriter::write_string(std::string_view text) {
-  std::string quoted = "\"";
+  out_ << '"';
   while (!text.empty()) {
+    const auto plain_end = std::ranges::find_if_not(text, is_plain);
+    const auto plain_bytes = plain_end - text.begin();
+    out_.write(text.data(), plain_bytes);
+    text.remove_prefix(static_cast<size_t>(plain_bytes));
+    if (text.empty()) break;
     const DecodedCodePoint next = decode_utf8(text);
     text.remove_prefix(next.size_bytes);
+    std::string escaped;
     if (next.value == '"' || next.value == '\\') {
-      quoted.push_back('\\');
-      quoted.push_back(static_cast<char>(next.value));
+      escaped = {'\\', static_cast<char>(next.value)};
     } else if (next.value < 0x20 || next.value == 0x7F) {
       char escape[8];
       std::snprintf(escape, sizeof escape, "\\u%04x", static_cast<unsigned>(next.value));
-      quoted += escape;
+      escaped = escape;
     } else {
-      append_utf8(quoted, next.value);
+      append_utf8(escaped, next.value);
     }
+    out_ << escaped;
   }
-  quoted.push_back('"');
-  out_ << quoted;
+  out_ << '"';
 }
 
 }  // namespace memlens::report

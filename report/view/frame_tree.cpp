@@ -16,7 +16,30 @@ bool FrameTree::FrameEqual::operator()(const reader::Frame& a, const reader::Fra
          a.module == b.module;
 }
 
+FrameTree::Identity::Identity(const reader::Frame& frame)
+    : function(frame.function.data()),
+      file(frame.file.data()),
+      module(frame.module.data()),
+      function_bytes(frame.function.size()),
+      file_bytes(frame.file.size()),
+      module_bytes(frame.module.size()),
+      line(frame.line),
+      origin(frame.origin) {}
+
+size_t FrameTree::Identity::slot() const {
+  return ((reinterpret_cast<uintptr_t>(function) + line) * 0x9E3779B97F4A7C15u >> 40) % kSeenFrames;
+}
+
 uint32_t FrameTree::intern_frame(const reader::Frame& frame) {
+  const Identity identity(frame);
+  SeenFrame& seen = seen_frames_[identity.slot()];
+  if (seen.frame == UINT32_MAX || seen.identity != identity) {
+    seen = {identity, intern_new_frame(frame)};
+  }
+  return seen.frame;
+}
+
+uint32_t FrameTree::intern_new_frame(const reader::Frame& frame) {
   const auto [place, added] = frame_ids_.try_emplace(frame, static_cast<uint32_t>(frames_.size()));
   if (added) frames_.push_back(frame);
   return place->second;
@@ -24,12 +47,21 @@ uint32_t FrameTree::intern_frame(const reader::Frame& frame) {
 
 FrameTree::NodeId FrameTree::intern(std::span<const reader::Frame> innermost_first) {
   NodeId node = kRoot;
-  for (auto frame = innermost_first.rbegin(); frame != innermost_first.rend(); ++frame) {
+  size_t depth = 0;
+  bool as_last = true;
+  for (auto frame = innermost_first.rbegin(); frame != innermost_first.rend(); ++frame, ++depth) {
     const uint32_t id = intern_frame(*frame);
+    as_last = as_last && depth < last_stack_.size() && last_stack_[depth].frame == id;
+    if (as_last) {
+      node = last_stack_[depth].node;
+      continue;
+    }
+    last_stack_.resize(depth);
     const auto [place, added] = children_.try_emplace(static_cast<uint64_t>(node) << 32 | id,
                                                       static_cast<NodeId>(nodes_.size()));
     if (added) nodes_.push_back({node, id});
     node = place->second;
+    last_stack_.push_back({node, id});
   }
   return node;
 }

@@ -52,12 +52,45 @@ class FrameTree {
     bool operator()(const reader::Frame& a, const reader::Frame& b) const;
   };
 
+  // Where a frame's texts lie: nearly always the same texts lie in the same place.
+  struct Identity {
+    const char* function = nullptr;
+    const char* file = nullptr;
+    const char* module = nullptr;
+    size_t function_bytes = 0;
+    size_t file_bytes = 0;
+    size_t module_bytes = 0;
+    uint32_t line = 0;
+    reader::FrameOrigin origin{};
+
+    explicit Identity(const reader::Frame& frame);
+    Identity() = default;
+    bool operator==(const Identity&) const = default;
+    size_t slot() const;
+  };
+  struct SeenFrame {
+    Identity identity;
+    uint32_t frame = UINT32_MAX;
+  };
+  static constexpr size_t kSeenFrames = 1024;
+
   uint32_t intern_frame(const reader::Frame& frame);
+  uint32_t intern_new_frame(const reader::Frame& frame);
 
   std::vector<Node> nodes_;
   std::vector<reader::Frame> frames_;
   std::unordered_map<reader::Frame, uint32_t, FrameHash, FrameEqual> frame_ids_;
   std::unordered_map<uint64_t, NodeId> children_;  // parent << 32 | frame
+
+  // Two shortcuts, without which a report of deep stacks spends its time hashing: the frames seen
+  // last, and the stack interned last, outermost first, whose callers the next one mostly shares.
+  // `memlens tree` on 25,000 stacks, 600 frames deep at the most: 0.12 s instead of 0.18.
+  std::vector<SeenFrame> seen_frames_{kSeenFrames};
+  struct Step {
+    NodeId node;
+    uint32_t frame;
+  };
+  std::vector<Step> last_stack_;
 };
 
 }  // namespace memlens::report
