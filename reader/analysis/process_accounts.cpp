@@ -224,6 +224,16 @@ const Event* ProcessAccounts::apply_run_of(uint32_t stream_number, const Event* 
       case EventType::kFree:
         if (!free(state, *event)) free_unmatched(stream, state);
         break;
+      case EventType::kUnmap:
+        // Undone at once, it changes nothing but what can be undone: a program that fails again and
+        // again to unmap a range of many mappings is not read in the square of their number.
+        if (event + 1 != end && event[1].type == EventType::kUndo) {
+          state.retired.what = Retired::kNothing;
+          state.unmapped_heap = false;
+          ++event;
+          break;
+        }
+        [[fallthrough]];
       default:
         --events_;  // apply() counts it
         apply(stream_number, *event);

@@ -74,6 +74,12 @@ class FrameTree {
   };
   static constexpr size_t kSeenFrames = 1024;
 
+  // Of a stack.
+  struct Step {
+    NodeId node;
+    uint32_t frame;
+  };
+
   uint32_t intern_frame(const reader::Frame& frame);
   uint32_t intern_new_frame(const reader::Frame& frame);
 
@@ -85,11 +91,7 @@ class FrameTree {
   // Two shortcuts, without which a report of deep stacks spends its time hashing: the frames seen
   // last, and the stack interned last, outermost first, whose callers the next one mostly shares.
   // `memlens tree` on 25,000 stacks, 600 frames deep at the most: 0.12 s instead of 0.18.
-  std::vector<SeenFrame> seen_frames_{kSeenFrames};
-  struct Step {
-    NodeId node;
-    uint32_t frame;
-  };
+  std::vector<SeenFrame> seen_frames_ = std::vector<SeenFrame>(kSeenFrames);
   std::vector<Step> last_stack_;
 };
 
