@@ -11,7 +11,6 @@ no program) show working sets no workload here has.
     bench/reading.py [--memlens build/bin/memlens] [--python PYTHON] [--memray PATH] [--rounds 3]
                      [--synthetic EVENTS] [--only NAME ...] [--json FILE]
 """
-import argparse
 import json
 import os
 import platform
@@ -23,7 +22,7 @@ import tempfile
 import time
 
 import native
-from run import HERE, ROOT, Tools
+from run import HERE, Tools, argument_parser
 
 PYTHON_WORKLOADS = ["objects", "strings"]
 NATIVE_WORKLOADS = ["churn, 1 thread", "churn, 2 threads", "words, 1 thread"]
@@ -150,16 +149,9 @@ def print_rows(rows):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--memlens", default=os.path.join(ROOT, "build", "bin", "memlens"))
-    parser.add_argument("--python", default="/usr/bin/python3")
-    parser.add_argument("--memray", help="a memray program, made for the same Python")
-    parser.add_argument("--rounds", type=int, default=3)
+    parser = argument_parser(__doc__, rounds=3)
     parser.add_argument("--synthetic", type=int, default=20_000_000, metavar="EVENTS",
                         help="events of each synthetic capture; 0: none")
-    parser.add_argument("--only", nargs="*", help="workloads whose names contain one of these")
-    parser.add_argument("--json", help="write the rows there too")
     arguments = parser.parse_args()
     tools = Tools(arguments)
     for peer in ("memray", "heaptrack"):

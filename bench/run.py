@@ -53,17 +53,23 @@ def workloads(tools, wanted, output, directory):
             print("redis-server: not on this machine, left out")
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__,
+def argument_parser(description, rounds):
+    """With what every benchmark here is asked for."""
+    parser = argparse.ArgumentParser(description=description,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--memlens", default=os.path.join(ROOT, "build", "bin", "memlens"))
     parser.add_argument("--python", default="/usr/bin/python3")
     parser.add_argument("--memray", help="a memray program, made for the same Python")
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--peer-rounds", type=int, default=2, help="rounds with the peers")
+    parser.add_argument("--rounds", type=int, default=rounds)
     parser.add_argument("--only", nargs="*", help="workloads whose names contain one of these")
-    parser.add_argument("--modes", nargs="*", help="only modes with these names (and untracked)")
     parser.add_argument("--json", help="write the rows there too")
+    return parser
+
+
+def main():
+    parser = argument_parser(__doc__, rounds=5)
+    parser.add_argument("--peer-rounds", type=int, default=2, help="rounds with the peers")
+    parser.add_argument("--modes", nargs="*", help="only modes with these names (and untracked)")
     arguments = parser.parse_args()
     tools = Tools(arguments)
 

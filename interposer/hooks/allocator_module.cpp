@@ -66,8 +66,8 @@ bool called_by_allocator(const void* code) {
 }
 
 void report_unseen_allocator() {
-  called_by_allocator(
-      nullptr);  // looked up now: a forked child must not wait for the loader's lock
+  // Looked up now: a forked child must not wait for the loader's lock.
+  called_by_allocator(nullptr);
   void* used = dlsym(RTLD_DEFAULT, "malloc");
   Dl_info ours, theirs;
   ElfW(Sym)* symbol = nullptr;

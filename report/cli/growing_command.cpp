@@ -16,8 +16,7 @@ namespace {
 constexpr uint32_t kMarks = 10;
 
 struct GrowingOptions : ReportOptions {
-  std::optional<size_t> count;  // unset: ten to read, every one as JSON
-  size_t lines_per_stack = StackReportLimits{}.lines_per_stack;
+  StackListOptions shown;
   bool json = false;
 };
 
@@ -30,11 +29,12 @@ int print_growing(GrowingOptions& options) {
       find_growing(analysis, shown_frames(options, capture), tree);
   const std::vector<double>& marks = analysis.growth->seconds;
   if (options.json) {
-    write_growing_json(std::cout, capture.info(), marks, stacks, tree, options.count.value_or(0));
+    write_growing_json(std::cout, capture.info(), marks, stacks, tree,
+                       options.shown.count.value_or(0));
     return 0;
   }
-  const StackReportLimits limits{options.count.value_or(StackReportLimits{}.stacks),
-                                 options.lines_per_stack};
+  const StackReportLimits limits{options.shown.count.value_or(StackReportLimits{}.stacks),
+                                 options.shown.lines_per_stack};
   print_growing_report(std::cout, detect_terminal(STDOUT_FILENO), capture.info(), marks, stacks,
                        tree, limits);
   return 0;
@@ -55,13 +55,8 @@ void add_growing_command(CLI::App& app, Action& chosen) {
       "  memlens growing app.mlens --from 600     once the program has warmed up\n"
       "  memlens growing app.mlens --json         every stack with its bytes at the marks");
   add_report_options(*command, *options);
-  command->add_option("-n", options->count, "Only the N that gained most; 0: all (default: 10)")
-      ->check(CLI::NonNegativeNumber)
-      ->option_text("N");
-  command->add_option("--frames", options->lines_per_stack, "Lines shown of a stack; 0: all")
-      ->check(CLI::NonNegativeNumber)
-      ->capture_default_str()
-      ->option_text("N");
+  add_stack_list_options(*command, options->shown,
+                         "Only the N that gained most; 0: all (default: 10)");
   add_json_option(*command, options->json);
   command->callback([options, &chosen] { chosen = [options] { return print_growing(*options); }; });
 }

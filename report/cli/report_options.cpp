@@ -59,6 +59,17 @@ void add_count_option(CLI::App& command, size_t& count, const std::string& descr
       ->option_text("N");
 }
 
+void add_stack_list_options(CLI::App& command, StackListOptions& options,
+                            const std::string& count_description) {
+  command.add_option("-n", options.count, count_description)
+      ->check(CLI::NonNegativeNumber)
+      ->option_text("N");
+  command.add_option("--frames", options.lines_per_stack, "Lines shown of a stack; 0: all")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str()
+      ->option_text("N");
+}
+
 void add_json_option(CLI::App& command, bool& json) {
   command.add_flag("--json", json, "JSON on standard output, for programs");
 }

@@ -7,6 +7,7 @@
 
 #include "reader/analysis/analysis.h"
 #include "reader/capture.h"
+#include "report/terminal/stack_report.h"
 #include "report/view/stack_list.h"
 #include "report/view/view.h"
 
@@ -30,6 +31,14 @@ void add_threshold_option(CLI::App& command, ReportOptions& options);
 
 // -n N.
 void add_count_option(CLI::App& command, size_t& count, const std::string& description);
+
+// -n N, --frames N: how much is shown of a list of stacks.
+struct StackListOptions {
+  std::optional<size_t> count;  // unset: ten to read, every one as JSON
+  size_t lines_per_stack = StackReportLimits{}.lines_per_stack;
+};
+void add_stack_list_options(CLI::App& command, StackListOptions& options,
+                            const std::string& count_description);
 
 // --json.
 void add_json_option(CLI::App& command, bool& json);

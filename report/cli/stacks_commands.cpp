@@ -13,8 +13,7 @@ namespace memlens::report::cli {
 namespace {
 
 struct StacksOptions : ReportOptions {
-  std::optional<size_t> count;  // unset: ten to read, every one as JSON
-  size_t lines_per_stack = StackReportLimits{}.lines_per_stack;
+  StackListOptions shown;
   bool json = false;
 };
 
@@ -25,11 +24,11 @@ int print_stacks(View view, const StacksOptions& options) {
   const Grouping grouping = options.json ? Grouping::kByThread : Grouping::kByFrames;
   const StackList list(analysis.sites, view, grouping, shown_frames(options, capture), tree);
   if (options.json) {
-    write_stacks_json(std::cout, capture.info(), view, list, tree, options.count.value_or(0));
+    write_stacks_json(std::cout, capture.info(), view, list, tree, options.shown.count.value_or(0));
     return 0;
   }
-  const StackReportLimits limits{options.count.value_or(StackReportLimits{}.stacks),
-                                 options.lines_per_stack};
+  const StackReportLimits limits{options.shown.count.value_or(StackReportLimits{}.stacks),
+                                 options.shown.lines_per_stack};
   print_stack_report(std::cout, detect_terminal(STDOUT_FILENO), capture.info(), analysis.totals,
                      view, list, tree, limits);
   return 0;
@@ -53,13 +52,8 @@ void add_stacks_command(CLI::App& app, Action& chosen, View view, const std::str
   add_report_options(*command, *options);
   // Only this view depends on it.
   if (view == View::kTemporary) add_threshold_option(*command, *options);
-  command->add_option("-n", options->count, "Only the N heaviest stacks; 0: all (default: 10)")
-      ->check(CLI::NonNegativeNumber)
-      ->option_text("N");
-  command->add_option("--frames", options->lines_per_stack, "Lines shown of a stack; 0: all")
-      ->check(CLI::NonNegativeNumber)
-      ->capture_default_str()
-      ->option_text("N");
+  add_stack_list_options(*command, options->shown,
+                         "Only the N heaviest stacks; 0: all (default: 10)");
   add_json_option(*command, options->json);
   command->callback([view, options, &chosen] {
     chosen = [view, options] { return print_stacks(view, *options); };
