@@ -63,8 +63,8 @@ class Weaver {
     state_.loop_count = 0;
     if (woven_loops == 0) return;
     uint32_t loop = woven_loops - 1;
-    while (loop > 0 && (state_.loops[loop].native_index >= kept_native ||
-                        state_.loops[loop].python_start > kept_python)) {
+    while (loop > 0 &&
+           (!is_kept(state_.loops[loop]) || state_.loops[loop].python_start > kept_python)) {
       --loop;
     }
     state_.loop_count = loop;
@@ -72,6 +72,14 @@ class Weaver {
     position_ = state_.loops[loop].python_start;
     run_end_ = loop + 1 < woven_loops ? state_.loops[loop + 1].python_start : woven_python;
     if (kept_python < run_end_) run_end_ = kept_python;
+  }
+
+  // A loop that is at another instruction now is still the same loop.
+  bool is_kept(const HybridStackState::Loop& loop) const {
+    if (loop.native_index != kept_native) return loop.native_index < kept_native;
+    if (kept_native >= native_depth) return false;
+    const NativeFrame& frame = native_.frames[kept_native];
+    return frame.interpreter != 0 && frame.stack_pointer == loop.stack_pointer;
   }
 
   uint32_t count_runs_left() const {
@@ -122,7 +130,7 @@ class Weaver {
     HybridStackState::Loop& loop = state_.loops[state_.loop_count];
     const bool same = state_.loop_count < woven_loops && loop.native_index == native_index &&
                       loop.python_start == position_;
-    loop = {native_index, position_};
+    loop = {native_index, position_, native_.frames[native_index].stack_pointer};
     ++state_.loop_count;
     return same;
   }
@@ -203,12 +211,19 @@ __attribute__((noinline)) uint32_t capture_hybrid_stack(HybridStackState& state,
   state.loop_count = 0;
   const PythonWalk walk = walk_python_stack(python);
   bool too_deep = false;
-  const uint32_t kept = update_native_frames(native, __builtin_frame_address(0), too_deep);
+  const uint32_t kept = update_native_frames(native, __builtin_frame_address(0), true, too_deep);
   if (__builtin_expect(too_deep || walk.deep_node != format::kRootNode, 0)) {
+    keep_top_frames(native);
     const uint32_t node = capture_deep_stack(native, python, walk);
     native.depth = 0;
     return node;
   }
+  // On top of what is woven. Never with no frame below.
+  const auto with_top = [&native](uint32_t node, uint32_t depth) {
+    return native.top == nullptr
+               ? node
+               : intern_native_run(native, node, *native.top, native.frames[depth - 1]);
+  };
 
   weaver.native_depth = native.depth;
   weaver.python_depth = walk.depth;
@@ -218,7 +233,7 @@ __attribute__((noinline)) uint32_t capture_hybrid_stack(HybridStackState& state,
       weaver.kept_python == walk.depth) {
     state.python_depth = walk.depth;
     state.loop_count = weaver.woven_loops;
-    return state.node;
+    return with_top(state.node, native.depth);
   }
   native.depth = 0;
   state.node = weaver.run();
@@ -228,7 +243,7 @@ __attribute__((noinline)) uint32_t capture_hybrid_stack(HybridStackState& state,
     return python_node(python, walk);
   }
   native.depth = weaver.native_depth;
-  return state.node;
+  return with_top(state.node, native.depth);
 }
 
 }  // namespace memlens::interposer

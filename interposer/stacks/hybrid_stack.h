@@ -36,6 +36,7 @@ struct HybridStackState {
   struct Loop {
     uint32_t native_index;
     uint32_t python_start;  // the first of the Python frames it runs
+    uintptr_t stack_pointer;
   };
   uint32_t active;  // the native frames' nodes are woven ones
   uint32_t python_depth;

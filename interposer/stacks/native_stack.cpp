@@ -33,6 +33,7 @@ constexpr uintptr_t kWord = sizeof(uintptr_t);
 
 unwind::RuleCache rule_cache;
 NativeNodeCache node_cache;
+NativeNodeCache run_node_cache;  // by a run's number in place of an address
 
 // The code of this library, whose frames are not the program's. Empty while not known, and for good
 // when it is linked into a program (the tests).
@@ -165,6 +166,7 @@ bool step(NativeStackState& state, Position& position, NativeFrame& frame) {
   frame.interpreter = rule.interpreter;
   frame.tagged = rule.tagged;
   StepOutcome outcome = unwind::step_by_rule(rule, state.memory, position, trace);
+  frame.by_rule = outcome == StepOutcome::kStepped;
   if (__builtin_expect(outcome == StepOutcome::kNotByRule, 0)) {
     bool stepped;
     if (rule.kind() == RuleKind::kNeedsRegisters) {
@@ -203,6 +205,111 @@ inline bool leads_to(const NativeFrame& inner, const NativeFrame& outer) {
          load_word(inner.frame_slot) == outer.frame_pointer;
 }
 
+// Makes `from` the kept frame at `index`, with the flags that depend on what is further out.
+inline void keep_frame(NativeStackState& state, uint32_t index, const NativeFrame& from) {
+  NativeFrame frame = from;
+  frame.inherit_need(index > 0 && state.frames[index - 1].has(NativeFrame::kNeedsFrame));
+  state.frames[index] = frame;
+}
+
+// Lists what has to be compared for the kept frames up to `last`.
+inline void list_checks(NativeStackState& state, uint32_t last) {
+  for (uint32_t i = state.listed; i <= last; ++i) {
+    const NativeFrame& frame = state.frames[i];
+    uint32_t end = i > 0 ? state.check_ends[i - 1] : 0;
+    uint32_t unsettled = end & NativeStackState::kUnsettled;
+    end -= unsettled;
+    if (frame.has(NativeFrame::kNotComparable)) unsettled = NativeStackState::kUnsettled;
+    if (i > 0) {
+      const NativeFrame& outer = state.frames[i - 1];
+      state.checks[end++] = {outer.stack_pointer - kWord, outer.pc};
+      if (frame.has(NativeFrame::kChecksSlot)) {
+        state.checks[end++] = {frame.frame_slot, outer.frame_pointer};
+      }
+    }
+    state.check_ends[i] = end | unsettled;
+    state.listed = i + 1;
+  }
+}
+
+// Whether the kept frames up to `last` are what they were, `last` being where it was.
+inline bool is_settled(NativeStackState& state, uint32_t last) {
+  list_checks(state, last);
+  const StackCheck* check = state.checks;
+  const uint32_t count = state.check_ends[last] & ~NativeStackState::kUnsettled;
+  const StackCheck* const end = check + count;
+  uintptr_t difference = state.check_ends[last] - count;
+  for (; end - check >= 4; check += 4) {
+    difference |= (load_word(check[0].address) ^ check[0].value) |
+                  (load_word(check[1].address) ^ check[1].value) |
+                  (load_word(check[2].address) ^ check[2].value) |
+                  (load_word(check[3].address) ^ check[3].value);
+  }
+  for (; check != end; ++check) difference |= load_word(check->address) ^ check->value;
+  return difference == 0;
+}
+
+inline bool is_at(const NativeFrame& frame, const Position& position) {
+  return frame.stack_pointer == position.stack_pointer && frame.pc == position.pc &&
+         frame.has(NativeFrame::kExact) == position.exact &&
+         (!frame.has(NativeFrame::kNeedsFrame) || frame.frame_pointer == position.frame_pointer);
+}
+
+// The index of the kept frame that `run` has led to, or -1. `candidate`: the innermost kept frame.
+inline int64_t find_base(const NativeStackState& state, FrameRun& run, int64_t candidate,
+                         const Position& position) {
+  if (run.base <= candidate && is_at(state.frames[run.base], position)) return run.base;
+  while (candidate >= 0 && state.frames[candidate].stack_pointer < position.stack_pointer) {
+    --candidate;
+  }
+  if (candidate < 0 || !is_at(state.frames[candidate], position)) return -1;
+  run.base = static_cast<uint32_t>(candidate);
+  return candidate;
+}
+
+// The way of most events: one or a few runs known from before lead to a kept frame, and from there
+// on nothing has changed. Returns how many frames are kept, with those new in place and the
+// innermost run for state.top; or 0.
+inline uint32_t follow_runs(NativeStackState& state, int64_t candidate, Position position) {
+  constexpr uint32_t kMostRuns = 3;
+  constexpr uint32_t kMostNewFrames = kMostRuns * FrameRun::kMaxFrames;
+  if (candidate + kMostNewFrames >= kMaxNativeFrames) return 0;
+  const auto innermost = static_cast<uint32_t>(candidate);
+  if (state.top == nullptr && is_at(state.frames[innermost], position) &&
+      is_settled(state, innermost)) {
+    return state.depth = innermost + 1;
+  }
+  FrameRun* runs[kMostRuns];
+  uintptr_t outer_frame_pointers[kMostRuns];
+  int64_t base = -1;
+  uint32_t count = 0;
+  do {
+    FrameRun* run = state.runs.follow(state.memory, position, state.rules_generation);
+    if (run == nullptr) break;
+    runs[count] = run;
+    outer_frame_pointers[count++] = position.frame_pointer;
+    base = find_base(state, *run, candidate, position);
+  } while (base < 0 && count < kMostRuns);
+  if (base < 0 || !is_settled(state, static_cast<uint32_t>(base))) {
+    state.runs.failed();
+    return 0;
+  }
+  state.runs.succeeded();
+  const auto kept = static_cast<uint32_t>(base) + 1;
+  uint32_t depth = kept;
+  for (uint32_t i = count; i-- > 0;) {
+    // Of the innermost, only an evaluation loop.
+    const uint32_t new_frames = i == 0 ? runs[0]->loops : runs[i]->count;
+    for (uint32_t j = 0; j < new_frames; ++j) {
+      keep_frame(state, depth++, runs[i]->frame(j, outer_frame_pointers[i]));
+    }
+  }
+  if (state.listed > kept) state.listed = kept;
+  state.top = runs[0]->count > runs[0]->loops ? runs[0] : nullptr;
+  state.depth = depth;
+  return kept;
+}
+
 // The frames of one climb, innermost first, written from the end of the state's buffer downward: a
 // program's stack (a signal stack of 8 kB) is no place for them.
 class FreshFrames {
@@ -218,24 +325,42 @@ class FreshFrames {
   // Whether frames up to `last` can be added, last first, without overwriting one yet to be read.
   bool has_room_to_move(int64_t last) const { return count_ + last + 1 < kMaxNativeFrames; }
 
-  // Behind the kept frames, outermost first, with the flags that depend on what is further out.
+  // Behind the kept frames, outermost first.
   void append_to(uint32_t kept) {
-    NativeFrame* const frames = state_.frames;
+    if (state_.listed > kept) state_.listed = kept;
     const uint32_t start = kMaxNativeFrames - count_;
-    bool outer_needs = kept > 0 && frames[kept - 1].has(NativeFrame::kNeedsFrame);
-    for (uint32_t i = 0; i < count_; ++i) {
-      NativeFrame frame = frames[start + i];
-      frame.flags &= static_cast<uint8_t>(~(NativeFrame::kNeedsFrame | NativeFrame::kChecksSlot));
-      const bool restores = frame.has(NativeFrame::kRestoresFrame);
-      if (restores && outer_needs) frame.flags |= NativeFrame::kChecksSlot;
-      outer_needs = frame.has(NativeFrame::kUsesFrame) || (!restores && outer_needs);
-      if (outer_needs) frame.flags |= NativeFrame::kNeedsFrame;
-      frames[kept + i] = frame;
-    }
+    for (uint32_t i = 0; i < count_; ++i) keep_frame(state_, kept + i, state_.frames[start + i]);
     state_.depth = kept + count_;
   }
 
+  // The outermost frame was left to `outer`.
+  __attribute__((noinline)) void remember_runs(uintptr_t outer) {
+    const NativeFrame* const end = state_.frames + kMaxNativeFrames;
+    uint32_t first = 0;
+    while (first < count_) {
+      uint32_t behind = first;
+      while (behind < count_ && behind - first < FrameRun::kMaxFrames &&
+             can_be_in_run(*(end - 1 - behind))) {
+        // What is on top of an evaluation loop is on Python frames.
+        if ((end - 1 - behind++)->interpreter != 0) break;
+      }
+      if (behind == first) {
+        ++first;
+        continue;
+      }
+      const uintptr_t run_outer = behind < count_ ? (end - 1 - behind)->stack_pointer : outer;
+      state_.runs.remember(end - behind, behind - first, run_outer, state_.rules_generation);
+      first = behind;
+    }
+  }
+
  private:
+  static bool can_be_in_run(const NativeFrame& frame) {
+    constexpr uint8_t kNever = NativeFrame::kNotComparable | NativeFrame::kExact |
+                               NativeFrame::kOutside | NativeFrame::kCut;
+    return frame.by_rule != 0 && (frame.flags & kNever) == 0;
+  }
+
   NativeStackState& state_;
   uint32_t count_ = 0;
 };
@@ -267,7 +392,8 @@ Position program_position(const void* frame_address) {
 
 }  // namespace
 
-uint32_t update_native_frames(NativeStackState& state, const void* frame_address, bool& too_deep) {
+uint32_t update_native_frames(NativeStackState& state, const void* frame_address, bool with_runs,
+                              bool& too_deep) {
   too_deep = false;
   drop_stale_caches(state);
   if (__builtin_expect(!own_code_known, 0)) find_own_code(state);
@@ -279,6 +405,13 @@ uint32_t update_native_frames(NativeStackState& state, const void* frame_address
   // Nothing is kept for whoever comes when this climb is left by a jump.
   int64_t candidate = static_cast<int64_t>(state.depth) - 1;
   state.depth = 0;
+  bool tries_runs = false;
+  if (with_runs && readable && candidate >= 0 && state.memory.lost_windows() == lost_windows) {
+    tries_runs = state.runs.worth_trying();
+    const uint32_t kept = tries_runs ? follow_runs(state, candidate, position) : 0;
+    if (kept != 0) return kept;
+  }
+  state.top = nullptr;
   if (!readable) return 0;
 
   FreshFrames fresh(state);
@@ -290,9 +423,7 @@ uint32_t update_native_frames(NativeStackState& state, const void* frame_address
     while (candidate >= 0 && frames[candidate].stack_pointer < position.stack_pointer) --candidate;
     if (candidate >= 0) {
       const NativeFrame& known = frames[candidate];
-      if (known.stack_pointer == position.stack_pointer && known.pc == position.pc &&
-          known.has(NativeFrame::kExact) == position.exact &&
-          (!known.has(NativeFrame::kNeedsFrame) || known.frame_pointer == position.frame_pointer)) {
+      if (is_at(known, position)) {
         int64_t at = candidate;
         while (at > 0 && leads_to(frames[at], frames[at - 1])) --at;
         state.frames_compared += static_cast<uint64_t>(candidate - at);
@@ -326,7 +457,8 @@ uint32_t update_native_frames(NativeStackState& state, const void* frame_address
               .node = 0,
               .flags = static_cast<uint8_t>(position.exact ? NativeFrame::kExact : 0),
               .interpreter = 0,
-              .tagged = 0};
+              .tagged = 0,
+              .by_rule = 0};
     ++state.frames_stepped;
     if (!step(state, position, *frame)) {
       candidate = -1;
@@ -334,8 +466,17 @@ uint32_t update_native_frames(NativeStackState& state, const void* frame_address
     }
   }
   const auto kept = static_cast<uint32_t>(candidate + 1);
+  if (tries_runs && !too_deep) fresh.remember_runs(position.stack_pointer);
   fresh.append_to(kept);
   return kept;
+}
+
+void keep_top_frames(NativeStackState& state) {
+  if (state.top == nullptr) return;
+  for (uint32_t i = state.top->loops; i < state.top->count && state.depth < kMaxNativeFrames; ++i) {
+    keep_frame(state, state.depth++, state.top->frames[i]);
+  }
+  state.top = nullptr;
 }
 
 uint32_t intern_native_frame(NativeStackState& state, uint32_t parent, const NativeFrame& frame,
@@ -363,9 +504,24 @@ uint32_t intern_native_frame(NativeStackState& state, uint32_t parent, const Nat
   return node;
 }
 
-__attribute__((noinline)) uint32_t capture_native_stack(NativeStackState& state) {
+uint32_t intern_native_run(NativeStackState& state, uint32_t parent, const FrameRun& run,
+                           const NativeFrame& frame) {
+  uint32_t node = run_node_cache.find(parent, run.serial);
+  if (__builtin_expect(node != 0, 1)) return node;
+  node = parent;
+  const NativeFrame* outer = &frame;
+  for (uint32_t i = run.loops; i < run.count; ++i) {
+    node = intern_native_frame(state, node, run.frames[i], outer);
+    outer = &run.frames[i];
+  }
+  if (node != format::kRootNode) run_node_cache.insert(parent, run.serial, node);
+  return node;
+}
+
+__attribute__((noinline)) uint32_t capture_native_stack(NativeStackState& state, bool with_runs) {
   bool too_deep = false;
-  const uint32_t kept = update_native_frames(state, __builtin_frame_address(0), too_deep);
+  const uint32_t kept =
+      update_native_frames(state, __builtin_frame_address(0), with_runs, too_deep);
   NativeFrame* const frames = state.frames;
   const uint32_t depth = state.depth;
   uint32_t first = kept;
@@ -384,10 +540,14 @@ __attribute__((noinline)) uint32_t capture_native_stack(NativeStackState& state)
     frames[i].node = node;
   }
   if (__builtin_expect(!too_deep, 1)) state.depth = depth;
-  return node;
+  return state.top == nullptr ? node
+                              : intern_native_run(state, node, *state.top, frames[depth - 1]);
 }
 
-void forget_native_nodes() { node_cache.forget(); }
+void forget_native_nodes() {
+  node_cache.forget();
+  run_node_cache.forget();
+}
 
 namespace {
 // A forked child numbers its nodes anew.

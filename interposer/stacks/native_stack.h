@@ -5,7 +5,8 @@
 // events have nearly the same stack, so the last one is kept, each frame with its node. A capture
 // climbs until it is at a frame of the kept stack, and then only compares what its steps outward
 // had read: return addresses and, where they matter, saved frame pointers. What differs is stepped
-// and interned anew.
+// and interned anew; under Python frames, it is first looked for among runs of frames met before
+// (native_runs.h).
 //
 // Every read of the stack is of memory seen to be readable (unwind_memory.h), and every read of
 // unwind information within its segment: garbage ends a stack, never the program. An event is
@@ -21,6 +22,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "interposer/stacks/native_frame.h"
+#include "interposer/stacks/native_runs.h"
 #include "interposer/stacks/unwind_cfi.h"
 #include "interposer/stacks/unwind_memory.h"
 #include "interposer/stacks/unwind_objects.h"
@@ -35,30 +38,6 @@ inline constexpr uint32_t kMaxNativeFrames = 8192;
 // Of a deeper stack, these are shown, on top of a label.
 inline constexpr uint32_t kInnermostFramesOfDeepNativeStack = 128;
 
-struct NativeFrame {
-  enum Flag : uint8_t {
-    kUsesFrame = 1,       // the step out of it read the frame pointer
-    kRestoresFrame = 2,   // and loaded the caller's from frame_slot
-    kNeedsFrame = 4,      // this step or one further out depends on the frame pointer here
-    kChecksSlot = 8,      // frame_slot has to be compared: the caller's frame pointer matters
-    kNotComparable = 16,  // the step read more than is kept: make it again each time
-    kExact = 32,          // the address itself is what runs, not a return address
-    kOutside = 64,        // code outside all modules
-    kCut = 128,           // the stack could not be followed further
-  };
-  uintptr_t pc;
-  uintptr_t stack_pointer;
-  uintptr_t frame_pointer;
-  uintptr_t frame_slot;
-  uint32_t node;  // of the stack up to here
-  uint8_t flags;
-  uint8_t interpreter;  // 1: a Python evaluation loop
-  uint8_t tagged;       // 1: in a library that took another's place
-
-  bool has(Flag flag) const { return (flags & flag) != 0; }
-  uintptr_t code_address() const { return has(kExact) ? pc : pc - 1; }
-};
-
 // Caches of one thread. Zeroed memory is a valid initial state.
 struct NativeStackState {
   uint32_t depth;             // kept frames, outermost first
@@ -72,27 +51,48 @@ struct NativeStackState {
   uint64_t rules_complex;   // of these, beyond what a rule can say
   uint64_t frames_stepped;
   uint64_t frames_compared;
+  // Inside of the kept frames, at the top of the stack; nullptr: nothing. Without evaluation loops.
+  const FrameRun* top;
   NativeFrame frames[kMaxNativeFrames];
+  // What is compared to know that kept frames are the same, for as many of the outermost as it is
+  // listed for: of a frame, where the words for it and all further out end in `checks`. Above that
+  // kUnsettled, when words are not enough because one of the frames is kNotComparable.
+  static constexpr uint32_t kUnsettled = 1u << 31;
+  uint32_t listed;
+  uint32_t check_ends[kMaxNativeFrames];
+  StackCheck checks[2 * kMaxNativeFrames];
+  FrameRuns runs;
 
   // Makes the caches fit for another thread of the same process.
   void reset() {
     depth = 0;
+    top = nullptr;
     memory.forget();
   }
 };
 
 // Brings `state.frames` up to date with the stack that `frame_address` (__builtin_frame_address(0)
 // of a function of this library) belongs to, without making nodes. Returns how many of the
-// outermost frames are what they were, nodes included. Sets `too_deep` when frames beyond the
-// buffer are missing; nothing is kept then for the next time.
-uint32_t update_native_frames(NativeStackState& state, const void* frame_address, bool& too_deep);
+// outermost frames are what they were, nodes included. `with_runs`: the innermost frames may be
+// left to state.top. Sets `too_deep` when frames beyond the buffer are missing; nothing is kept
+// then for the next time.
+uint32_t update_native_frames(NativeStackState& state, const void* frame_address, bool with_runs,
+                              bool& too_deep);
+
+// Makes the frames of state.top kept ones, without nodes.
+void keep_top_frames(NativeStackState& state);
 
 // The node of one frame on top of its parent's; `parent_frame` is nullptr for the outermost.
 uint32_t intern_native_frame(NativeStackState& state, uint32_t parent, const NativeFrame& frame,
                              const NativeFrame* parent_frame);
 
+// The node of `run` on top of `frame` and its node.
+uint32_t intern_native_run(NativeStackState& state, uint32_t parent, const FrameRun& run,
+                           const NativeFrame& frame);
+
 // The node of the calling thread's native stack. Inside a HookScope; keeps errno.
-uint32_t capture_native_stack(NativeStackState& state);
+// Runs do not pay here (native_runs.h); the tests ask for them.
+uint32_t capture_native_stack(NativeStackState& state, bool with_runs = false);
 
 // In a forked child: nodes are numbered anew.
 void forget_native_nodes();

@@ -2,6 +2,7 @@ target_sources(memlens_interposer_objects PRIVATE
   stacks/hybrid_interpreter.cpp
   stacks/hybrid_stack.cpp
   stacks/module_places.cpp
+  stacks/native_runs.cpp
   stacks/native_stack.cpp
   stacks/node_table.cpp
   stacks/python_stack.cpp

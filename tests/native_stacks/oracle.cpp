@@ -5,7 +5,8 @@
 // what they see in a recording, and at every n-th also with unw_backtrace; the two must agree frame
 // by frame. Results are appended, one line a process, to the file that ORACLE_OUTPUT names:
 //     <program> stacks=<n> mismatches=<n> frames=<n> deepest=<n> rules=<n> complex=<n> labels=<n>
-// with the first few mismatches before it. ORACLE_EVERY sets n (default 1).
+// with the first few mismatches before it. ORACLE_EVERY sets n (default 1). With
+// ORACLE_RUNS, frames are followed by runs, as under Python's (interposer/stacks/native_runs.h).
 #define UNW_LOCAL_ONLY
 #include <dlfcn.h>
 #include <errno.h>
@@ -37,6 +38,7 @@ std::atomic<uint64_t> stacks{0}, mismatches{0}, frames{0}, deepest{0}, labels{0}
 std::atomic<uint64_t> rules{0}, complex_rules{0};
 std::atomic<int> reported{0};
 uint64_t every = 1;
+bool with_runs = false;
 uintptr_t own_start, own_end;
 constexpr int kMaxFrames = 4000;
 constexpr int kMaxReported = 5;
@@ -100,7 +102,7 @@ __attribute__((noinline)) void compare() {
   }
   const uint64_t rules_before = thread_stacks->rules_compiled;
   const uint64_t complex_before = thread_stacks->rules_complex;
-  const uint32_t node = memlens::interposer::capture_native_stack(*thread_stacks);
+  const uint32_t node = memlens::interposer::capture_native_stack(*thread_stacks, with_runs);
   rules += thread_stacks->rules_compiled - rules_before;
   complex_rules += thread_stacks->rules_complex - complex_before;
   if (captures++ % every != 0) return;
@@ -171,6 +173,7 @@ bool resolved() {
   next_realloc = next<void* (*)(void*, size_t)>("realloc");
   const char* text = getenv("ORACLE_EVERY");
   if (text != nullptr && atoi(text) > 0) every = static_cast<uint64_t>(atoi(text));
+  with_runs = getenv("ORACLE_RUNS") != nullptr;
   Dl_info info;
   if (dladdr(reinterpret_cast<void*>(&observe), &info) != 0) {
     own_start = reinterpret_cast<uintptr_t>(info.dli_fbase);
