@@ -26,7 +26,8 @@ struct NativeFrame {
   uintptr_t stack_pointer;
   uintptr_t frame_pointer;
   uintptr_t frame_slot;
-  uint32_t node;  // of the stack up to here
+  uint64_t path;  // names the stack up to here (native_stack.cpp, "paths"); 0: not made yet
+  uint32_t node;  // of the stack up to here; kRootNode: not made yet
   uint8_t flags;
   uint8_t interpreter;  // 1: a Python evaluation loop
   uint8_t tagged;       // 1: in a library that took another's place
@@ -47,6 +48,6 @@ struct NativeFrame {
     return needs;
   }
 };
-static_assert(sizeof(NativeFrame) == 40);
+static_assert(sizeof(NativeFrame) == 48);
 
 }  // namespace memlens::interposer
