@@ -10,6 +10,7 @@
 #include "interposer/python/allocator_hooks.h"
 #include "interposer/python/code_table.h"
 #include "interposer/python/runtime.h"
+#include "interposer/python/thread_of_interpreter.h"
 #include "interposer/recorder.h"
 #include "interposer/reentrancy.h"
 #include "interposer/sampler.h"
@@ -106,7 +107,7 @@ void follow_phase() {
   }
   if (runtime.layout_known) {
     if (!python_stacks_ready()) start_python_stacks();
-    find_current_thread_state();
+    python::trust_current_thread_state_slot();
   }
   hooks_settled.store(true, std::memory_order_relaxed);
   want_every_event(false);

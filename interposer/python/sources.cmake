@@ -7,4 +7,5 @@ target_sources(memlens_interposer_objects PRIVATE
   python/runtime.cpp
   python/symbol_lookup.cpp
   python/text.cpp
+  python/thread_of_interpreter.cpp
 )

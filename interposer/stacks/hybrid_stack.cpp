@@ -4,6 +4,7 @@
 
 #include "interposer/definitions.h"
 #include "interposer/stacks/hybrid_interpreter.h"
+#include "interposer/stacks/native_nodes.h"
 
 namespace memlens::interposer {
 namespace {

@@ -26,7 +26,7 @@ struct NativeFrame {
   uintptr_t stack_pointer;
   uintptr_t frame_pointer;
   uintptr_t frame_slot;
-  uint64_t path;  // names the stack up to here (native_stack.cpp, "paths"); 0: not made yet
+  uint64_t path;  // names the stack up to here (native_nodes.h); 0: not made yet
   uint32_t node;  // of the stack up to here; kRootNode: not made yet
   uint8_t flags;
   uint8_t interpreter;  // 1: a Python evaluation loop

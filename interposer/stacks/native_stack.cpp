@@ -3,9 +3,9 @@
 #include <cerrno>
 
 #include "interposer/definitions.h"
-#include "interposer/process.h"
 #include "interposer/stacks/hybrid_interpreter.h"
-#include "interposer/stacks/native_node_cache.h"
+#include "interposer/stacks/native_nodes.h"
+#include "interposer/stacks/own_code.h"
 #include "interposer/stacks/unwind_registers_x86_64.h"
 #include "interposer/stacks/unwind_rule_cache.h"
 #include "interposer/stacks/unwind_step_x86_64.h"
@@ -32,27 +32,6 @@ using unwind::UnwindRule;
 constexpr uintptr_t kWord = sizeof(uintptr_t);
 
 unwind::RuleCache rule_cache;
-NativeNodeCache node_cache;
-NativeNodeCache run_node_cache;   // by a run's number in place of an address
-NativeNodeCache path_node_cache;  // of whole stacks, by their paths
-
-// The code of this library, whose frames are not the program's. Empty while not known, and for good
-// when it is linked into a program (the tests).
-uintptr_t own_code_start = 0;
-uintptr_t own_code_bytes = 0;
-bool own_code_known = false;
-
-bool is_own_code(uintptr_t address) { return address - own_code_start < own_code_bytes; }
-
-void find_own_code(NativeStackState& state) {
-  const auto here = reinterpret_cast<uintptr_t>(&find_own_code);
-  const CodeObject* object = unwind::find_object(here, state.objects);
-  if (object != nullptr && !object->is_program) {
-    own_code_start = object->start;
-    own_code_bytes = object->end - object->start;
-  }
-  own_code_known = true;
-}
 
 __attribute__((noinline, cold)) UnwindRule compile_rule_at(NativeStackState& state,
                                                            uintptr_t address) {
@@ -400,7 +379,7 @@ uint32_t update_native_frames(NativeStackState& state, const void* frame_address
                               bool& too_deep) {
   too_deep = false;
   drop_stale_caches(state);
-  if (__builtin_expect(!own_code_known, 0)) find_own_code(state);
+  if (__builtin_expect(!own_code_known, 0)) find_own_code(state.objects);
   Position position = program_position(frame_address);
 
   NativeFrame* const frames = state.frames;
@@ -484,105 +463,6 @@ void keep_top_frames(NativeStackState& state) {
   state.top = nullptr;
 }
 
-namespace {
-// Tells the libraries apart that one after the other have had the same place.
-uint64_t tagged_address(NativeStackState& state, uint64_t address) {
-  const CodeObject* object = unwind::find_object(address, state.objects);
-  return object != nullptr ? address | object->place_tag : address;
-}
-}  // namespace
-
-uint32_t intern_native_frame(NativeStackState& state, uint32_t parent, const NativeFrame& frame,
-                             const NativeFrame* parent_frame) {
-  if (__builtin_expect(frame.has(NativeFrame::kCut), 0)) {
-    parent = intern_label_node(parent, kCodeWithoutInformationLabel);
-    if (frame.has(NativeFrame::kOutside)) return parent;
-  } else if (__builtin_expect(frame.has(NativeFrame::kOutside), 0)) {
-    // A run of them is one frame of the report.
-    if (parent_frame != nullptr && parent_frame->has(NativeFrame::kOutside)) return parent;
-    return intern_label_node(parent, kCodeWithoutInformationLabel);
-  }
-  uint64_t address = frame.code_address();
-  // Wrappers of ours in the middle of a stack (around dlclose) are none of the program's business.
-  if (__builtin_expect(is_own_code(address), 0)) return parent;
-  if (__builtin_expect(frame.tagged, 0)) address = tagged_address(state, address);
-  uint32_t node = node_cache.find(parent, address);
-  if (__builtin_expect(node == 0, 0)) {
-    node = intern_native_node(parent, address);
-    if (node != 0) node_cache.insert(parent, address, node);
-  }
-  return node;
-}
-
-uint32_t intern_native_run(NativeStackState& state, uint32_t parent, const FrameRun& run,
-                           const NativeFrame& frame) {
-  uint32_t node = run_node_cache.find(parent, run.serial);
-  if (__builtin_expect(node != 0, 1)) return node;
-  node = parent;
-  const NativeFrame* outer = &frame;
-  for (uint32_t i = run.loops; i < run.count; ++i) {
-    node = intern_native_frame(state, node, run.frames[i], outer);
-    outer = &run.frames[i];
-  }
-  if (node != format::kRootNode) run_node_cache.insert(parent, run.serial, node);
-  return node;
-}
-
-namespace {
-
-// ---- paths
-//
-// A stack's node is found by its path, a hash of all its addresses, and those of the frames below
-// it are made only when that is not known. Asking for one node after the other, each by its parent,
-// is a chain of cache misses, in bench/workloads/words.cpp a quarter of what a stack costs. Two
-// stacks have the same path by chance only, in a program of a million stacks once in 30 million
-// runs.
-
-uint64_t extend_path(NativeStackState& state, uint64_t path, const NativeFrame& frame) {
-  uint64_t address = frame.code_address();
-  if (__builtin_expect(is_own_code(address), 0)) return path;
-  constexpr unsigned kShownOtherwise = NativeFrame::kCut | NativeFrame::kOutside;
-  if (__builtin_expect(frame.tagged, 0)) address = tagged_address(state, address);
-  path = (path ^ address ^ uint64_t{frame.flags & kShownOtherwise} << 56) * 0x9E3779B97F4A7C15ull;
-  return path ^ path >> 32;
-}
-
-// Of the `depth` outermost frames, of which the first may have theirs.
-uint32_t node_by_node(NativeStackState& state, uint32_t depth) {
-  NativeFrame* const frames = state.frames;
-  uint32_t first = depth;
-  while (first > 0 && frames[first - 1].node == format::kRootNode) --first;
-  uint32_t node = first > 0 ? frames[first - 1].node : format::kRootNode;
-  for (uint32_t i = first; i < depth; ++i) {
-    node = intern_native_frame(state, node, frames[i], i > 0 ? &frames[i - 1] : nullptr);
-    frames[i].node = node;
-  }
-  return node;
-}
-
-// Of all kept frames, of which `kept` are what they were.
-uint32_t node_by_path(NativeStackState& state, uint32_t kept) {
-  constexpr uint64_t kNoFrames = 0xC2B2AE3D27D4EB4Full;
-  NativeFrame* const frames = state.frames;
-  const uint32_t depth = state.depth;
-  if (depth == 0) return format::kRootNode;
-  const bool path_known = kept > 0 && frames[kept - 1].path != 0;
-  uint64_t path = path_known ? frames[kept - 1].path : kNoFrames;
-  for (uint32_t i = path_known ? kept : 0; i < depth; ++i) {
-    path = frames[i].path = extend_path(state, path, frames[i]);
-  }
-  NativeFrame& innermost = frames[depth - 1];
-  if (innermost.node != format::kRootNode) return innermost.node;
-  uint32_t node = path_node_cache.find(format::kRootNode, path);
-  if (__builtin_expect(node == 0, 0)) {
-    node = node_by_node(state, depth);
-    if (node != 0) path_node_cache.insert(format::kRootNode, path, node);
-  }
-  return innermost.node = node;
-}
-
-}  // namespace
-
 __attribute__((noinline)) uint32_t capture_native_stack(NativeStackState& state, bool with_runs) {
   bool too_deep = false;
   const uint32_t kept =
@@ -599,20 +479,10 @@ __attribute__((noinline)) uint32_t capture_native_stack(NativeStackState& state,
     }
     return node;
   }
-  if (state.top == nullptr) return node_by_path(state, kept);
+  if (state.top == nullptr) return node_of_kept_frames(state, kept);
   const uint32_t depth = state.depth;
-  return intern_native_run(state, node_by_node(state, depth), *state.top, state.frames[depth - 1]);
+  return intern_native_run(state, node_of_frames(state, depth), *state.top,
+                           state.frames[depth - 1]);
 }
-
-void forget_native_nodes() {
-  node_cache.forget();
-  run_node_cache.forget();
-  path_node_cache.forget();
-}
-
-namespace {
-// A forked child numbers its nodes anew.
-__attribute__((constructor)) void register_for_fork() { at_forked_child(forget_native_nodes); }
-}  // namespace
 
 }  // namespace memlens::interposer

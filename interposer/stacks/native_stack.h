@@ -82,19 +82,8 @@ uint32_t update_native_frames(NativeStackState& state, const void* frame_address
 // Makes the frames of state.top kept ones, without nodes.
 void keep_top_frames(NativeStackState& state);
 
-// The node of one frame on top of its parent's; `parent_frame` is nullptr for the outermost.
-uint32_t intern_native_frame(NativeStackState& state, uint32_t parent, const NativeFrame& frame,
-                             const NativeFrame* parent_frame);
-
-// The node of `run` on top of `frame` and its node.
-uint32_t intern_native_run(NativeStackState& state, uint32_t parent, const FrameRun& run,
-                           const NativeFrame& frame);
-
 // The node of the calling thread's native stack. Inside a HookScope; keeps errno.
 // Runs do not pay here (native_runs.h); the tests ask for them.
 uint32_t capture_native_stack(NativeStackState& state, bool with_runs = false);
-
-// In a forked child: nodes are numbered anew.
-void forget_native_nodes();
 
 }  // namespace memlens::interposer

@@ -1,7 +1,5 @@
 #include "interposer/stacks/python_stack.h"
 
-#include <pthread.h>
-
 #include <atomic>
 #include <cstddef>
 #include <cstring>
@@ -12,6 +10,7 @@
 #include "interposer/python/code_table.h"
 #include "interposer/python/layout.h"
 #include "interposer/python/runtime.h"
+#include "interposer/python/thread_of_interpreter.h"
 
 namespace memlens::interposer {
 
@@ -84,64 +83,16 @@ uint32_t instruction_offset_plus_1(uintptr_t code, uint64_t instruction) {
   return offset < 0 || offset > INT32_MAX ? 0 : static_cast<uint32_t>(offset) + 1;
 }
 
-// ---- the thread's state in the interpreter
-
-uint64_t thread_id_of(const void* thread_state) {
-  return read_field<uint64_t>(thread_state, static_cast<size_t>(runtime.layout.thread_id));
-}
-
-// With the GIL released, what the thread was given earlier; its frames are frozen until it takes
-// the GIL again. Once the interpreter shuts down it frees the states of threads it leaves behind
-// without telling them, so none can be trusted then.
-const void* released_thread_state() {
-  return runtime.is_initialized() != 0 ? runtime.own_thread_state() : nullptr;
-}
-
-// Where to read what runtime.current_thread_state() returns; nullptr: not known.
-std::atomic<const void* const*> current_thread_state_slot{nullptr};
-
-inline const void* current_thread_state() {
-  const void* const* slot = current_thread_state_slot.load(std::memory_order_relaxed);
-  return slot != nullptr ? *const_cast<const void* const volatile*>(slot)
-                         : runtime.current_thread_state();
-}
-
-__attribute__((noinline)) const void* find_thread_state_to_311(PythonStackState& state,
-                                                               const void* current) {
-  if (state.self == 0) state.self = pthread_self();
-  const uint64_t self = state.self;
-  const void* own = runtime.own_thread_state();
-  // A thread that runs another interpreter than the main one has a second state, current now.
-  const bool may_be_second = own != current && current != nullptr &&
-                             runtime.first_interpreter != nullptr &&
-                             runtime.main_interpreter != nullptr &&
-                             runtime.first_interpreter() != runtime.main_interpreter();
-  if (current != nullptr && (own == current || may_be_second) && thread_id_of(current) == self) {
-    state.thread_state = current;
-    return current;
-  }
-  return own == current ? nullptr : released_thread_state();
-}
-
-// To 3.11 the current state is that of whichever thread holds the GIL. Another thread's state may
-// be freed while it is looked at, so it is only looked at when it can be ours.
-inline const void* thread_state_to_311(PythonStackState& state) {
-  const void* current = current_thread_state();
-  if (__builtin_expect(current != nullptr && current == state.thread_state, 1) &&
-      __builtin_expect(thread_id_of(current) == state.self, 1)) {
-    return current;
-  }
-  return find_thread_state_to_311(state, current);
-}
+// ---- the calling thread's innermost frame
 
 template <typename L>
 const char* innermost_frame(PythonStackState& state) {
   const void* thread_state = nullptr;
   if (L::get().minor >= 12) {
     thread_state = runtime.current_thread_state();
-    if (thread_state == nullptr) thread_state = released_thread_state();
+    if (thread_state == nullptr) thread_state = python::released_thread_state();
   } else {
-    thread_state = thread_state_to_311(state);
+    thread_state = python::thread_state_to_311(state.thread);
   }
   if (thread_state == nullptr) return nullptr;
   const auto* frame =
@@ -497,17 +448,6 @@ void start_python_stacks() {
 
 bool python_stacks_ready() {
   return python_capture.load(std::memory_order_acquire) != &capture_nothing;
-}
-
-void find_current_thread_state() {
-  const void* const* slot = runtime.current_thread_state_slot;
-  if (slot == nullptr || current_thread_state_slot.load(std::memory_order_relaxed) != nullptr) {
-    return;
-  }
-  const void* const current = runtime.current_thread_state();
-  if (current != nullptr && *slot == current) {
-    current_thread_state_slot.store(slot, std::memory_order_relaxed);
-  }
 }
 
 bool is_entry_frame(PythonStackState& state, uint32_t position) {

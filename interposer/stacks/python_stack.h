@@ -16,6 +16,7 @@
 #include <cstdint>
 
 #include "interposer/format/metadata_records.h"
+#include "interposer/python/thread_of_interpreter.h"
 
 namespace memlens::interposer {
 
@@ -58,10 +59,9 @@ struct PythonStackState {
   static constexpr uint32_t kCodeEntries = 512;
   static constexpr uint32_t kPositions = 1024;
 
-  uint32_t depth;                  // frames in `stack`, outermost first
-  uint32_t generation;             // of the code objects in `stack`
-  uint64_t self;                   // pthread_self(), as the interpreter knows threads
-  const void* thread_state;        // the interpreter's, last seen to be this thread's
+  uint32_t depth;       // frames in `stack`, outermost first
+  uint32_t generation;  // of the code objects in `stack`
+  python::InterpreterThread thread;
   uint64_t walked_at;              // in ticks: when `stack` was compared last; 0: not known
   uint32_t ticks_per_call;         // a call and its return take longer; 0: that cannot be told
   uint32_t deep_stack_node;        // of kDeepStackLabel; 0: not made yet
@@ -79,8 +79,7 @@ struct PythonStackState {
   void reset(uint32_t steady_ticks_per_us) {
     constexpr uint32_t kLeastNsPerCall = 3;  // python_stack.cpp, "deep stacks"
     depth = 0;
-    self = 0;
-    thread_state = nullptr;
+    thread = {};
     ticks_per_call = steady_ticks_per_us * kLeastNsPerCall / 1000;
   }
 };
@@ -110,10 +109,6 @@ bool python_stacks_ready();
 
 // Begins to take Python stacks, with python::runtime found and its layout known. Once a process.
 void start_python_stacks();
-
-// To be called now and then while Python is initialised: the state of the thread that runs Python
-// is read where the interpreter keeps it, once that has been seen to be what its function returns.
-void find_current_thread_state();
 
 // Whether the evaluation loop was entered from C with this frame: such a frame and those inside it,
 // up to the next entry, share one C activation of the loop.
