@@ -84,7 +84,7 @@ int main(void) {
 #if PY_VERSION_HEX < 0x030e0000
   print("runtime_initialized", offsetof(_PyRuntimeState, initialized));
 #else
-  print("runtime_initialized", -1); /* asked for by its function */
+  print("runtime_initialized", -1);  /* asked for by its function */
 #endif
 #if PY_VERSION_HEX < 0x030c0000
   print("runtime_thread_state", offsetof(_PyRuntimeState, gilstate.tstate_current));
