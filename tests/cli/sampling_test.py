@@ -1,6 +1,8 @@
 """memlens run --sample: estimates against everything recorded, seeds fixed; and memlens growing."""
 import json
+import math
 import os
+import re
 import sys
 
 from memlens_testing import VIEWS, MemlensTest, functions, main
@@ -18,6 +20,9 @@ for i in range(12000):
     fill(i)
 """
 
+EVENT = re.compile(r" (?:allocate|free) address=(?P<address>\w+)(?: bytes=(?P<bytes>\d+))?")
+FRAME = re.compile(r" 1/1 frame kind=events sequence=(?P<sequence>\d+)")
+
 SUMS = (("allocated_bytes", "allocations"), ("leaked_bytes", "leaked_blocks"),
         ("temporary_bytes", "temporary_blocks"))
 
@@ -32,24 +37,68 @@ class Sampling(MemlensTest):
         self.assertLess(abs(estimate - truth), 5 * error + 1,
                         f"{what}: {estimate} for {truth}, one standard error is {error:.0f}")
 
+    def events_of_only_thread(self, capture):
+        """Its records as `memlens dump` prints them, in their order: the file's may be another."""
+        frames = {}
+        for line in self.memlens("dump", capture).stdout.splitlines():
+            if frame := FRAME.search(line):
+                records = frames.setdefault(int(frame["sequence"]), [])
+            elif " 1/1 " in line:
+                records.append(line)
+        return [line for _, records in sorted(frames.items()) for line in records]
+
+    def standard_errors(self, full, interval):
+        """What sampling everything in the capture `full` must come to: (bytes, blocks) of all that
+        was allocated and of what was left. A block of s bytes is kept with the chance
+        p = 1 - exp(-s / interval) and stands for 1 / p like it, so its share of the variance is
+        (1 - p) / p. The errors a report shows are made from the few blocks kept: of counts, which
+        hang on how many of the smallest are among them, they are too rough to judge by."""
+        alive, variances = {}, {name: [0, 0] for name in SUMS[:2]}
+
+        def add(names, size):
+            kept = -math.expm1(-size / interval)
+            if size > 0:
+                variances[names][0] += size * size * (1 - kept) / kept
+                variances[names][1] += (1 - kept) / kept
+
+        at_shutdown = {}  # what is alive when Python begins to end counts as left
+        for line in self.events_of_only_thread(full):
+            if " shutdown " in line:
+                at_shutdown, alive = alive, {}
+            elif event := EVENT.search(line):
+                alive.pop(event["address"], None)
+                if event["bytes"]:
+                    alive[event["address"]] = int(event["bytes"])
+                    add(SUMS[0], int(event["bytes"]))
+        left = [*at_shutdown.values(), *alive.values()]
+        truth = self.summary(full)
+        # Mappings are outside of this: all of them are recorded.
+        mapped = truth["by_allocator"]["mmap"]["leaked_bytes"]
+        self.assertEqual(sum(left), truth["leaked_bytes"] - mapped)
+        for size in left:
+            add(SUMS[1], size)
+        return {name: math.sqrt(variance) for names, pair in variances.items()
+                for name, variance in zip(names, pair)}
+
     def assert_estimates(self, command, interval, *options):
         """Totals and the heaviest stacks of several seeds, each within five standard errors; and
         their mean, which has less room."""
         environment = {**os.environ, "PYTHONHASHSEED": "0"}
         full = self.record(command, *options, env=environment)
         truth = self.summary(full)
+        errors = self.standard_errors(full, interval)
         stacks = {json.dumps(s["frames"]): s for s in self.stacks("allocations", full)["stacks"]}
         sums = {}
         seeds = (1, 2, 3, 4, 5)
         for seed in seeds:
-            capture = self.sample(command, interval, seed, *options)
+            capture = self.sample(command, str(interval), seed, *options)
             estimate = self.summary(capture)
             for names in SUMS:
                 # Of a handful of samples not even the error can be told.
-                if truth[names[0]] < 50 * 64 * 1024:
+                if truth[names[0]] < 50 * interval:
                     continue
                 for name in names:
-                    error = estimate[name + "_error"]
+                    error = errors.get(name, estimate[name + "_error"])
                     self.assert_within(estimate[name], truth[name], error, f"{name}, seed {seed}")
                     total, variance = sums.get(name, (0, 0))
                     sums[name] = total + estimate[name], variance + error * error
@@ -57,7 +106,9 @@ class Sampling(MemlensTest):
             self.assertEqual(estimate["lost_events"], 0)
             self.assertEqual(estimate["allocations"] - estimate["frees"],
                              estimate["leaked_blocks"])
-            self.assertEqual(estimate["sample_bytes"], 64 * 1024)
+            for name in ("allocated_bytes", "leaked_bytes"):
+                self.assertAlmostEqual(estimate[name + "_error"] / errors[name], 1, delta=0.3)
+            self.assertEqual(estimate["sample_bytes"], interval)
             # self.stacks() checks that the stacks add up to their totals: these are the summary's.
             for view, (size, count) in zip(VIEWS, (("peak_bytes", "peak_blocks"), SUMS[1], SUMS[2],
                                                    SUMS[0])):
@@ -71,10 +122,10 @@ class Sampling(MemlensTest):
             self.assert_within(total / len(seeds), truth[name], variance ** 0.5 / len(seeds), name)
 
     def test_estimates_of_a_c_program_are_right_and_add_up(self):
-        self.assert_estimates([self.program("mixed_calls"), "3", "60000"], "64K", "--no-native")
+        self.assert_estimates([self.program("mixed_calls"), "3", "60000"], 8192, "--no-native")
 
     def test_estimates_of_a_python_program_are_right_and_add_up(self):
-        self.assert_estimates([sys.executable, self.script(OBJECTS)], "64K")
+        self.assert_estimates([sys.executable, self.script(OBJECTS)], 8192)
 
     def test_at_one_byte_the_estimate_is_the_truth(self):
         command = [self.program("mixed_calls"), "7", "2000"]
