@@ -81,9 +81,12 @@ __attribute__((always_inline)) inline bool real_functions_ready() {
 
 inline bool is_sampling() { return mode.load(std::memory_order_relaxed) == Mode::kSampling; }
 
+// A nested block may have ended a countdown also while every event is to be seen (sampler.h).
 __attribute__((always_inline)) inline void* recorded(const HookScope& scope, AllocationKind kind,
                                                      void* block, size_t bytes) {
-  if (__builtin_expect(block != nullptr, 1) && scope.outermost()) {
+  if (!scope.outermost()) {
+    sampler::draw_anew();
+  } else if (__builtin_expect(block != nullptr, 1)) {
     record_allocation(kind, block, bytes);
   }
   return block;
@@ -107,7 +110,10 @@ __attribute__((always_inline)) inline void* reallocate(AllocationKind kind, void
   const bool record = scope.outermost();
   if (record && block != nullptr) record_free(block);
   void* moved = call();
-  if (!record) return moved;
+  if (!record) {
+    sampler::draw_anew();
+    return moved;
+  }
   if (moved != nullptr) {
     record_allocation(kind, moved, bytes);
   } else if (block != nullptr && bytes != 0) {
