@@ -141,9 +141,16 @@ class Weaver {
   uint32_t weave_run(uint32_t node, bool as_before) {
     const bool all = loops_left_ == 0;
     const uint32_t start = position_;
-    for (; position_ < python_depth; ++position_) {
+    while (position_ < python_depth) {
       if (position_ != start && !all && position_ >= run_end_ && begins_loop(python_, position_)) {
         break;
+      }
+      // From here on to run_end_ the run is what it was: a step, however deep Python is.
+      if (as_before && position_ < run_end_ &&
+          state_.python_nodes[run_end_ - 1] != format::kRootNode) {
+        position_ = run_end_;
+        node = state_.python_nodes[position_ - 1];
+        continue;
       }
       const uint32_t before =
           position_ < kept_python ? state_.python_nodes[position_] : format::kRootNode;
@@ -153,6 +160,7 @@ class Weaver {
       // Where loops and runs do not match, what was on native frames may now be on Python's.
       as_before = state_.unbalanced == 0 && node == before;
       state_.python_nodes[position_] = node;
+      ++position_;
     }
     return node;
   }
