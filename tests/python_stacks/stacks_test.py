@@ -59,8 +59,9 @@ class Stacks(MemlensTest):
 
     def test_every_stack_is_right_in_deep_recursion_without_pauses(self):
         for name, path in interpreters():
-            with self.subTest(python=name):
-                self.check(path, 5, program=DEEP)
+            for options in ((), ("--native",)):
+                with self.subTest(python=name, options=options):
+                    self.check(path, 5, *options, program=DEEP)
 
     def test_every_stack_is_right_with_debugging_allocators(self):
         for name, path in interpreters():
