@@ -39,28 +39,27 @@ struct Capture::Impl {
   std::map<uint32_t, uint64_t> end_ticks;  // by process
   std::vector<ResidentSample> resident_samples;
 
-  // The lines of Python frames, by process and place (Node::value), made when first asked for:
-  // tables of lines are read from their start, and the same places are on very many stacks.
-  struct PythonPlace {
+  // What a node shows, inlined frames included, by its process, kind and value; made when first
+  // asked for: it takes reading tables of lines from their start and looking for symbols and source
+  // lines, and the same places are on very many stacks.
+  struct Place {
     uint32_t process;
+    NodeKind kind;
     uint64_t value;
-    bool operator==(const PythonPlace&) const = default;
+    bool operator==(const Place&) const = default;
   };
-  struct PythonPlaceHash {
-    size_t operator()(const PythonPlace& place) const {
+  struct PlaceHash {
+    size_t operator()(const Place& place) const {
       const uint64_t mixed = (place.value ^ place.process) * 0x9E3779B97F4A7C15ull;
       return mixed ^ mixed >> 32;
     }
   };
-  mutable std::mutex python_frames_mutex;
-  mutable std::unordered_map<PythonPlace, Frame, PythonPlaceHash> python_frames;
+  mutable std::mutex frames_mutex;  // of the two that follow
+  mutable std::unordered_map<Place, std::vector<Frame>, PlaceHash> frames_of_places;
+  mutable StringPool unresolved_names;  // of addresses that no symbol describes
 
   mutable std::once_flag streams_once;
   mutable std::vector<EventStream> streams;  // when not in `index`
-
-  // Names of addresses that no symbol describes, made when first asked for.
-  mutable std::mutex unresolved_mutex;
-  mutable StringPool unresolved_names;
 };
 
 }  // namespace memlens::reader

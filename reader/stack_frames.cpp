@@ -34,6 +34,7 @@ class StackReader {
       : impl_(impl), process_index_(process_index), process_(process) {}
 
   std::vector<Frame> read(uint32_t node_id, bool native) const {
+    const std::lock_guard<std::mutex> guard(impl_.frames_mutex);
     std::vector<Frame> frames;
     bool hid_native = false;
     // A parent's id is less than its child's (the node table sees to it), so this ends.
@@ -41,14 +42,14 @@ class StackReader {
       const Node node = process_.nodes.get(node_id);
       switch (node.kind) {
         case NodeKind::kPython:
-          frames.push_back(known_python_frame(node));
+          append_known_frames(node, frames);
           break;
         case NodeKind::kLabel:
           frames.push_back(label_frame(process_.nodes.label(node)));
           break;
         case NodeKind::kNative:
           if (native) {
-            add_native_frames(node.value, frames);
+            append_known_frames(node, frames);
           } else {
             hid_native = true;
           }
@@ -67,11 +68,14 @@ class StackReader {
   }
 
  private:
-  Frame known_python_frame(const Node& node) const {
-    const std::lock_guard<std::mutex> guard(impl_.python_frames_mutex);
-    const auto [frame, is_new] = impl_.python_frames.try_emplace({process_index_, node.value});
-    if (is_new) frame->second = python_frame(node);
-    return frame->second;
+  void append_known_frames(const Node& node, std::vector<Frame>& frames) const {
+    const auto [known, is_new] =
+        impl_.frames_of_places.try_emplace({process_index_, node.kind, node.value});
+    if (is_new) {
+      known->second = node.kind == NodeKind::kPython ? std::vector{python_frame(node)}
+                                                     : native_frames(node.value);
+    }
+    frames.insert(frames.end(), known->second.begin(), known->second.end());
   }
 
   Frame python_frame(const Node& node) const {
@@ -87,9 +91,9 @@ class StackReader {
     return frame;
   }
 
-  void add_native_frames(uint64_t address, std::vector<Frame>& frames) const {
+  std::vector<Frame> native_frames(uint64_t address) const {
+    std::vector<Frame> frames;
     const Module* module = process_.modules.find(address);
-    bool found = false;
     for (const SymbolFrame& symbol : process_.symbols.find(address)) {
       Frame frame;
       frame.origin = FrameOrigin::kNative;
@@ -101,14 +105,13 @@ class StackReader {
       if (frame.module.empty() && module != nullptr) frame.module = module->path;
       frame.source = impl_.source_text.line(frame.file, frame.line);
       frames.push_back(frame);
-      found = true;
     }
-    if (found) return;
+    if (!frames.empty()) return frames;
     Frame frame;
     frame.origin = FrameOrigin::kNative;
     frame.function = name_of_address(address, module);
     if (module != nullptr) frame.module = module->path;
-    frames.push_back(frame);
+    return {frame};
   }
 
   // "libfoo.so+0x1234" (the address in the file, as addr2line takes it), or the bare address.
@@ -123,7 +126,6 @@ class StackReader {
       std::snprintf(number, sizeof number, "0x%llx", static_cast<unsigned long long>(address));
     }
     name += number;
-    const std::lock_guard<std::mutex> guard(impl_.unresolved_mutex);
     return impl_.unresolved_names.intern(name);
   }
 

@@ -89,15 +89,19 @@ CodeOrigin native_origin(const reader::Frame& frame) {
   return in_system || frame.module.empty() ? CodeOrigin::kLibrary : CodeOrigin::kProgram;
 }
 
+constexpr int8_t kUnknownRank = -1;
+constexpr int8_t kBestRank = 0;
+constexpr int8_t kWorstRank = 100;
+
 // The lowest is what to look at.
-int rank_of(const reader::Frame& frame) {
+int8_t rank_of_frame(const reader::Frame& frame) {
   const CodeOrigin origin = code_origin_of(frame);
   int rank = static_cast<int>(origin) * 4;
   if (frame.origin != reader::FrameOrigin::kPython) ++rank;
   // After everything that has a name, before what only allocates or starts.
   if (is_nameless(frame) && origin == CodeOrigin::kProgram) rank += 5;
   if (is_nameless(frame) && origin == CodeOrigin::kLibrary) rank += 2;
-  return rank;
+  return static_cast<int8_t>(rank);
 }
 
 }  // namespace
@@ -156,16 +160,30 @@ bool is_nameless(const reader::Frame& frame) {
 }
 
 FrameTree::NodeId responsible_node(const FrameTree& tree, FrameTree::NodeId leaf) {
+  return ResponsibleNodes(tree).of(leaf);
+}
+
+ResponsibleNodes::ResponsibleNodes(const FrameTree& tree)
+    : tree_(tree), ranks_(tree.frames().size(), kUnknownRank) {}
+
+FrameTree::NodeId ResponsibleNodes::of(FrameTree::NodeId leaf) {
   FrameTree::NodeId best = leaf;
-  int best_rank = 1000;
-  for (FrameTree::NodeId node = leaf; node != FrameTree::kRoot; node = tree.parent(node)) {
-    const int rank = rank_of(tree.frame(node));
+  int best_rank = kWorstRank;
+  for (FrameTree::NodeId node = leaf; node != FrameTree::kRoot && best_rank > kBestRank;
+       node = tree_.parent(node)) {
+    const int rank = rank_of(node);
     if (rank < best_rank) {
       best_rank = rank;
       best = node;
     }
   }
   return best;
+}
+
+int ResponsibleNodes::rank_of(FrameTree::NodeId node) {
+  int8_t& rank = ranks_[tree_.frame_id(node)];
+  if (rank == kUnknownRank) rank = rank_of_frame(tree_.frame(node));
+  return static_cast<int8_t>(rank);
 }
 
 }  // namespace memlens::report

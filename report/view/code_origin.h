@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 #include "report/view/frame_tree.h"
 #include "report/view/stack_list.h"
@@ -37,5 +38,20 @@ FramesOf without_machinery(FramesOf frames_of);
 // pulls in. In a stripped program that calls a library with names, those say more than its own
 // addresses.
 FrameTree::NodeId responsible_node(const FrameTree& tree, FrameTree::NodeId leaf);
+
+// The same of very many stacks: whose code a frame is, is found out once.
+class ResponsibleNodes {
+ public:
+  // The tree outlives it, and does not change meanwhile.
+  explicit ResponsibleNodes(const FrameTree& tree);
+
+  FrameTree::NodeId of(FrameTree::NodeId leaf);
+
+ private:
+  int rank_of(FrameTree::NodeId node);
+
+  const FrameTree& tree_;
+  std::vector<int8_t> ranks_;  // by frame id; kUnknownRank: not asked for yet
+};
 
 }  // namespace memlens::report

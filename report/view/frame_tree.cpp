@@ -45,6 +45,34 @@ uint32_t FrameTree::intern_new_frame(const reader::Frame& frame) {
   return place->second;
 }
 
+FrameTree::NodeId FrameTree::child(NodeId parent, uint32_t frame) {
+  NodeId& slot = child_slot({parent, frame});
+  if (slot != kRoot) return slot;
+  const auto node = static_cast<NodeId>(nodes_.size());
+  slot = node;
+  nodes_.push_back({parent, frame});
+  if (nodes_.size() * 2 > children_.size()) grow_children();
+  return node;
+}
+
+// Where the node is, or belongs.
+FrameTree::NodeId& FrameTree::child_slot(Node node) {
+  const uint64_t key = static_cast<uint64_t>(node.parent) << 32 | node.frame;
+  uint64_t hash = key * 0x9E3779B97F4A7C15u;
+  hash = (hash ^ hash >> 32) * 0xC2B2AE3D27D4EB4Fu >> 32;
+  for (size_t i = hash;; ++i) {
+    NodeId& slot = children_[i & (children_.size() - 1)];
+    if (slot == kRoot) return slot;
+    const Node& other = nodes_[slot];
+    if (other.parent == node.parent && other.frame == node.frame) return slot;
+  }
+}
+
+void FrameTree::grow_children() {
+  children_.assign(children_.size() * 4, kRoot);
+  for (NodeId node = 1; node < nodes_.size(); ++node) child_slot(nodes_[node]) = node;
+}
+
 FrameTree::NodeId FrameTree::intern(std::span<const reader::Frame> innermost_first) {
   NodeId node = kRoot;
   size_t depth = 0;
@@ -57,10 +85,7 @@ FrameTree::NodeId FrameTree::intern(std::span<const reader::Frame> innermost_fir
       continue;
     }
     last_stack_.resize(depth);
-    const auto [place, added] = children_.try_emplace(static_cast<uint64_t>(node) << 32 | id,
-                                                      static_cast<NodeId>(nodes_.size()));
-    if (added) nodes_.push_back({node, id});
-    node = place->second;
+    node = child(node, id);
     last_stack_.push_back({node, id});
   }
   return node;

@@ -11,8 +11,9 @@ namespace memlens::report {
 std::vector<Location> find_locations(const StackList& list, const FrameTree& tree, View view) {
   std::unordered_map<uint32_t, size_t> place_of_frame;
   std::vector<Location> locations;
+  ResponsibleNodes responsible(tree);
   for (const Stack& stack : list.stacks()) {
-    const FrameTree::NodeId node = responsible_node(tree, stack.node);
+    const FrameTree::NodeId node = responsible.of(stack.node);
     const auto [place, added] = place_of_frame.try_emplace(tree.frame_id(node), locations.size());
     if (added) locations.push_back({&tree.frame(node), {}, 0});
     Location& location = locations[place->second];
