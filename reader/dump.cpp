@@ -8,6 +8,7 @@
 #include "reader/capture_impl.h"
 #include "reader/event_decoder.h"
 #include "reader/frame_payload.h"
+#include "reader/utf8.h"
 
 namespace memlens::reader {
 
@@ -49,18 +50,19 @@ class Fields {
   Fields& string(const char* name, std::string_view value) {
     begin(name);
     text_ += '"';
-    for (const char c : value) {
-      const auto byte = static_cast<unsigned char>(c);
-      if (c == '"' || c == '\\') {
-        text_ += '\\';
-        text_ += c;
-      } else if (byte < 0x20 || byte == 0x7f) {
-        char escape[8];
-        std::snprintf(escape, sizeof escape, "\\x%02x", byte);
-        text_ += escape;
-      } else {
-        text_ += c;
+    while (!value.empty()) {
+      const DecodedCodePoint next = decode_utf8(value);
+      if (next.value == '"' || next.value == '\\') text_ += '\\';
+      for (const char c : value.substr(0, next.size_bytes)) {
+        if (!next.valid || next.value < 0x20 || next.value == 0x7f) {
+          char escape[8];
+          std::snprintf(escape, sizeof escape, "\\x%02x", static_cast<unsigned char>(c));
+          text_ += escape;
+        } else {
+          text_ += c;
+        }
       }
+      value.remove_prefix(next.size_bytes);
     }
     text_ += '"';
     return *this;

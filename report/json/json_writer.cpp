@@ -5,7 +5,7 @@
 #include <cmath>
 #include <cstdio>
 
-#include "report/text/utf8.h"
+#include "reader/utf8.h"
 
 namespace memlens::report {
 
@@ -93,7 +93,7 @@ void JsonWriter::write_string(std::string_view text) {
     out_.write(text.data(), plain_bytes);
     text.remove_prefix(static_cast<size_t>(plain_bytes));
     if (text.empty()) break;
-    const DecodedCodePoint next = decode_utf8(text);
+    const reader::DecodedCodePoint next = reader::decode_utf8(text);
     text.remove_prefix(next.size_bytes);
     std::string escaped;
     if (next.value == '"' || next.value == '\\') {
@@ -103,7 +103,7 @@ void JsonWriter::write_string(std::string_view text) {
       std::snprintf(escape, sizeof escape, "\\u%04x", static_cast<unsigned>(next.value));
       escaped = escape;
     } else {
-      append_utf8(escaped, next.value);
+      reader::append_utf8(escaped, next.value);
     }
     out_ << escaped;
   }

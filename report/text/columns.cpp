@@ -4,7 +4,7 @@
 #include <iterator>
 #include <vector>
 
-#include "report/text/utf8.h"
+#include "reader/utf8.h"
 
 namespace memlens::report {
 namespace {
@@ -46,12 +46,12 @@ std::string printable(std::string_view text) {
   std::string result;
   result.reserve(text.size());
   while (!text.empty()) {
-    const DecodedCodePoint next = decode_utf8(text);
+    const reader::DecodedCodePoint next = reader::decode_utf8(text);
     if (next.value == '\t') {
       result.push_back(' ');
     } else {
       const bool control = is_in(next.value, std::begin(kControls), std::end(kControls));
-      append_utf8(result, control ? kReplacement : next.value);
+      reader::append_utf8(result, control ? reader::kReplacement : next.value);
     }
     text.remove_prefix(next.size_bytes);
   }
@@ -61,7 +61,7 @@ std::string printable(std::string_view text) {
 size_t column_count(std::string_view text) {
   size_t columns = 0;
   while (!text.empty()) {
-    const DecodedCodePoint next = decode_utf8(text);
+    const reader::DecodedCodePoint next = reader::decode_utf8(text);
     columns += width_of(next.value);
     text.remove_prefix(next.size_bytes);
   }
@@ -76,7 +76,7 @@ std::string cut_end(std::string_view text, size_t columns, bool unicode) {
   std::string_view rest = text;
   size_t kept = 0;
   while (!rest.empty()) {
-    const DecodedCodePoint next = decode_utf8(rest);
+    const reader::DecodedCodePoint next = reader::decode_utf8(rest);
     if (kept + width_of(next.value) > columns - mark_columns) break;
     kept += width_of(next.value);
     rest.remove_prefix(next.size_bytes);
@@ -91,7 +91,7 @@ std::string cut_start(std::string_view text, size_t columns, bool unicode) {
   const size_t mark_columns = unicode ? 1 : 2;
   if (columns <= mark_columns) return std::string(columns, '.');
   while (!text.empty() && width > columns - mark_columns) {
-    const DecodedCodePoint next = decode_utf8(text);
+    const reader::DecodedCodePoint next = reader::decode_utf8(text);
     width -= width_of(next.value);
     text.remove_prefix(next.size_bytes);
   }

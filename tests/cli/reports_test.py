@@ -3,6 +3,7 @@ import json
 import os
 import re
 import subprocess
+import sys
 import tempfile
 
 from memlens_testing import MEMLENS, VIEWS, MemlensTest, functions, main
@@ -178,6 +179,13 @@ class Reports(MemlensTest):
         self.assertNotRegex(text, r"\d+ others?$")
         pruned = self.memlens("tree", self.capture(), "--view", "allocations").stdout
         self.assertRegex(pruned, re.compile(r"\d+ others?$", re.MULTILINE))
+
+    def test_dump_is_text_whatever_a_string_holds(self):
+        """From 3.10 on tables of lines are among them, which are no text."""
+        command = [sys.executable, "-c", "def größe(): return bytearray(1000)\ngröße()"]
+        dump = self.memlens("dump", self.record(command, env={**os.environ, "PYTHONUTF8": "1"})).stdout
+        self.assertNotIn("\ufffd", dump)
+        self.assertIn('part="größe"', dump)
 
     def test_dump_has_a_line_for_each_allocation(self):
         dump = self.memlens("dump", self.capture()).stdout

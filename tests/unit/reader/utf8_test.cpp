@@ -1,8 +1,8 @@
-#include "report/text/utf8.h"
+#include "reader/utf8.h"
 
 #include <doctest/doctest.h>
 
-using namespace memlens::report;
+using namespace memlens::reader;
 
 TEST_CASE("valid text stays as it is") {
   for (const char* text : {"", "plain", "größe", "名前", "🙂", "\xF4\x8F\xBF\xBF"}) {

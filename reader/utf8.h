@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-namespace memlens::report {
+namespace memlens::reader {
 
 inline constexpr char32_t kReplacement = 0xFFFD;
 
@@ -24,4 +24,4 @@ void append_utf8(std::string& text, char32_t code_point);
 // The same text, with a replacement character for what is not UTF-8.
 std::string valid_utf8(std::string_view text);
 
-}  // namespace memlens::report
+}  // namespace memlens::reader

@@ -1,6 +1,6 @@
-#include "report/text/utf8.h"
+#include "reader/utf8.h"
 
-namespace memlens::report {
+namespace memlens::reader {
 
 DecodedCodePoint decode_utf8(std::string_view text) {
   const auto byte = [&](size_t i) { return static_cast<unsigned char>(text[i]); };
@@ -66,4 +66,4 @@ std::string valid_utf8(std::string_view text) {
   return result;
 }
 
-}  // namespace memlens::report
+}  // namespace memlens::reader
