@@ -104,6 +104,22 @@ int8_t rank_of_frame(const reader::Frame& frame) {
   return static_cast<int8_t>(rank);
 }
 
+// The innermost of the lowest; rank_of(node).
+template <typename RankOf>
+FrameTree::NodeId lowest_ranked(const FrameTree& tree, FrameTree::NodeId leaf, RankOf rank_of) {
+  FrameTree::NodeId best = leaf;
+  int best_rank = kWorstRank;
+  for (FrameTree::NodeId node = leaf; node != FrameTree::kRoot && best_rank > kBestRank;
+       node = tree.parent(node)) {
+    const int rank = rank_of(node);
+    if (rank < best_rank) {
+      best_rank = rank;
+      best = node;
+    }
+  }
+  return best;
+}
+
 }  // namespace
 
 bool is_import_machinery(const reader::Frame& frame) {
@@ -160,24 +176,15 @@ bool is_nameless(const reader::Frame& frame) {
 }
 
 FrameTree::NodeId responsible_node(const FrameTree& tree, FrameTree::NodeId leaf) {
-  return ResponsibleNodes(tree).of(leaf);
+  return lowest_ranked(tree, leaf,
+                       [&tree](FrameTree::NodeId node) { return rank_of_frame(tree.frame(node)); });
 }
 
 ResponsibleNodes::ResponsibleNodes(const FrameTree& tree)
     : tree_(tree), ranks_(tree.frames().size(), kUnknownRank) {}
 
 FrameTree::NodeId ResponsibleNodes::of(FrameTree::NodeId leaf) {
-  FrameTree::NodeId best = leaf;
-  int best_rank = kWorstRank;
-  for (FrameTree::NodeId node = leaf; node != FrameTree::kRoot && best_rank > kBestRank;
-       node = tree_.parent(node)) {
-    const int rank = rank_of(node);
-    if (rank < best_rank) {
-      best_rank = rank;
-      best = node;
-    }
-  }
-  return best;
+  return lowest_ranked(tree_, leaf, [this](FrameTree::NodeId node) { return rank_of(node); });
 }
 
 int ResponsibleNodes::rank_of(FrameTree::NodeId node) {
