@@ -94,14 +94,14 @@ constexpr int8_t kBestRank = 0;
 constexpr int8_t kWorstRank = 100;
 
 // The lowest is what to look at.
-int8_t rank_of_frame(const reader::Frame& frame) {
+int rank_of_frame(const reader::Frame& frame) {
   const CodeOrigin origin = code_origin_of(frame);
   int rank = static_cast<int>(origin) * 4;
   if (frame.origin != reader::FrameOrigin::kPython) ++rank;
   // After everything that has a name, before what only allocates or starts.
   if (is_nameless(frame) && origin == CodeOrigin::kProgram) rank += 5;
   if (is_nameless(frame) && origin == CodeOrigin::kLibrary) rank += 2;
-  return static_cast<int8_t>(rank);
+  return rank;
 }
 
 // The innermost of the lowest; rank_of(node).
@@ -189,8 +189,8 @@ FrameTree::NodeId ResponsibleNodes::of(FrameTree::NodeId leaf) {
 
 int ResponsibleNodes::rank_of(FrameTree::NodeId node) {
   int8_t& rank = ranks_[tree_.frame_id(node)];
-  if (rank == kUnknownRank) rank = rank_of_frame(tree_.frame(node));
-  return static_cast<int8_t>(rank);
+  if (rank == kUnknownRank) rank = static_cast<int8_t>(rank_of_frame(tree_.frame(node)));
+  return rank;
 }
 
 }  // namespace memlens::report
