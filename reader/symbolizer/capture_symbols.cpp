@@ -30,7 +30,8 @@ class CaptureResolver {
  public:
   CaptureResolver(const Capture& capture, const CaptureSymbolsOptions& options,
                   const AppendFrame& append)
-      : impl_(capture.impl()),
+      : capture_(capture),
+        impl_(capture.impl()),
         options_(options),
         append_(append),
         mapped_(collect_mapped_files(capture)),
@@ -39,8 +40,8 @@ class CaptureResolver {
   CaptureSymbolsSummary run() {
     symbols_ = resolve_files(mapped_.files, options_.files);
     summary_.files = mapped_.files.size();
-    find_built_in_allocators();
     for (const ProcessAddresses& process : mapped_.processes) append_process(process);
+    tell_built_in_allocators();
     if (options_.source_text) {
       want_native_lines();
       want_python_lines();
@@ -51,19 +52,23 @@ class CaptureResolver {
   }
 
  private:
-  // In what allocates or maps memory, that is: in files that are in stacks.
-  void find_built_in_allocators() {
-    allocators_.resize(mapped_.files.size());
-    for (size_t f = 0; f < mapped_.files.size(); ++f) {
-      const ModuleImage& image = mapped_.files[f].image;
-      const ModuleStatus status = symbols_[f].status();
-      if (status == ModuleStatus::kMissing || status == ModuleStatus::kReplaced) continue;
-      const std::string_view name = built_in_allocator(image, options_.files.symbolizer);
-      if (name.empty()) continue;
-      allocators_[f].append("brings ").append(name).append(
+  // In every library, whether or not it is in a stack: what such an allocator hands out is in none.
+  void tell_built_in_allocators() {
+    for (const ModuleOfProcess& module : collect_modules(capture_)) {
+      const std::vector<std::string_view> found =
+          built_in_allocators(module.image, options_.files.symbolizer);
+      if (found.empty()) continue;
+      std::string text = "brings ";
+      for (size_t i = 0; i < found.size(); ++i) {
+        text.append(i == 0 ? "" : i + 1 < found.size() ? ", " : " and ").append(found[i]);
+      }
+      text +=
           " under names of its own: what is allocated through it is not seen, only the memory it "
-          "maps");
-      summary_.warnings.push_back(image.path + " " + allocators_[f]);
+          "maps";
+      summary_.warnings.push_back(module.image.path + " " + text);
+      SymbolsEncoder note;
+      note.add_note(module.image.path, text);
+      append_(format::FrameKind::kSymbols, module.process_index, note.finish());
     }
   }
 
@@ -114,7 +119,6 @@ class CaptureResolver {
   // and files that could have been resolved and were not, are.
   void add_note(const ProcessAddresses& process, uint32_t file, SymbolsEncoder& encoder) const {
     const std::string& path = mapped_.files[file].image.path;
-    if (!allocators_[file].empty()) encoder.add_note(path, allocators_[file]);
     const ModuleStatus status = symbols_[file].status();
     const ProcessMetadata& metadata = impl_.metadata.at(process.process_index);
     const bool is_program = path == metadata.executable && metadata.python_minor == 0;
@@ -159,12 +163,12 @@ class CaptureResolver {
     }
   }
 
+  const Capture& capture_;
   const Capture::Impl& impl_;
   const CaptureSymbolsOptions& options_;
   const AppendFrame& append_;
   MappedFiles mapped_;
-  std::vector<FileSymbols> symbols_;     // as mapped_.files
-  std::vector<std::string> allocators_;  // built in, in words; as mapped_.files
+  std::vector<FileSymbols> symbols_;  // as mapped_.files
   SourceLines source_lines_;
   CaptureSymbolsSummary summary_;
   std::vector<SymbolsEncoder::Frame> frames_;  // of the address at hand

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 #include <utility>
 
 #include "reader/capture_impl.h"
@@ -34,6 +35,23 @@ std::vector<uint64_t> native_addresses(const ProcessMetadata& metadata) {
   std::sort(addresses.begin(), addresses.end());
   addresses.erase(std::unique(addresses.begin(), addresses.end()), addresses.end());
   return addresses;
+}
+
+std::string_view file_path(const Module& module) {
+  std::string_view path = module.path;
+  if (path.ends_with(kDeleted)) path.remove_suffix(kDeleted.size());
+  return path;
+}
+
+ModuleImage image_of(const Capture::Impl& impl, const Module& module) {
+  ModuleImage image;
+  image.path = file_path(module);
+  image.load_bias = module.load_bias;
+  image.start = module.start;
+  image.end = module.end;
+  image.build_id = module.build_id;
+  image.mapped_unix_ns = unix_ns_at(impl, module.ticks);
+  return image;
 }
 
 class Collector {
@@ -71,24 +89,16 @@ class Collector {
   }
 
   uint32_t file_of(const Module& module) {
-    std::string_view path = module.path;
-    if (path.ends_with(kDeleted)) path.remove_suffix(kDeleted.size());
-    const auto [entry, is_new] =
-        numbers_.try_emplace({path, module.build_id}, static_cast<uint32_t>(result_.files.size()));
-    const uint64_t mapped_unix_ns = unix_ns_at(impl_, module.ticks);
+    const auto [entry, is_new] = numbers_.try_emplace({file_path(module), module.build_id},
+                                                      static_cast<uint32_t>(result_.files.size()));
     if (is_new) {
       MappedFile file;
-      file.image.path = path;
-      file.image.load_bias = module.load_bias;
-      file.image.start = module.start;
-      file.image.end = module.end;
-      file.image.build_id = module.build_id;
-      file.image.mapped_unix_ns = mapped_unix_ns;
+      file.image = image_of(impl_, module);
       result_.files.push_back(std::move(file));
     }
     // Of several mappings the first decides whether the file has changed since.
     ModuleImage& image = result_.files[entry->second].image;
-    image.mapped_unix_ns = std::min(image.mapped_unix_ns, mapped_unix_ns);
+    image.mapped_unix_ns = std::min(image.mapped_unix_ns, unix_ns_at(impl_, module.ticks));
     return entry->second;
   }
 
@@ -100,5 +110,18 @@ class Collector {
 }  // namespace
 
 MappedFiles collect_mapped_files(const Capture& capture) { return Collector(capture.impl()).run(); }
+
+std::vector<ModuleOfProcess> collect_modules(const Capture& capture) {
+  const Capture::Impl& impl = capture.impl();
+  std::set<std::pair<std::string_view, std::string_view>> seen;
+  std::vector<ModuleOfProcess> modules;
+  for (const auto& [process_index, metadata] : impl.metadata) {
+    for (const Module& module : metadata.modules.all()) {
+      if (!seen.insert({file_path(module), module.build_id}).second) continue;
+      modules.push_back({process_index, image_of(impl, module)});
+    }
+  }
+  return modules;
+}
 
 }  // namespace memlens::reader

@@ -36,4 +36,11 @@ struct MappedFiles {
 
 MappedFiles collect_mapped_files(const Capture& capture);
 
+// Every file that was mapped, whether or not it is in a stack.
+struct ModuleOfProcess {
+  uint32_t process_index = 0;  // the first that had it
+  ModuleImage image;
+};
+std::vector<ModuleOfProcess> collect_modules(const Capture& capture);
+
 }  // namespace memlens::reader

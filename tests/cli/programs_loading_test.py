@@ -59,6 +59,20 @@ class Unseen(MemlensTest):
         self.assertNotIn("under names of its own", self.recording.stderr)
         self.assertNotIn("under names of its own", self.memlens("summary", quiet).stdout)
 
+    def test_a_library_with_an_allocator_is_told_in_every_mode(self):
+        script = self.script("import ctypes, sys\n"
+                             "library = ctypes.CDLL(sys.argv[1])\n"
+                             "library.bundled_churn(1000)\n")
+        library = os.path.join(PROGRAMS, "libraries", "libmemlens_test_hidden_allocator.so")
+        told = library + " brings jemalloc under names of its own"
+        for option in ("--no-native", "--native"):
+            with self.subTest(option):
+                capture = self.record(["/usr/bin/python3", script, library], option)
+                self.assertEqual(self.recording.stderr.count(told), 1, self.recording.stderr)
+                notes = self.summary(capture)["diagnostics"]
+                self.assertEqual(sum(told.replace(" brings", ": brings") in note for note in notes),
+                                 1, notes)
+
     def test_a_child_with_its_own_malloc_keeps_its_stderr(self):
         script = self.script("import subprocess, sys\n"
                              "child = subprocess.run([sys.argv[1]], capture_output=True)\n"
