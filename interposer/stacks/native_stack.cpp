@@ -67,22 +67,33 @@ inline UnwindRule rule_at(NativeStackState& state, uintptr_t address) {
 // ---- steps no rule can make
 
 // A frame that starts with the pushed frame pointer, as compilers make it when asked. Believed only
-// when it leads, at once or over further such frames, to an instruction behind a call.
-bool step_by_frame_pointer(NativeStackState& state, Position& position, StepTrace& trace) {
+// when it leads, at once or over further such frames, to an instruction behind a call. The frames
+// on that way are believed along with it: a stack of many is looked at once, not once for each.
+bool leads_to_call(NativeStackState& state, const Position& position) {
   constexpr uintptr_t kLargestFrame = 1u << 20;
   constexpr int kMostFramesAhead = 64;
-  trace = StepTrace{};
-  const uintptr_t frame = position.frame_pointer;
-  uintptr_t inner = position.stack_pointer, outer = frame;
-  for (int ahead = 0;; ++ahead) {
-    if (ahead == kMostFramesAhead || outer % kWord != 0 || outer < inner ||
-        outer - inner > kLargestFrame || !state.memory.readable(outer + kWord)) {
+  uintptr_t inner = position.stack_pointer, outer = position.frame_pointer;
+  for (int ahead = 0; ahead < kMostFramesAhead; ++ahead) {
+    if (outer % kWord != 0 || outer < inner || outer - inner > kLargestFrame ||
+        !state.memory.readable(outer + kWord)) {
       return false;
     }
-    if (unwind::is_return_address(load_word(outer + kWord), state.objects)) break;
+    if (unwind::is_return_address(load_word(outer + kWord), state.objects)) {
+      state.believed_frames = {position.frame_pointer, outer};
+      return true;
+    }
     inner = outer + 2 * kWord;
     outer = load_word(outer);
   }
+  return false;
+}
+
+bool step_by_frame_pointer(NativeStackState& state, Position& position, StepTrace& trace) {
+  trace = StepTrace{};
+  const uintptr_t frame = position.frame_pointer;
+  const bool believed = frame != 0 && frame == state.believed_frames.next;
+  if (!believed && !leads_to_call(state, position)) return false;
+  state.believed_frames.next = frame == state.believed_frames.last ? 0 : load_word(frame);
   trace.used_frame = true;
   trace.frame_slot = frame;
   position.pc = load_word(frame + kWord);
@@ -396,6 +407,7 @@ uint32_t update_native_frames(NativeStackState& state, const void* frame_address
   }
   state.top = nullptr;
   if (!readable) return 0;
+  state.believed_frames = {};
 
   FreshFrames fresh(state);
   for (;;) {

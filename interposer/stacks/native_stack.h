@@ -47,6 +47,12 @@ struct NativeStackState {
   unwind::StackMemory memory;
   unwind::ObjectCache objects;
   unwind::CfiScratch scratch;
+  // Of the climb going on: frames without unwind information, seen to lead to a call by their frame
+  // pointers.
+  struct {
+    uintptr_t next;  // 0: none
+    uintptr_t last;
+  } believed_frames;
   uint64_t rules_compiled;  // statistics, for tests and measurements
   uint64_t rules_complex;   // of these, beyond what a rule can say
   uint64_t frames_stepped;

@@ -6,6 +6,9 @@
 // readable segments of the module; anything odd gives "no information", never a guess.
 #pragma once
 
+#include <elf.h>
+#include <link.h>
+
 #include <cstddef>
 #include <cstdint>
 
@@ -17,22 +20,34 @@ struct ByteRange {
   bool contains(const void* address) const { return address >= begin && address < end; }
 };
 
-// Where a module keeps its unwind information.
-struct UnwindSection {
-  static constexpr int kMaxReadable = 6;
-  const uint8_t* header;  // .eh_frame_hdr; nullptr: the module has none
-  ByteRange readable[kMaxReadable];
-  int readable_count;
+// The program headers of a loaded object, in its own memory: however many there are.
+struct LoadedSegments {
+  uintptr_t load_bias;
+  const ElfW(Phdr) * headers;
+  int count;
 
-  // From `address` to the end of its readable segment; empty when it is in none.
-  ByteRange from(const void* address) const {
-    for (int i = 0; i < readable_count; ++i) {
-      if (readable[i].contains(address)) {
-        return {static_cast<const uint8_t*>(address), readable[i].end};
-      }
+  // From `address` to the end of the segment that it lies in; empty unless it is loaded from a file
+  // with at least these permissions.
+  ByteRange from(const void* address, unsigned permissions) const {
+    for (int i = 0; i < count; ++i) {
+      const ElfW(Phdr)& segment = headers[i];
+      if (segment.p_type != PT_LOAD || (segment.p_flags & permissions) != permissions) continue;
+      const auto* begin = reinterpret_cast<const uint8_t*>(load_bias + segment.p_vaddr);
+      // Up to the file's bytes: unwind information and code are in the file.
+      const ByteRange range{begin, begin + segment.p_filesz};
+      if (range.contains(address)) return {static_cast<const uint8_t*>(address), range.end};
     }
     return {nullptr, nullptr};
   }
+};
+
+// Where a module keeps its unwind information.
+struct UnwindSection {
+  const uint8_t* header;  // .eh_frame_hdr; nullptr: the module has none
+  LoadedSegments segments;
+
+  // From `address` to the end of its readable segment; empty when it is in none.
+  ByteRange from(const void* address) const { return segments.from(address, PF_R); }
 };
 
 // DWARF register numbers: 16 general registers and the return address column.

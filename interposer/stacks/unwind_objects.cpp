@@ -3,6 +3,7 @@
 #include <dlfcn.h>
 #include <elf.h>
 #include <link.h>
+#include <sys/auxv.h>
 
 #include <cstring>
 
@@ -23,8 +24,9 @@ struct Loaded {
   uintptr_t load_bias;
   const char* name;
   const void* link;
+  const ElfW(Dyn) * dynamic;
   const uint8_t* eh_frame_header;
-  const ElfW(Phdr) * segments;  // nullptr: to be found in the mapped file header
+  const ElfW(Phdr) * segments;  // nullptr: to be found
   int segment_count;
 };
 
@@ -38,6 +40,7 @@ int match_phdr(dl_phdr_info* info, size_t, void* argument) {
   auto& search = *static_cast<PhdrSearch*>(argument);
   uintptr_t start = UINTPTR_MAX, end = 0;
   const uint8_t* header = nullptr;
+  const ElfW(Dyn)* dynamic = nullptr;
   for (int i = 0; i < info->dlpi_phnum; ++i) {
     const ElfW(Phdr)& segment = info->dlpi_phdr[i];
     const uintptr_t address = info->dlpi_addr + segment.p_vaddr;
@@ -46,11 +49,14 @@ int match_phdr(dl_phdr_info* info, size_t, void* argument) {
       if (address + segment.p_memsz > end) end = address + segment.p_memsz;
     } else if (segment.p_type == PT_GNU_EH_FRAME) {
       header = reinterpret_cast<const uint8_t*>(address);
+    } else if (segment.p_type == PT_DYNAMIC) {
+      dynamic = reinterpret_cast<const ElfW(Dyn)*>(address);
     }
   }
   if (search.address < start || search.address >= end) return 0;
-  *search.found = {start & ~uintptr_t{4095}, end,    info->dlpi_addr, info->dlpi_name,
-                   info->dlpi_phdr,          header, info->dlpi_phdr, info->dlpi_phnum};
+  *search.found = {start & ~uintptr_t{4095}, end,     info->dlpi_addr, info->dlpi_name,
+                   info->dlpi_phdr,          dynamic, header,          info->dlpi_phdr,
+                   info->dlpi_phnum};
   search.done = true;
   return 1;
 }
@@ -68,29 +74,50 @@ bool ask_loader(uintptr_t address, Loaded& loaded) {
   loaded.load_bias = object.dlfo_link_map->l_addr;
   loaded.name = object.dlfo_link_map->l_name;
   loaded.link = object.dlfo_link_map;
+  loaded.dynamic = object.dlfo_link_map->l_ld;
   loaded.eh_frame_header = static_cast<const uint8_t*>(object.dlfo_eh_frame);
   loaded.segments = nullptr;
   loaded.segment_count = 0;
   return true;
 }
 
-// The file's header is the start of its first segment in everything linkers make.
+// The loader knows where the dynamic section is, so headers that put it there are the object's.
+bool are_headers_of(const Loaded& loaded, const ElfW(Phdr) * headers, size_t count) {
+  for (size_t i = 0; i < count; ++i) {
+    if (headers[i].p_type != PT_DYNAMIC) continue;
+    return loaded.load_bias + headers[i].p_vaddr == reinterpret_cast<uintptr_t>(loaded.dynamic);
+  }
+  return false;
+}
+
 bool find_segments(Loaded& loaded) {
   if (loaded.segments != nullptr) return true;
+  const auto* program = reinterpret_cast<const ElfW(Phdr)*>(getauxval(AT_PHDR));
+  const size_t program_count = getauxval(AT_PHNUM);
+  if (loaded.name[0] == '\0' && program != nullptr &&
+      are_headers_of(loaded, program, program_count)) {
+    loaded.segments = program;
+    loaded.segment_count = static_cast<int>(program_count);
+    return true;
+  }
+  // Of a library, the loader maps all in one piece, which begins with the file's header.
   if (loaded.start == 0 || !is_readable(loaded.start)) return false;
   ElfW(Ehdr) header;
   std::memcpy(&header, reinterpret_cast<const void*>(loaded.start), sizeof header);
   constexpr size_t kFirstPageBytes = 4096;
   if (std::memcmp(header.e_ident, ELFMAG, SELFMAG) != 0 ||
-      header.e_phentsize != sizeof(ElfW(Phdr)) ||
+      header.e_phentsize != sizeof(ElfW(Phdr)) || header.e_phoff > kFirstPageBytes ||
       header.e_phoff + size_t{header.e_phnum} * sizeof(ElfW(Phdr)) > kFirstPageBytes) {
     return false;
   }
-  loaded.segments = reinterpret_cast<const ElfW(Phdr)*>(loaded.start + header.e_phoff);
+  const auto* headers = reinterpret_cast<const ElfW(Phdr)*>(loaded.start + header.e_phoff);
+  if (!are_headers_of(loaded, headers, header.e_phnum)) return false;
+  loaded.segments = headers;
   loaded.segment_count = header.e_phnum;
   return true;
 }
 
+// Also what has no program headers is an entry of the cache, and is not looked for again.
 void describe(Loaded& loaded, CodeObject& object) {
   object = CodeObject{};
   object.start = loaded.start;
@@ -98,21 +125,9 @@ void describe(Loaded& loaded, CodeObject& object) {
   object.load_bias = loaded.load_bias;
   object.identity_link = loaded.link;
   object.is_program = loaded.name[0] == '\0';
-  if (!find_segments(loaded)) return;
   object.section.header = loaded.eh_frame_header;
-  for (int i = 0; i < loaded.segment_count; ++i) {
-    const ElfW(Phdr)& segment = loaded.segments[i];
-    if (segment.p_type != PT_LOAD || (segment.p_flags & PF_R) == 0) continue;
-    const auto* begin = reinterpret_cast<const uint8_t*>(loaded.load_bias + segment.p_vaddr);
-    // Up to the file's bytes: unwind information and code are in the file.
-    const ByteRange range{begin, begin + segment.p_filesz};
-    if (object.section.readable_count < UnwindSection::kMaxReadable) {
-      object.section.readable[object.section.readable_count++] = range;
-    }
-    if ((segment.p_flags & PF_X) != 0 && object.code_count < CodeObject::kMaxCodeRanges) {
-      object.code[object.code_count++] = range;
-    }
-  }
+  if (!find_segments(loaded)) return;
+  object.section.segments = {loaded.load_bias, loaded.segments, loaded.segment_count};
   object.place_tag =
       place_tag(loaded.name, loaded.load_bias, loaded.segments, loaded.segment_count);
 }

@@ -11,22 +11,19 @@
 namespace memlens::interposer::unwind {
 
 struct CodeObject {
-  static constexpr int kMaxCodeRanges = 3;
+  // What the loader says holds the address: the whole object, or one segment of an executable that
+  // leaves gaps between them (-z max-page-size).
   uintptr_t start;  // 0: empty
   uintptr_t end;
   uintptr_t load_bias;
   uint64_t place_tag;         // module_places.h
   const void* identity_link;  // the loader's, to see that it is still the same object
   bool is_program;
-  UnwindSection section;
-  ByteRange code[kMaxCodeRanges];
-  int code_count;
+  UnwindSection section;  // without segments when no program headers were found: cached as such
 
   bool holds_code(uintptr_t address) const {
-    for (int i = 0; i < code_count; ++i) {
-      if (code[i].contains(reinterpret_cast<const void*>(address))) return true;
-    }
-    return false;
+    return section.segments.from(reinterpret_cast<const void*>(address), PF_R | PF_X).begin !=
+           nullptr;
   }
 };
 

@@ -51,8 +51,11 @@ class Section {
   static CfiResult find_in(const uint8_t* bytes, size_t size, uintptr_t offset, UnwindRow& row) {
     UnwindSection section{};
     section.header = bytes;
-    section.readable[0] = {bytes, bytes + size};
-    section.readable_count = 1;
+    ElfW(Phdr) segment{};
+    segment.p_type = PT_LOAD;
+    segment.p_flags = PF_R;
+    segment.p_filesz = segment.p_memsz = size;
+    section.segments = {reinterpret_cast<uintptr_t>(bytes), &segment, 1};
     CfiScratch scratch;
     bool signal_frame = false;
     return find_unwind_row(section, reinterpret_cast<uintptr_t>(bytes) + kCode + offset, scratch,
