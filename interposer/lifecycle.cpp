@@ -6,6 +6,7 @@
 #include <atomic>
 
 #include "interposer/hooks/allocator_module.h"
+#include "interposer/hooks/next_function.h"
 #include "interposer/hooks/thread_hooks.h"
 #include "interposer/modules.h"
 #include "interposer/poll.h"
@@ -42,6 +43,7 @@ __attribute__((constructor)) void start() {
   const int saved_errno = errno;
   {
     HookScope scope;
+    resolve_next_functions();
     join_session();
     if (recording()) {
       publish_session();

@@ -86,10 +86,6 @@ bool place_in_table(uint64_t address, uint64_t place) {
 
 }  // namespace
 
-void always_hold(const void* address) {
-  filter[filter_slot(reinterpret_cast<uintptr_t>(address))].store(kCounterEnd);
-}
-
 bool holds(uint64_t address) { return find(address) != nullptr; }
 
 bool insert(uint64_t address, uint64_t place) {

@@ -35,9 +35,6 @@ __attribute__((always_inline)) inline bool may_hold(const void* block) {
 
 bool holds(uint64_t address);
 
-// The filter never again says no to the address.
-void always_hold(const void* address);
-
 // `place` is the caller's own. False when there is no room: more than a million are alive.
 bool insert(uint64_t address, uint64_t place);
 

@@ -1,6 +1,5 @@
 #include "interposer/session.h"
 
-#include <dlfcn.h>
 #include <errno.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -11,6 +10,7 @@
 #include <cstring>
 
 #include "interposer/diagnostics.h"
+#include "interposer/hooks/next_definition.h"
 #include "interposer/segment/futex.h"
 #include "interposer/system_call.h"
 
@@ -142,17 +142,17 @@ SegmentHeader* attach_by_socket(const Description& wanted) {
 // <directory of this library>/../bin/memlens, as built and as installed (there the library may lie
 // a multiarch directory deeper).
 bool collector_path(char* path, size_t bytes) {
-  Dl_info info;
-  if (dladdr(reinterpret_cast<void*>(&collector_path), &info) == 0 || info.dli_fname == nullptr) {
-    return false;
-  }
+  // Not by dladdr: the first allocation may be anywhere (hooks/next_definition.h).
+  const link_map* own = own_object();
+  if (own == nullptr) return false;
+  const char* library = own->l_name;
   static constexpr const char* kRelative[] = {"../bin/memlens", "../../bin/memlens"};
-  const char* slash = std::strrchr(info.dli_fname, '/');
-  const size_t directory = slash == nullptr ? 0 : static_cast<size_t>(slash - info.dli_fname) + 1;
+  const char* slash = std::strrchr(library, '/');
+  const size_t directory = slash == nullptr ? 0 : static_cast<size_t>(slash - library) + 1;
   for (const char* relative : kRelative) {
     const size_t length = std::strlen(relative);
     if (directory + length + 1 > bytes) continue;
-    std::memcpy(path, info.dli_fname, directory);
+    std::memcpy(path, library, directory);
     std::memcpy(path + directory, relative, length + 1);
     if (syscall(SYS_faccessat, AT_FDCWD, path, X_OK, 0) == 0) return true;
   }

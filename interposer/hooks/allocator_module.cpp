@@ -1,6 +1,5 @@
 #include "interposer/hooks/allocator_module.h"
 
-#include <dlfcn.h>
 #include <link.h>
 
 #include <atomic>
@@ -9,7 +8,9 @@
 
 #include "interposer/definitions.h"
 #include "interposer/diagnostics.h"
+#include "interposer/hooks/next_definition.h"
 #include "interposer/process.h"
+#include "interposer/program_path.h"
 
 namespace memlens::interposer {
 namespace {
@@ -20,12 +21,13 @@ struct AddressRange {
 };
 
 struct Search {
-  uintptr_t wanted;
+  const link_map* object;
   AddressRange found;
 };
 
 int find_range(dl_phdr_info* info, size_t, void* context) {
   auto* search = static_cast<Search*>(context);
+  if (info->dlpi_addr != search->object->l_addr) return 0;
   AddressRange range{UINTPTR_MAX, 0};
   for (int i = 0; i < info->dlpi_phnum; ++i) {
     const ElfW(Phdr)& segment = info->dlpi_phdr[i];
@@ -34,26 +36,21 @@ int find_range(dl_phdr_info* info, size_t, void* context) {
     if (start < range.start) range.start = start;
     if (start + segment.p_memsz > range.end) range.end = start + segment.p_memsz;
   }
-  if (search->wanted < range.start || search->wanted >= range.end) return 0;
+  const auto dynamic = reinterpret_cast<uintptr_t>(search->object->l_ld);
+  if (dynamic < range.start || dynamic >= range.end) return 0;
   search->found = range;
   return 1;
-}
-
-AddressRange range_around(const void* address) {
-  Search search{reinterpret_cast<uintptr_t>(address), {}};
-  dl_iterate_phdr(find_range, &search);
-  return search.found;
 }
 
 // Written once, by whoever asks first; a second thread that asks meanwhile computes the same.
 std::atomic<bool> range_known{false};
 AddressRange allocator_range;
 
+// Asks the loader only where there is such an allocator: its list's lock is taken.
 __attribute__((noinline, cold)) void find_allocator() {
-  AddressRange range = range_around(dlsym(RTLD_NEXT, "malloc"));
-  const auto libc = reinterpret_cast<uintptr_t>(dlsym(RTLD_NEXT, "gnu_get_libc_version"));
-  if (libc >= range.start && libc < range.end) range = {};
-  allocator_range = range;
+  Search search{allocator_object(), {}};
+  if (search.object != nullptr) dl_iterate_phdr(find_range, &search);
+  allocator_range = search.found;
   range_known.store(true, std::memory_order_release);
 }
 
@@ -68,23 +65,18 @@ bool called_by_allocator(const void* code) {
 void report_unseen_allocator() {
   // Looked up now: a forked child must not wait for the loader's lock.
   called_by_allocator(nullptr);
-  void* used = dlsym(RTLD_DEFAULT, "malloc");
-  Dl_info ours, theirs;
-  ElfW(Sym)* symbol = nullptr;
-  if (used == nullptr ||
-      dladdr1(used, &theirs, reinterpret_cast<void**>(&symbol), RTLD_DL_SYMENT) == 0 ||
-      dladdr(reinterpret_cast<void*>(&report_unseen_allocator), &ours) == 0 ||
-      ours.dli_fbase == theirs.dli_fbase) {
-    return;
+  const Definition used = find_first_definition("malloc");
+  if (used.object == nullptr || used.object == own_object()) return;
+  char path[4096];
+  const char* name = used.object->l_name;
+  if (name == nullptr || name[0] == '\0') {  // the program itself
+    path[program_path(path, sizeof path)] = '\0';
+    name = path;
   }
-  // A program that is not position-independent and takes malloc's address has its own entry in the
-  // procedure linkage table for it, which is what dlsym gives; its symbol is undefined there.
-  if (symbol == nullptr || symbol->st_shndx == SHN_UNDEF) return;
   Line text;
-  text.text(theirs.dli_fname)
-      .text(
-          " brings its own malloc, which is used before any other: what is allocated through it is "
-          "not seen, only the memory it maps");
+  text.text(name).text(
+      " brings its own malloc, which is used before any other: what is allocated through it is "
+      "not seen, only the memory it maps");
   define_diagnostic(format::DiagnosticCode::kStaticAllocator, text.c_str());
   // The first process's stderr is where whoever started the run looks; a child's may be a pipe that
   // somebody reads and compares.

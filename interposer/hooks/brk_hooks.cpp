@@ -13,13 +13,8 @@
 namespace memlens::interposer {
 namespace {
 
-constinit NextFunction<int (*)(void*)> next_brk("brk");
-constinit NextFunction<void* (*)(intptr_t)> next_sbrk("sbrk");
-
-__attribute__((constructor)) void resolve() {
-  next_brk.get();
-  next_sbrk.get();
-}
+MEMLENS_NEXT<int (*)(void*)> next_brk("brk");
+MEMLENS_NEXT<void* (*)(intptr_t)> next_sbrk("sbrk");
 
 char* const kFailed = reinterpret_cast<char*>(-1);
 

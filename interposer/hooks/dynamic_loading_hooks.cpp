@@ -9,15 +9,9 @@
 namespace memlens::interposer {
 namespace {
 
-constinit NextFunction<void* (*)(const char*, int)> next_dlopen("dlopen");
-constinit NextFunction<void* (*)(Lmid_t, const char*, int)> next_dlmopen("dlmopen");
-constinit NextFunction<int (*)(void*)> next_dlclose("dlclose");
-
-__attribute__((constructor)) void resolve() {
-  next_dlopen.get();
-  next_dlmopen.get();
-  next_dlclose.get();
-}
+MEMLENS_NEXT<void* (*)(const char*, int)> next_dlopen("dlopen");
+MEMLENS_NEXT<void* (*)(Lmid_t, const char*, int)> next_dlmopen("dlmopen");
+MEMLENS_NEXT<int (*)(void*)> next_dlclose("dlclose");
 
 }  // namespace
 }  // namespace memlens::interposer

@@ -20,18 +20,10 @@ namespace {
 
 using Arguments = char* const*;
 
-constinit NextFunction<int (*)(const char*, Arguments, Arguments)> next_execve("execve");
-constinit NextFunction<int (*)(const char*, Arguments, Arguments)> next_execvpe("execvpe");
-constinit NextFunction<int (*)(int, const char*, Arguments, Arguments, int)> next_execveat(
-    "execveat");
-constinit NextFunction<int (*)(int, Arguments, Arguments)> next_fexecve("fexecve");
-
-__attribute__((constructor)) void resolve() {
-  next_execve.get();
-  next_execvpe.get();
-  next_execveat.get();
-  next_fexecve.get();
-}
+MEMLENS_NEXT<int (*)(const char*, Arguments, Arguments)> next_execve("execve");
+MEMLENS_NEXT<int (*)(const char*, Arguments, Arguments)> next_execvpe("execvpe");
+MEMLENS_NEXT<int (*)(int, const char*, Arguments, Arguments, int)> next_execveat("execveat");
+MEMLENS_NEXT<int (*)(int, Arguments, Arguments)> next_fexecve("fexecve");
 
 template <typename Exec>
 int start_here(int directory_fd, const char* path, Arguments environment, Exec exec) {

@@ -21,18 +21,10 @@
 namespace memlens::interposer {
 namespace {
 
-constinit NextFunction<pid_t (*)()> next_fork("fork");
-constinit NextFunction<pid_t (*)()> next_raw_fork("_Fork");
-constinit NextFunction<int (*)(int, int)> next_daemon("daemon");
-constinit NextFunction<int (*)(int*, char*, const termios*, const winsize*)> next_forkpty(
-    "forkpty");
-
-__attribute__((constructor)) void resolve() {
-  next_fork.get();
-  next_raw_fork.get();
-  next_daemon.get();
-  next_forkpty.get();
-}
+MEMLENS_NEXT<pid_t (*)()> next_fork("fork");
+MEMLENS_NEXT<pid_t (*)()> next_raw_fork("_Fork");
+MEMLENS_NEXT<int (*)(int, int)> next_daemon("daemon");
+MEMLENS_NEXT<int (*)(int*, char*, const termios*, const winsize*)> next_forkpty("forkpty");
 
 // `fork_in_libc` returns 0 in the child. Keeps errno as it left it.
 template <typename Fork>

@@ -19,19 +19,11 @@
 namespace memlens::interposer {
 namespace {
 
-constinit NextFunction<void* (*)(size_t, int)> next_mallocx("mallocx");
-constinit NextFunction<void* (*)(void*, size_t, int)> next_rallocx("rallocx");
-constinit NextFunction<size_t (*)(void*, size_t, size_t, int)> next_xallocx("xallocx");
-constinit NextFunction<void (*)(void*, int)> next_dallocx("dallocx");
-constinit NextFunction<void (*)(void*, size_t, int)> next_sdallocx("sdallocx");
-
-__attribute__((constructor)) void resolve() {
-  next_mallocx.get();
-  next_rallocx.get();
-  next_xallocx.get();
-  next_dallocx.get();
-  next_sdallocx.get();
-}
+MEMLENS_NEXT<void* (*)(size_t, int)> next_mallocx("mallocx");
+MEMLENS_NEXT<void* (*)(void*, size_t, int)> next_rallocx("rallocx");
+MEMLENS_NEXT<size_t (*)(void*, size_t, size_t, int)> next_xallocx("xallocx");
+MEMLENS_NEXT<void (*)(void*, int)> next_dallocx("dallocx");
+MEMLENS_NEXT<void (*)(void*, size_t, int)> next_sdallocx("sdallocx");
 
 // jemalloc's flags: the logarithm of the alignment in the low six bits, and a zeroing bit.
 constexpr int kAlignmentMask = 0x3f;

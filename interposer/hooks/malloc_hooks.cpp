@@ -8,7 +8,6 @@
 #include <cstdlib>
 #include <cstring>
 
-#include "interposer/hooks/bootstrap_heap.h"
 #include "interposer/hooks/hook_export.h"
 #include "interposer/hooks/next_function.h"
 #include "interposer/process.h"
@@ -20,63 +19,37 @@
 namespace memlens::interposer {
 namespace {
 
-constinit NextFunction<void* (*)(size_t)> next_malloc("malloc");
-constinit NextFunction<void (*)(void*)> next_free("free");
-constinit NextFunction<void* (*)(size_t, size_t)> next_calloc("calloc");
-constinit NextFunction<void* (*)(void*, size_t)> next_realloc("realloc");
-constinit NextFunction<void* (*)(void*, size_t, size_t)> next_reallocarray("reallocarray");
-constinit NextFunction<int (*)(void**, size_t, size_t)> next_posix_memalign("posix_memalign");
-constinit NextFunction<void* (*)(size_t, size_t)> next_aligned_alloc("aligned_alloc");
-constinit NextFunction<void* (*)(size_t, size_t)> next_memalign("memalign");
-constinit NextFunction<void* (*)(size_t)> next_valloc("valloc");
-constinit NextFunction<void* (*)(size_t)> next_pvalloc("pvalloc");
-constinit NextFunction<void (*)(void*, size_t)> next_free_sized("free_sized");
-constinit NextFunction<void (*)(void*, size_t, size_t)> next_free_aligned_sized(
-    "free_aligned_sized");
-
-// The thread that is resolving the real functions gets its memory from the bootstrap heap. It is
-// known by the address of a thread-local; others that come meanwhile resolve for themselves.
-const void* resolving_thread = nullptr;
+MEMLENS_NEXT<void* (*)(size_t)> next_malloc("malloc");
+MEMLENS_NEXT<void (*)(void*)> next_free("free");
+MEMLENS_NEXT<void* (*)(size_t, size_t)> next_calloc("calloc");
+MEMLENS_NEXT<void* (*)(void*, size_t)> next_realloc("realloc");
+MEMLENS_NEXT<void* (*)(void*, size_t, size_t)> next_reallocarray("reallocarray");
+MEMLENS_NEXT<int (*)(void**, size_t, size_t)> next_posix_memalign("posix_memalign");
+MEMLENS_NEXT<void* (*)(size_t, size_t)> next_aligned_alloc("aligned_alloc");
+MEMLENS_NEXT<void* (*)(size_t, size_t)> next_memalign("memalign");
+MEMLENS_NEXT<void* (*)(size_t)> next_valloc("valloc");
+MEMLENS_NEXT<void* (*)(size_t)> next_pvalloc("pvalloc");
+MEMLENS_NEXT<void (*)(void*, size_t)> next_free_sized("free_sized");
+MEMLENS_NEXT<void (*)(void*, size_t, size_t)> next_free_aligned_sized("free_aligned_sized");
 
 // Ordinary is that every event is to be seen, kSampling that only samples are.
 enum class Mode : uint8_t { kUnresolved, kOrdinary, kSampling };
 constinit std::atomic<Mode> mode{Mode::kUnresolved};
 
-// The real functions are known, and the bootstrap heap is used no more. In the filter its blocks
-// are taken for samples, so that they need no check of their own.
+// The real functions are known.
 void choose_mode() {
   const bool samples_only = attention.load() == kAttentionSampling;
-  if (samples_only) {
-    visit_bootstrap_heap([](const void* address) { sampled_blocks::always_hold(address); });
-  }
   mode.store(samples_only ? Mode::kSampling : Mode::kOrdinary);
 }
 
-__attribute__((noinline, cold)) void resolve_all() {
-  __atomic_store_n(&resolving_thread, &hook_frame, __ATOMIC_RELAXED);
-  // calloc and free first: they are what dlsym itself uses.
-  next_calloc.get();
-  next_free.get();
-  next_malloc.get();
-  next_realloc.get();
-  next_reallocarray.get();
-  next_posix_memalign.get();
-  next_aligned_alloc.get();
-  next_memalign.get();
-  next_valloc.get();
-  next_pvalloc.get();
-  next_free_sized.get();
-  next_free_aligned_sized.get();
+__attribute__((noinline, cold)) void begin() {
+  resolve_next_functions();
   choose_mode();
-  __atomic_store_n(&resolving_thread, nullptr, __ATOMIC_RELAXED);
 }
 
-// True: go on with the real functions. False: we are inside dlsym, use the bootstrap heap.
-__attribute__((always_inline)) inline bool real_functions_ready() {
-  if (__builtin_expect(mode.load(std::memory_order_acquire) != Mode::kUnresolved, 1)) return true;
-  if (__atomic_load_n(&resolving_thread, __ATOMIC_RELAXED) == &hook_frame) return false;
-  resolve_all();
-  return true;
+// Where a call may be the process's first.
+__attribute__((always_inline)) inline void be_ready() {
+  if (__builtin_expect(mode.load(std::memory_order_acquire) == Mode::kUnresolved, 0)) begin();
 }
 
 inline bool is_sampling() { return mode.load(std::memory_order_relaxed) == Mode::kSampling; }
@@ -90,16 +63,6 @@ __attribute__((always_inline)) inline void* recorded(const HookScope& scope, All
     record_allocation(kind, block, bytes);
   }
   return block;
-}
-
-// A block from the bootstrap heap that the program resizes moves to the real heap.
-void* move_from_bootstrap(void* block, size_t bytes) {
-  void* moved = next_malloc.get()(bytes);
-  if (moved != nullptr) {
-    const size_t old_bytes = bootstrap_size(block);
-    std::memcpy(moved, block, old_bytes < bytes ? old_bytes : bytes);
-  }
-  return moved;
 }
 
 // realloc is a free and an allocation: begin before the real call, end after it.
@@ -164,7 +127,7 @@ __attribute__((noinline)) void* malloc_sampled(size_t bytes) {
 
 __attribute__((noinline)) void* malloc_not_passed(size_t bytes) {
   if (is_sampling()) return malloc_sampled(bytes);
-  if (!real_functions_ready()) return bootstrap_allocate(bytes);
+  be_ready();
   HookScope scope;
   return recorded(scope, AllocationKind::kMalloc, next_malloc.known()(bytes), bytes);
 }
@@ -175,18 +138,12 @@ __attribute__((noinline)) void* calloc_sampled(size_t count, size_t bytes, size_
 
 __attribute__((noinline)) void* calloc_not_passed(size_t count, size_t bytes, size_t total) {
   if (is_sampling()) return calloc_sampled(count, bytes, total);
-  if (!real_functions_ready()) {
-    return multiply(count, bytes, total) ? bootstrap_allocate(total) : nullptr;
-  }
+  be_ready();
   HookScope scope;
   return recorded(scope, AllocationKind::kCalloc, next_calloc.known()(count, bytes), total);
 }
 
 __attribute__((always_inline)) inline void* realloc_recorded(void* block, size_t bytes) {
-  if (__builtin_expect(is_bootstrap(block), 0)) {
-    HookScope scope;
-    return recorded(scope, AllocationKind::kRealloc, move_from_bootstrap(block, bytes), bytes);
-  }
   return reallocate(AllocationKind::kRealloc, block, bytes,
                     [&] { return next_realloc.known()(block, bytes); });
 }
@@ -199,14 +156,14 @@ __attribute__((noinline)) void* realloc_sampled(void* block, size_t bytes) {
 
 __attribute__((noinline)) void* realloc_not_passed(void* block, size_t bytes) {
   if (is_sampling()) return realloc_sampled(block, bytes);
-  if (real_functions_ready()) return realloc_recorded(block, bytes);
-  return block == nullptr ? bootstrap_allocate(bytes) : nullptr;
+  be_ready();
+  return realloc_recorded(block, bytes);
 }
 
-// Blocks of the bootstrap heap never pass: choose_mode() sees to it.
 __attribute__((noinline)) void free_not_passed(void* block) {
-  if (block == nullptr || __builtin_expect(is_bootstrap(block), 0)) return;
-  if (real_functions_ready()) release(block);  // else not ours, not yet anybody's: keep it
+  if (block == nullptr) return;
+  be_ready();
+  release(block);
 }
 
 }  // namespace
@@ -248,7 +205,8 @@ MEMLENS_HOOK void* realloc(void* block, size_t bytes) {
 MEMLENS_HOOK void cfree(void* block) { free(block); }
 
 MEMLENS_HOOK void free_sized(void* block, size_t bytes) {
-  if (block == nullptr || is_bootstrap(block) || !real_functions_ready()) return;
+  if (block == nullptr) return;
+  be_ready();
   auto* next = next_free_sized.get();
   if (next == nullptr) return release(block);
   HookScope scope;
@@ -257,7 +215,8 @@ MEMLENS_HOOK void free_sized(void* block, size_t bytes) {
 }
 
 MEMLENS_HOOK void free_aligned_sized(void* block, size_t alignment, size_t bytes) {
-  if (block == nullptr || is_bootstrap(block) || !real_functions_ready()) return;
+  if (block == nullptr) return;
+  be_ready();
   auto* next = next_free_aligned_sized.get();
   if (next == nullptr) return release(block);
   HookScope scope;
@@ -271,7 +230,7 @@ MEMLENS_HOOK void* reallocarray(void* block, size_t count, size_t bytes) {
     errno = ENOMEM;
     return nullptr;
   }
-  if (!real_functions_ready() || is_bootstrap(block)) return realloc(block, total);
+  be_ready();
   auto* next = next_reallocarray.get();
   return reallocate(AllocationKind::kReallocarray, block, total, [&] {
     return next != nullptr ? next(block, count, bytes) : next_realloc.get()(block, total);
@@ -279,10 +238,7 @@ MEMLENS_HOOK void* reallocarray(void* block, size_t count, size_t bytes) {
 }
 
 MEMLENS_HOOK int posix_memalign(void** result, size_t alignment, size_t bytes) {
-  if (!real_functions_ready()) {
-    *result = bootstrap_allocate(bytes, alignment);
-    return *result == nullptr ? ENOMEM : 0;
-  }
+  be_ready();
   HookScope scope;
   const int status = next_posix_memalign.get()(result, alignment, bytes);
   if (status == 0) recorded(scope, AllocationKind::kPosixMemalign, *result, bytes);
@@ -290,27 +246,27 @@ MEMLENS_HOOK int posix_memalign(void** result, size_t alignment, size_t bytes) {
 }
 
 MEMLENS_HOOK void* aligned_alloc(size_t alignment, size_t bytes) {
-  if (!real_functions_ready()) return bootstrap_allocate(bytes, alignment);
+  be_ready();
   HookScope scope;
   void* block = next_aligned_alloc.get()(alignment, bytes);
   return recorded(scope, AllocationKind::kAlignedAlloc, block, bytes);
 }
 
 MEMLENS_HOOK void* memalign(size_t alignment, size_t bytes) {
-  if (!real_functions_ready()) return bootstrap_allocate(bytes, alignment);
+  be_ready();
   HookScope scope;
   void* block = next_memalign.get()(alignment, bytes);
   return recorded(scope, AllocationKind::kMemalign, block, bytes);
 }
 
 MEMLENS_HOOK void* valloc(size_t bytes) {
-  if (!real_functions_ready()) return nullptr;
+  be_ready();
   HookScope scope;
   return recorded(scope, AllocationKind::kValloc, next_valloc.get()(bytes), bytes);
 }
 
 MEMLENS_HOOK void* pvalloc(size_t bytes) {
-  if (!real_functions_ready()) return nullptr;
+  be_ready();
   HookScope scope;
   return recorded(scope, AllocationKind::kPvalloc, next_pvalloc.get()(bytes), bytes);
 }

@@ -33,21 +33,15 @@ namespace {
 
 using MapFunction = void* (*)(void*, size_t, int, int, int, off_t);
 
-constinit NextFunction<MapFunction> next_mmap("mmap");
-constinit NextFunction<MapFunction> next_mmap64("mmap64");
-constinit NextFunction<int (*)(void*, size_t)> next_munmap("munmap");
-constinit NextFunction<void* (*)(void*, size_t, size_t, int, ...)> next_mremap("mremap");
+MEMLENS_NEXT<MapFunction> next_mmap("mmap");
+MEMLENS_NEXT<MapFunction> next_mmap64("mmap64");
+MEMLENS_NEXT<int (*)(void*, size_t)> next_munmap("munmap");
+MEMLENS_NEXT<void* (*)(void*, size_t, size_t, int, ...)> next_mremap("mremap");
 
 size_t page_bytes = 4096;
 
-// Before main: dlsym takes the loader's lock, and a later first call may come from an allocator
-// that holds one of its own.
-__attribute__((constructor)) void resolve() {
+__attribute__((constructor)) void find_page_bytes() {
   page_bytes = static_cast<size_t>(sysconf(_SC_PAGESIZE));
-  next_mmap.get();
-  next_mmap64.get();
-  next_munmap.get();
-  next_mremap.get();
 }
 
 inline size_t whole_pages(size_t bytes) { return (bytes + page_bytes - 1) & ~(page_bytes - 1); }

@@ -2,49 +2,49 @@
 // Never __libc_*: a program on jemalloc, tcmalloc or mimalloc must keep its allocator.
 #pragma once
 
-#include <dlfcn.h>
+#include <atomic>
 
-#include "interposer/reentrancy.h"
+#include "interposer/symbol_table.h"
 
 namespace memlens::interposer {
 
-// Resolved at first use; nullptr when nothing else defines the function. Resolution may allocate
-// (dlsym does on errors): hooks of the malloc family check with resolving() and serve such calls
-// from the bootstrap heap.
-template <typename Function>
-class NextFunction {
- public:
-  constexpr explicit NextFunction(const char* name) : name_(name) {}
+// Aligned to its size, so that those of all files stand in their section without gaps.
+struct alignas(32) NextDefinition {
+  SymbolName name;
+  std::atomic<void*> address;
+};
+static_assert(sizeof(NextDefinition) == 32);
 
+// All that were declared with MEMLENS_NEXT, at once: by whichever hook is called first, or by this
+// library's constructor. Any context (next_definition.h); cheap when it has been done.
+void resolve_next_functions();
+
+template <typename Function>
+class NextFunction : NextDefinition {
+ public:
+  constexpr explicit NextFunction(const char* name) : NextDefinition{SymbolName(name), nullptr} {}
+
+  // nullptr when nothing else defines the function.
   __attribute__((always_inline)) Function get() {
-    Function function = __atomic_load_n(&function_, __ATOMIC_RELAXED);
+    Function function = known();
     return __builtin_expect(function != nullptr, 1) ? function : resolve();
   }
 
-  // For who knows that it is resolved, and there.
+  // Precondition: resolve_next_functions() has been called, and there is one.
   __attribute__((always_inline)) Function known() const {
-    return __atomic_load_n(&function_, __ATOMIC_RELAXED);
+    return reinterpret_cast<Function>(address.load(std::memory_order_relaxed));
   }
 
  private:
   __attribute__((noinline, cold)) Function resolve() {
-    if (absent_) return nullptr;
-    // A name that is not there leaves an error message behind. It is not the program's allocation,
-    // nor the one its next dlerror() should be about.
-    HookScope scope;
-    auto function = reinterpret_cast<Function>(dlsym(RTLD_NEXT, name_));
-    if (function == nullptr) {
-      absent_ = true;
-      dlerror();  // takes the message
-      dlerror();  // frees it
-    }
-    __atomic_store_n(&function_, function, __ATOMIC_RELAXED);
-    return function;
+    resolve_next_functions();
+    return known();
   }
-
-  const char* name_;
-  Function function_ = nullptr;
-  bool absent_ = false;
 };
 
 }  // namespace memlens::interposer
+
+// Declares a NextFunction where resolve_next_functions() finds it.
+#define MEMLENS_NEXT \
+  constinit          \
+      __attribute__((section("memlens_next_functions"), used)) ::memlens::interposer::NextFunction

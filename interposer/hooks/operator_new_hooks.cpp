@@ -9,16 +9,14 @@
 // jemalloc, tcmalloc and mimalloc, however, bring operators of their own that go straight into the
 // allocator, past the hook of malloc. When the next definition lies in the library the program's
 // malloc comes from (libc excepted), these hooks count.
-#include <dlfcn.h>
-
 #include <cstddef>
 #include <cstdlib>
 #include <initializer_list>
 #include <new>
 
 #include "interposer/diagnostics.h"
-#include "interposer/hooks/allocator_module.h"
 #include "interposer/hooks/hook_export.h"
+#include "interposer/hooks/next_definition.h"
 #include "interposer/recorder.h"
 #include "interposer/reentrancy.h"
 #include "interposer/sampled_blocks.h"
@@ -48,21 +46,13 @@ class NextOperator {
 
  private:
   __attribute__((noinline, cold)) Function resolve() {
-    HookScope scope;  // what the look-up allocates is not the program's
-    void* found = dlsym(RTLD_NEXT, name_);
+    Definition found = find_next_definition(name_);
     for (const char* library : {"libstdc++.so.6", "libc++.so.1"}) {
-      if (found != nullptr) break;
-      void* handle = dlopen(library, RTLD_LAZY | RTLD_NOLOAD);
-      if (handle == nullptr) continue;
-      found = dlsym(handle, name_);
-      dlclose(handle);  // the program's own reference keeps it loaded
+      if (found.address == nullptr) found = find_definition_in(library, name_);
     }
-    if (found == nullptr) {
-      dlerror();  // takes the message, which the program's next one should not be about
-      dlerror();  // frees it
-    }
-    counts_ = found == nullptr || called_by_allocator(found);
-    auto function = reinterpret_cast<Function>(found);
+    const bool by_allocator = found.object != nullptr && found.object == allocator_object();
+    counts_ = found.address == nullptr || by_allocator;
+    auto function = reinterpret_cast<Function>(found.address);
     __atomic_store_n(&function_, function, __ATOMIC_RELEASE);
     if (!counts_) __atomic_store_n(&to_pass_on_to_, function, __ATOMIC_RELAXED);
     return function;
@@ -174,43 +164,39 @@ using std::align_val_t;
 using std::nothrow_t;
 
 // Each operator by its mangled name, one resolver each.
-#define MEMLENS_NEXT(type, symbol) \
+#define MEMLENS_NEXT_OPERATOR(type, symbol) \
   constinit NextOperator<type> next##symbol { #symbol }
 
-MEMLENS_NEXT(void* (*)(size_t), _Znwm);
-MEMLENS_NEXT(void* (*)(size_t), _Znam);
-MEMLENS_NEXT(void* (*)(size_t, const nothrow_t&), _ZnwmRKSt9nothrow_t);
-MEMLENS_NEXT(void* (*)(size_t, const nothrow_t&), _ZnamRKSt9nothrow_t);
-MEMLENS_NEXT(void* (*)(size_t, align_val_t), _ZnwmSt11align_val_t);
-MEMLENS_NEXT(void* (*)(size_t, align_val_t), _ZnamSt11align_val_t);
-MEMLENS_NEXT(void* (*)(size_t, align_val_t, const nothrow_t&), _ZnwmSt11align_val_tRKSt9nothrow_t);
-MEMLENS_NEXT(void* (*)(size_t, align_val_t, const nothrow_t&), _ZnamSt11align_val_tRKSt9nothrow_t);
-MEMLENS_NEXT(void (*)(void*), _ZdlPv);
-MEMLENS_NEXT(void (*)(void*), _ZdaPv);
-MEMLENS_NEXT(void (*)(void*, size_t), _ZdlPvm);
-MEMLENS_NEXT(void (*)(void*, size_t), _ZdaPvm);
-MEMLENS_NEXT(void (*)(void*, const nothrow_t&), _ZdlPvRKSt9nothrow_t);
-MEMLENS_NEXT(void (*)(void*, const nothrow_t&), _ZdaPvRKSt9nothrow_t);
-MEMLENS_NEXT(void (*)(void*, align_val_t), _ZdlPvSt11align_val_t);
-MEMLENS_NEXT(void (*)(void*, align_val_t), _ZdaPvSt11align_val_t);
-MEMLENS_NEXT(void (*)(void*, size_t, align_val_t), _ZdlPvmSt11align_val_t);
-MEMLENS_NEXT(void (*)(void*, size_t, align_val_t), _ZdaPvmSt11align_val_t);
-MEMLENS_NEXT(void (*)(void*, align_val_t, const nothrow_t&), _ZdlPvSt11align_val_tRKSt9nothrow_t);
-MEMLENS_NEXT(void (*)(void*, align_val_t, const nothrow_t&), _ZdaPvSt11align_val_tRKSt9nothrow_t);
+MEMLENS_NEXT_OPERATOR(void* (*)(size_t), _Znwm);
+MEMLENS_NEXT_OPERATOR(void* (*)(size_t), _Znam);
+MEMLENS_NEXT_OPERATOR(void* (*)(size_t, const nothrow_t&), _ZnwmRKSt9nothrow_t);
+MEMLENS_NEXT_OPERATOR(void* (*)(size_t, const nothrow_t&), _ZnamRKSt9nothrow_t);
+MEMLENS_NEXT_OPERATOR(void* (*)(size_t, align_val_t), _ZnwmSt11align_val_t);
+MEMLENS_NEXT_OPERATOR(void* (*)(size_t, align_val_t), _ZnamSt11align_val_t);
+MEMLENS_NEXT_OPERATOR(void* (*)(size_t, align_val_t, const nothrow_t&),
+                      _ZnwmSt11align_val_tRKSt9nothrow_t);
+MEMLENS_NEXT_OPERATOR(void* (*)(size_t, align_val_t, const nothrow_t&),
+                      _ZnamSt11align_val_tRKSt9nothrow_t);
+MEMLENS_NEXT_OPERATOR(void (*)(void*), _ZdlPv);
+MEMLENS_NEXT_OPERATOR(void (*)(void*), _ZdaPv);
+MEMLENS_NEXT_OPERATOR(void (*)(void*, size_t), _ZdlPvm);
+MEMLENS_NEXT_OPERATOR(void (*)(void*, size_t), _ZdaPvm);
+MEMLENS_NEXT_OPERATOR(void (*)(void*, const nothrow_t&), _ZdlPvRKSt9nothrow_t);
+MEMLENS_NEXT_OPERATOR(void (*)(void*, const nothrow_t&), _ZdaPvRKSt9nothrow_t);
+MEMLENS_NEXT_OPERATOR(void (*)(void*, align_val_t), _ZdlPvSt11align_val_t);
+MEMLENS_NEXT_OPERATOR(void (*)(void*, align_val_t), _ZdaPvSt11align_val_t);
+MEMLENS_NEXT_OPERATOR(void (*)(void*, size_t, align_val_t), _ZdlPvmSt11align_val_t);
+MEMLENS_NEXT_OPERATOR(void (*)(void*, size_t, align_val_t), _ZdaPvmSt11align_val_t);
+MEMLENS_NEXT_OPERATOR(void (*)(void*, align_val_t, const nothrow_t&),
+                      _ZdlPvSt11align_val_tRKSt9nothrow_t);
+MEMLENS_NEXT_OPERATOR(void (*)(void*, align_val_t, const nothrow_t&),
+                      _ZdaPvSt11align_val_tRKSt9nothrow_t);
 
-#undef MEMLENS_NEXT
+#undef MEMLENS_NEXT_OPERATOR
 
-// Before main, in C++ programs: a look-up takes the loader's lock, which in a forked child may be
-// held for good by a thread that was not forked.
+// Before main, in C++ programs, whose operators are there from the start.
 __attribute__((constructor)) void resolve_all() {
-  {
-    HookScope scope;
-    if (dlsym(RTLD_NEXT, "_Znwm") == nullptr) {
-      dlerror();  // takes the message
-      dlerror();  // frees it
-      return;
-    }
-  }
+  if (find_next_definition("_Znwm").address == nullptr) return;
   bool counts;
   const auto resolve = [&](auto&... operators) { (operators.get(counts), ...); };
   resolve(next_Znwm, next_Znam, next_ZnwmRKSt9nothrow_t, next_ZnamRKSt9nothrow_t,

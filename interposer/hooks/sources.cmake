@@ -1,6 +1,5 @@
 target_sources(memlens_interposer_objects PRIVATE
   hooks/allocator_module.cpp
-  hooks/bootstrap_heap.cpp
   hooks/brk_hooks.cpp
   hooks/dynamic_loading_hooks.cpp
   hooks/exec_environment.cpp
@@ -11,6 +10,7 @@ target_sources(memlens_interposer_objects PRIVATE
   hooks/malloc_hooks.cpp
   hooks/operator_new_hooks.cpp
   hooks/mapping_hooks.cpp
+  hooks/next_definition.cpp
   hooks/program_start.cpp
   hooks/spawn_hooks.cpp
   hooks/thread_hooks.cpp

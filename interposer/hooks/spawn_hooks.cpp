@@ -16,13 +16,8 @@ namespace {
 using Spawn = int (*)(pid_t*, const char*, const posix_spawn_file_actions_t*,
                       const posix_spawnattr_t*, char* const*, char* const*);
 
-constinit NextFunction<Spawn> next_posix_spawn("posix_spawn");
-constinit NextFunction<Spawn> next_posix_spawnp("posix_spawnp");
-
-__attribute__((constructor)) void resolve() {
-  next_posix_spawn.get();
-  next_posix_spawnp.get();
-}
+MEMLENS_NEXT<Spawn> next_posix_spawn("posix_spawn");
+MEMLENS_NEXT<Spawn> next_posix_spawnp("posix_spawnp");
 
 }  // namespace
 }  // namespace memlens::interposer

@@ -19,14 +19,8 @@
 namespace memlens::interposer {
 namespace {
 
-constinit NextFunction<int (*)(pthread_t, const char*)> next_pthread_setname_np(
-    "pthread_setname_np");
-constinit NextFunction<int (*)(int, ...)> next_prctl("prctl");
-
-__attribute__((constructor)) void resolve() {
-  next_pthread_setname_np.get();
-  next_prctl.get();
-}
+MEMLENS_NEXT<int (*)(pthread_t, const char*)> next_pthread_setname_np("pthread_setname_np");
+MEMLENS_NEXT<int (*)(int, ...)> next_prctl("prctl");
 
 constexpr size_t kNameBytes = 16;  // the kernel's, NUL included
 
