@@ -36,7 +36,7 @@ int print_growing(GrowingOptions& options) {
   const StackReportLimits limits{options.shown.count.value_or(StackReportLimits{}.stacks),
                                  options.shown.lines_per_stack};
   print_growing_report(std::cout, detect_terminal(STDOUT_FILENO), capture.info(), marks, stacks,
-                       tree, limits);
+                       tree, code_origins(options, capture), limits);
   return 0;
 }
 

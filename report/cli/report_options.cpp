@@ -1,7 +1,9 @@
 #include "report/cli/report_options.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <iostream>
+#include <system_error>
 
 #include "reader/error.h"
 #include "report/cli/index_options.h"
@@ -95,6 +97,22 @@ void add_report_options(CLI::App& command, ReportOptions& options) {
       "Show native frames (the default where recorded)");
   command.add_flag_callback(
       "--no-native", [&options] { options.native = false; }, "Hide native frames");
+  command
+      .add_option_function<std::string>(
+          "--own",
+          [&options](const std::string& own) {
+            options.own_code.own = own == "all"        ? OwnCode::kAll
+                                   : own == "packages" ? OwnCode::kPackages
+                                                       : OwnCode::kProject;
+          },
+          "Whose line is named of a stack: the project's (the default), also that of packages\n"
+          "installed for it, or whichever asked for memory")
+      ->check(CLI::IsMember({"project", "packages", "all"}))
+      ->option_text("project|packages|all");
+  command
+      .add_option("--project", options.own_code.project,
+                  "The project's folder (default: where the program was started, and its scripts')")
+      ->option_text("DIR");
   command.add_flag_callback(
       "--no-index", [&options] { options.use_index = false; },
       "Read every event again, and keep nothing for the next report");
@@ -141,6 +159,17 @@ reader::Analysis analyze(const ReportOptions& options, const reader::Capture& ca
 
 bool shows_native(const ReportOptions& options, const reader::Capture& capture) {
   return options.native.value_or(capture.info().native_stacks);
+}
+
+CodeOrigins code_origins(const ReportOptions& options, const reader::Capture& capture) {
+  OwnCodeOptions own_code = options.own_code;
+  std::error_code error;
+  // As the user's shell sees it, and not as the program's folder would have it.
+  if (!own_code.project.empty()) {
+    const auto path = std::filesystem::absolute(own_code.project, error);
+    if (!error) own_code.project = path.lexically_normal().string();
+  }
+  return CodeOrigins(capture.info(), own_code);
 }
 
 FramesOf shown_frames(const ReportOptions& options, const reader::Capture& capture) {

@@ -8,6 +8,7 @@
 #include "reader/analysis/analysis.h"
 #include "reader/capture.h"
 #include "report/terminal/stack_report.h"
+#include "report/view/code_origin.h"
 #include "report/view/stack_list.h"
 #include "report/view/view.h"
 
@@ -18,12 +19,13 @@ struct ReportOptions {
   reader::Query query;
   std::optional<bool> native;  // unset: shown when the capture has native stacks
   bool use_index = true;
+  OwnCodeOptions own_code;
 };
 
 // CAPTURE.
 void add_capture_argument(CLI::App& command, std::string& path);
 
-// CAPTURE, --pid, --thread, --from, --to, --at-exit, --native/--no-native, --no-index.
+// CAPTURE, --pid, --thread, --from, --to, --at-exit, --native/--no-native, --own, --project, --no-index.
 void add_report_options(CLI::App& command, ReportOptions& options);
 
 // --threshold: what the temporary view counts.
@@ -56,6 +58,9 @@ reader::Analysis analyze(const ReportOptions& options, const reader::Capture& ca
 
 // Whether native frames are shown.
 bool shows_native(const ReportOptions& options, const reader::Capture& capture);
+
+// Whose code the frames of the capture are.
+CodeOrigins code_origins(const ReportOptions& options, const reader::Capture& capture);
 
 // The frames shown of a node. The capture must outlive it.
 FramesOf shown_frames(const ReportOptions& options, const reader::Capture& capture);

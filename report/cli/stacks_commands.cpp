@@ -30,7 +30,7 @@ int print_stacks(View view, const StacksOptions& options) {
   const StackReportLimits limits{options.shown.count.value_or(StackReportLimits{}.stacks),
                                  options.shown.lines_per_stack};
   print_stack_report(std::cout, detect_terminal(STDOUT_FILENO), capture.info(), analysis.totals,
-                     view, list, tree, limits);
+                     view, list, tree, code_origins(options, capture), limits);
   return 0;
 }
 

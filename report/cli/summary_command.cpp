@@ -27,9 +27,11 @@ int print_summary(const SummaryOptions& options) {
     lists.emplace_back(analysis.sites, view, Grouping::kByFrames, frames_of, tree);
   }
   // Locations point into the tree: it has all its frames by now.
-  const Summary summary{capture.info(), analysis, find_locations(lists[0], tree, View::kPeak),
-                        find_locations(lists[1], tree, View::kLeaks),
-                        find_locations(lists[2], tree, View::kTemporary)};
+  const CodeOrigins origins = code_origins(options, capture);
+  const Summary summary{capture.info(), analysis,
+                        find_locations(lists[0], tree, View::kPeak, origins),
+                        find_locations(lists[1], tree, View::kLeaks, origins),
+                        find_locations(lists[2], tree, View::kTemporary, origins)};
   if (options.json) {
     write_summary_json(std::cout, summary, options.locations);
   } else {
@@ -45,7 +47,9 @@ void add_summary_command(CLI::App& app, Action& chosen) {
   CLI::App* command = app.add_subcommand("summary", "Totals, the peak, and the lines that matter");
   command->footer(
       "Each stack counts at the innermost line of the program's own code: what `import x` or\n"
-      "`json.loads` allocate is the line's that calls them.\n\n"
+      "`json.loads` allocate is the line's that calls them. The project is the folder the program\n"
+      "was started in and those of its scripts, without what is installed there (--project,\n"
+      "--own).\n\n"
       "Examples:\n"
       "  memlens summary app.mlens\n"
       "  memlens summary app.mlens --from 2 --to 3.5    only what happened in between\n"

@@ -7,7 +7,7 @@
 #include "report/cli/command.h"
 #include "report/cli/report_options.h"
 #include "report/terminal/tree_report.h"
-#include "report/view/code_origin.h"
+#include "report/view/responsible.h"
 
 namespace memlens::report::cli {
 namespace {

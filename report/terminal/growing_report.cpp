@@ -43,7 +43,7 @@ void print_heading(std::ostream& out, const Terminal& terminal, const GrowingSta
 void print_growing_report(std::ostream& out, const Terminal& terminal,
                           const reader::CaptureInfo& info, const std::vector<double>& marks,
                           const std::vector<GrowingStack>& stacks, const FrameTree& tree,
-                          const StackReportLimits& limits) {
+                          const CodeOrigins& origins, const StackReportLimits& limits) {
   uint64_t gained = 0;
   for (const GrowingStack& stack : stacks) gained += stack.gained_bytes();
   const std::string what = stacks.empty() ? "no stack rises from mark to mark"
@@ -57,7 +57,7 @@ void print_growing_report(std::ostream& out, const Terminal& terminal,
   for (size_t i = 0; i < shown; ++i) {
     out << '\n';
     print_heading(out, terminal, stacks[i], i + 1);
-    print_stack_frames(out, terminal, info, tree, stacks[i].node, limits.lines_per_stack);
+    print_stack_frames(out, terminal, info, tree, stacks[i].node, origins, limits.lines_per_stack);
   }
   if (shown == stacks.size()) return;
   out << '\n'

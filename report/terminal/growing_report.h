@@ -13,6 +13,6 @@ namespace memlens::report {
 void print_growing_report(std::ostream& out, const Terminal& terminal,
                           const reader::CaptureInfo& info, const std::vector<double>& marks,
                           const std::vector<GrowingStack>& stacks, const FrameTree& tree,
-                          const StackReportLimits& limits);
+                          const CodeOrigins& origins, const StackReportLimits& limits);
 
 }  // namespace memlens::report

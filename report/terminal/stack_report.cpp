@@ -9,8 +9,8 @@
 #include "report/text/columns.h"
 #include "report/text/short_function.h"
 #include "report/text/short_path.h"
-#include "report/view/code_origin.h"
 #include "report/view/folded_stack.h"
+#include "report/view/responsible.h"
 
 namespace memlens::report {
 namespace {
@@ -81,13 +81,13 @@ void print_heading_of_stack(std::ostream& out, const Terminal& terminal,
 
 void print_stack_frames(std::ostream& out, const Terminal& terminal,
                         const reader::CaptureInfo& info, const FrameTree& tree,
-                        FrameTree::NodeId leaf, size_t max_lines) {
-  const reader::Frame* responsible = &tree.frame(responsible_node(tree, leaf));
+                        FrameTree::NodeId leaf, const CodeOrigins& origins, size_t max_lines) {
+  const reader::Frame* responsible = &tree.frame(responsible_node(tree, leaf, origins));
   Table table({{},
                {.cut = Cut::kEnd, .min_columns = 24},
                {.cut = Cut::kFolders, .min_columns = 26},
                {.cut = Cut::kEnd, .min_columns = 16}});
-  for (const StackLine& line : fold_stack(tree, leaf, max_lines)) {
+  for (const StackLine& line : fold_stack(tree, leaf, origins, max_lines)) {
     if (line.frame == nullptr) {
       table.add_row({{},
                      {(terminal.unicode ? "⋮ " : ": ") + line.remark, Paint::kDim},
@@ -106,7 +106,7 @@ void print_stack_frames(std::ostream& out, const Terminal& terminal,
 
 void print_stack_report(std::ostream& out, const Terminal& terminal,
                         const reader::CaptureInfo& info, const reader::Totals& totals, View view,
-                        const StackList& list, const FrameTree& tree,
+                        const StackList& list, const FrameTree& tree, const CodeOrigins& origins,
                         const StackReportLimits& limits) {
   out << capture_heading(info, terminal) << '\n'
       << terminal.paint(Paint::kBold,
@@ -117,7 +117,7 @@ void print_stack_report(std::ostream& out, const Terminal& terminal,
   for (size_t i = 0; i < shown; ++i) {
     out << '\n';
     print_heading_of_stack(out, terminal, info, view, stacks[i], list.total(), i + 1);
-    print_stack_frames(out, terminal, info, tree, stacks[i].node, limits.lines_per_stack);
+    print_stack_frames(out, terminal, info, tree, stacks[i].node, origins, limits.lines_per_stack);
   }
   if (shown == stacks.size()) return;
   reader::Tally rest;

@@ -4,6 +4,7 @@
 #include <ostream>
 
 #include "report/terminal/terminal.h"
+#include "report/view/code_origin.h"
 #include "report/view/stack_list.h"
 
 namespace memlens::report {
@@ -16,12 +17,12 @@ struct StackReportLimits {
 // One stack, a line a frame, with a mark at the innermost line of the program's own code.
 void print_stack_frames(std::ostream& out, const Terminal& terminal,
                         const reader::CaptureInfo& info, const FrameTree& tree,
-                        FrameTree::NodeId leaf, size_t max_lines);
+                        FrameTree::NodeId leaf, const CodeOrigins& origins, size_t max_lines);
 
 // `list` is grouped by frames.
 void print_stack_report(std::ostream& out, const Terminal& terminal,
                         const reader::CaptureInfo& info, const reader::Totals& totals, View view,
-                        const StackList& list, const FrameTree& tree,
+                        const StackList& list, const FrameTree& tree, const CodeOrigins& origins,
                         const StackReportLimits& limits);
 
 }  // namespace memlens::report

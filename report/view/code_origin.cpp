@@ -1,158 +1,78 @@
 #include "report/view/code_origin.h"
 
 #include <algorithm>
-#include <string_view>
+
+#include "report/view/native_code.h"
+#include "report/view/python_code.h"
 
 namespace memlens::report {
 namespace {
 
-// Allocate on behalf of their caller: the C library's, and those that programs put around them.
-constexpr std::string_view kAllocatingFunctions[] = {
-    "malloc",   "calloc",   "realloc",   "reallocarray", "strdup",   "strndup",
-    "asprintf", "mmap",     "vasprintf", "getline",      "getdelim", "xmalloc",
-    "xcalloc",  "xrealloc", "xstrdup",   "xstrndup",     "xzalloc",  "xmemdup"};
+std::string_view folder_of(std::string_view path) { return path.substr(0, path.rfind('/') + 1); }
 
-constexpr std::string_view kAllocatingWords[] = {"malloc", "Malloc",  "MALLOC",  "calloc",
-                                                 "Calloc", "realloc", "Realloc", "REALLOC"};
-
-// glib, redis, gcc's collected heap, obstacks, Rust.
-constexpr std::string_view kAllocatingPrefixes[] = {
-    "g_malloc", "g_realloc", "g_strdup", "g_slice_",  "zmalloc",       "zcalloc",      "zrealloc",
-    "ztry",     "zstrdup",   "ggc_",     "_obstack_", "obstack_",      "git_buf_",     "alloc::",
-    "core::",   "hashbrown", "__rust",   "__rdl_",    "CRYPTO_malloc", "CRYPTO_zalloc"};
-
-// Where a program, a thread or a library begins.
-constexpr std::string_view kStartingFunctions[] = {"_start",
-                                                   "__libc_start_main",
-                                                   "__libc_start_call_main",
-                                                   "start_thread",
-                                                   "clone",
-                                                   "clone3",
-                                                   "_dl_start_user",
-                                                   "_dl_init",
-                                                   "call_init"};
-
-constexpr std::string_view kCppPrefixes[] = {"operator new",
-                                             "std::", "__gnu_cxx::", "void std::", "void* std::"};
-constexpr std::string_view kSystemFolders[] = {"/lib/", "/usr/lib/", "/lib64/", "/usr/lib64/"};
-
-bool contains(std::string_view text, std::string_view part) {
-  return text.find(part) != std::string_view::npos;
+std::string with_slash(std::string folder) {
+  if (!folder.ends_with('/')) folder += '/';
+  return folder;
 }
 
-// Programs that live among the system's libraries: a compiler's passes, helpers of git.
-bool is_program_file(std::string_view module) {
-  return contains(module, "/libexec/") || contains(module, "/gcc/") ||
-         contains(module, "/git-core/");
-}
-
-CodeOrigin python_origin(const reader::Frame& frame) {
-  if (is_import_machinery(frame)) return CodeOrigin::kMachinery;
-  if (frame.file.starts_with("<frozen ") || frame.file.starts_with("<__array_function__")) {
-    return CodeOrigin::kLibrary;
-  }
-  const bool installed =
-      contains(frame.file, "/site-packages/") || contains(frame.file, "/dist-packages/");
-  const bool standard = contains(frame.file, "/lib/python3") ||
-                        contains(frame.file, "/lib64/python3") ||
-                        (contains(frame.file, "/python3") && contains(frame.file, ".zip/"));
-  return standard && !installed ? CodeOrigin::kLibrary : CodeOrigin::kProgram;
-}
-
-// What C programs call their own: sqlite3DbMallocRaw, PyObject_Realloc, xmlCallocWrapper.
-bool wraps_allocation(std::string_view function) {
-  if (contains(function, ":")) return false;
-  return std::ranges::any_of(kAllocatingWords,
-                             [&](std::string_view word) { return contains(function, word); });
-}
-
-bool is_native_machinery(const reader::Frame& frame) {
-  const auto is_name = [&](std::string_view name) { return frame.function == name; };
-  const auto begins = [&](std::string_view prefix) { return frame.function.starts_with(prefix); };
-  return std::ranges::any_of(kAllocatingFunctions, is_name) ||
-         std::ranges::any_of(kAllocatingPrefixes, begins) ||
-         std::ranges::any_of(kStartingFunctions, is_name) || wraps_allocation(frame.function) ||
-         is_cpp_machinery(frame);
-}
-
-CodeOrigin native_origin(const reader::Frame& frame) {
-  if (is_native_machinery(frame)) return CodeOrigin::kMachinery;
-  if (frame.file.starts_with("/usr/include/") || contains(frame.file, "/include/c++/")) {
-    return CodeOrigin::kLibrary;
-  }
-  const std::string_view name = frame.module.substr(frame.module.rfind('/') + 1);
-  if (name.starts_with("libpython") || name.starts_with("python3")) return CodeOrigin::kLibrary;
-  const bool in_system =
-      std::ranges::any_of(kSystemFolders,
-                          [&](std::string_view f) { return frame.module.starts_with(f); }) &&
-      !is_program_file(frame.module) && !contains(frame.module, "-packages/");
-  return in_system || frame.module.empty() ? CodeOrigin::kLibrary : CodeOrigin::kProgram;
-}
-
-constexpr int8_t kUnknownRank = -1;
-constexpr int8_t kBestRank = 0;
-constexpr int8_t kWorstRank = 100;
-
-// The lowest is what to look at.
-int rank_of_frame(const reader::Frame& frame) {
-  const CodeOrigin origin = code_origin_of(frame);
-  int rank = static_cast<int>(origin) * 4;
-  if (frame.origin != reader::FrameOrigin::kPython) ++rank;
-  // After everything that has a name, before what only allocates or starts.
-  if (is_nameless(frame) && origin == CodeOrigin::kProgram) rank += 5;
-  if (is_nameless(frame) && origin == CodeOrigin::kLibrary) rank += 2;
-  return rank;
-}
-
-// The innermost of the lowest; rank_of(node).
-template <typename RankOf>
-FrameTree::NodeId lowest_ranked(const FrameTree& tree, FrameTree::NodeId leaf, RankOf rank_of) {
-  FrameTree::NodeId best = leaf;
-  int best_rank = kWorstRank;
-  for (FrameTree::NodeId node = leaf; node != FrameTree::kRoot && best_rank > kBestRank;
-       node = tree.parent(node)) {
-    const int rank = rank_of(node);
-    if (rank < best_rank) {
-      best_rank = rank;
-      best = node;
+// Made absolute and without "." and "..", by text alone: the capture may be of another machine.
+std::string normal_path(std::string_view path, std::string_view working_directory) {
+  std::string whole(path);
+  if (!path.starts_with('/')) whole = std::string(working_directory) + "/" + whole;
+  std::string normal;
+  for (size_t begin = 0; begin < whole.size();) {
+    const size_t end = std::min(whole.find('/', begin), whole.size());
+    const std::string part = whole.substr(begin, end - begin);
+    begin = end + 1;
+    if (part.empty() || part == ".") continue;
+    if (part == "..") {
+      normal.resize(std::min(normal.size(), normal.rfind('/')));
+    } else {
+      normal += "/" + part;
     }
   }
-  return best;
+  return normal.empty() ? "/" : normal;
+}
+
+// The folder of the script that an interpreter was given; empty: none.
+std::string script_folder(const std::vector<std::string>& command,
+                          std::string_view working_directory) {
+  for (size_t i = 1; i < command.size(); ++i) {
+    const std::string& argument = command[i];
+    if (argument == "-c" || argument == "-m") return "";
+    if (argument.starts_with('-') || argument.empty()) continue;
+    const std::string script = normal_path(argument, working_directory);
+    if (!script.ends_with(".py")) return "";
+    return std::string(folder_of(script));
+  }
+  return "";
 }
 
 }  // namespace
 
-bool is_import_machinery(const reader::Frame& frame) {
-  return frame.origin == reader::FrameOrigin::kPython &&
-         (frame.file.starts_with("<frozen importlib") || frame.file == "<frozen zipimport>" ||
-          frame.file.ends_with("/importlib/_bootstrap.py") ||
-          frame.file.ends_with("/importlib/_bootstrap_external.py"));
+CodeOrigins::CodeOrigins(const reader::CaptureInfo& info, const OwnCodeOptions& options)
+    : own_(options.own), project_given_(!options.project.empty()) {
+  if (project_given_) {
+    roots_.push_back(with_slash(normal_path(options.project, info.working_directory)));
+  } else {
+    if (!info.working_directory.empty()) roots_.push_back(with_slash(info.working_directory));
+    const auto add_script = [&](const std::vector<std::string>& command) {
+      const std::string folder = script_folder(command, info.working_directory);
+      if (!folder.empty() && std::ranges::find(roots_, folder) == roots_.end())
+        roots_.push_back(folder);
+    };
+    add_script(info.command);
+    for (const reader::ProcessInfo& process : info.processes) add_script(process.command);
+  }
+  for (const reader::ProcessInfo& process : info.processes) {
+    if (process.executable.empty() || is_interpreter_module(process.executable)) continue;
+    if (std::ranges::find(executables_, process.executable) == executables_.end())
+      executables_.push_back(process.executable);
+  }
+  all_installed_ = !executables_.empty() && std::ranges::all_of(executables_, is_system_program);
 }
 
-bool is_cpp_machinery(const reader::Frame& frame) {
-  return frame.origin == reader::FrameOrigin::kNative &&
-         std::ranges::any_of(kCppPrefixes, [&](std::string_view prefix) {
-           return frame.function.starts_with(prefix);
-         });
-}
-
-FramesOf without_machinery(FramesOf frames_of) {
-  return [frames_of = std::move(frames_of)](uint32_t process_index, uint32_t node) {
-    std::vector<reader::Frame> frames = frames_of(process_index, node);
-    if (std::ranges::all_of(frames, is_import_machinery)) return frames;
-    std::erase_if(frames, is_import_machinery);
-    size_t kept = 0;
-    for (size_t i = 0; i < frames.size(); ++i) {
-      const bool is_inner =
-          i + 1 < frames.size() && is_cpp_machinery(frames[i]) && is_cpp_machinery(frames[i + 1]);
-      if (!is_inner) frames[kept++] = frames[i];
-    }
-    frames.resize(kept);
-    return frames;
-  };
-}
-
-CodeOrigin code_origin_of(const reader::Frame& frame) {
+CodeOrigin CodeOrigins::of(const reader::Frame& frame) const {
   switch (frame.origin) {
     case reader::FrameOrigin::kPython:
       return python_origin(frame);
@@ -164,6 +84,71 @@ CodeOrigin code_origin_of(const reader::Frame& frame) {
   return CodeOrigin::kMachinery;
 }
 
+bool CodeOrigins::in_project(std::string_view file) const {
+  return std::ranges::any_of(roots_,
+                             [&](const std::string& root) { return file.starts_with(root); });
+}
+
+CodeOrigin CodeOrigins::python_origin(const reader::Frame& frame) const {
+  if (is_import_machinery(frame)) return CodeOrigin::kMachinery;
+  const std::string_view file = frame.file;
+  if (is_standard_library_python(file)) return CodeOrigin::kLibrary;
+  // Given by name, a project may well be an installed package; what is installed below it is not.
+  if (is_installed_python(file)) {
+    const bool is_project = project_given_ && is_installed_python(roots_[0]) && in_project(file);
+    return is_project ? CodeOrigin::kProject : CodeOrigin::kPackage;
+  }
+  if (is_entry_script(file)) return CodeOrigin::kPackage;
+  // "<string>", "<stdin>", "handlers.py": made by the program, or started in its folder.
+  const bool absolute = file.starts_with('/');
+  return !absolute || in_project(file) || roots_.empty() ? CodeOrigin::kProject
+                                                         : CodeOrigin::kPackage;
+}
+
+CodeOrigin CodeOrigins::native_origin(const reader::Frame& frame) const {
+  if (is_native_machinery(frame)) return CodeOrigin::kMachinery;
+  if (is_go_runtime(frame)) return CodeOrigin::kInterpreter;
+  if (is_standard_library_source(frame.file)) return CodeOrigin::kLibrary;
+  const CodeOrigin by_module = module_origin(frame.module);
+  if (by_module > CodeOrigin::kPackage) return by_module;
+  if (project_given_) {
+    const bool own = in_project(frame.file) || (frame.file.empty() && in_project(frame.module));
+    return own ? CodeOrigin::kProject : CodeOrigin::kPackage;
+  }
+  return is_package_source(frame.file) ? CodeOrigin::kPackage : by_module;
+}
+
+CodeOrigin CodeOrigins::module_origin(std::string_view module) const {
+  if (module.empty()) return CodeOrigin::kLibrary;
+  const bool is_program = std::ranges::find(executables_, module) != executables_.end();
+  if (is_interpreter_module(module)) return CodeOrigin::kInterpreter;
+  if (is_runtime_module(module)) return CodeOrigin::kSystem;
+  if (module.find("-packages/") != std::string_view::npos ||
+      module.find("/node_modules/") != std::string_view::npos) {
+    return CodeOrigin::kPackage;
+  }
+  if (is_program) return is_system_program(module) ? CodeOrigin::kPackage : CodeOrigin::kProject;
+  // The libraries of a program that is installed are part of it: clang without libLLVM is a shell.
+  if (is_system_library(module)) {
+    return all_installed_ ? CodeOrigin::kPackage : CodeOrigin::kLibrary;
+  }
+  return is_system_program(module) ? CodeOrigin::kPackage : CodeOrigin::kProject;
+}
+
+int CodeOrigins::rank_of(const reader::Frame& frame) const {
+  const CodeOrigin origin = of(frame);
+  const bool native = frame.origin != reader::FrameOrigin::kPython;
+  const int rank_if_native = native ? 1 : 0;
+  // After everything that has a name, before what only allocates or starts. In a stripped program
+  // that calls a library with names, those say more than its own addresses.
+  constexpr int kNamelessRank = 2 * static_cast<int>(CodeOrigin::kMachinery);
+  if (origin == CodeOrigin::kMachinery) return kNamelessRank + 2 + rank_if_native;
+  if (is_nameless(frame)) return kNamelessRank + (origin <= CodeOrigin::kPackage ? 0 : 1);
+  if (own_ == OwnCode::kAll) return kBestRank;
+  if (own_ == OwnCode::kPackages && origin == CodeOrigin::kPackage) return rank_if_native;
+  return 2 * static_cast<int>(origin) + rank_if_native;
+}
+
 bool is_nameless(const reader::Frame& frame) {
   if (frame.origin != reader::FrameOrigin::kNative || !frame.file.empty()) return false;
   const std::string_view module = frame.module.substr(frame.module.rfind('/') + 1);
@@ -173,24 +158,6 @@ bool is_nameless(const reader::Frame& frame) {
     if (!module.empty() && name.starts_with('+')) name.remove_prefix(1);
   }
   return name.starts_with("0x");
-}
-
-FrameTree::NodeId responsible_node(const FrameTree& tree, FrameTree::NodeId leaf) {
-  return lowest_ranked(tree, leaf,
-                       [&tree](FrameTree::NodeId node) { return rank_of_frame(tree.frame(node)); });
-}
-
-ResponsibleNodes::ResponsibleNodes(const FrameTree& tree)
-    : tree_(tree), ranks_(tree.frames().size(), kUnknownRank) {}
-
-FrameTree::NodeId ResponsibleNodes::of(FrameTree::NodeId leaf) {
-  return lowest_ranked(tree_, leaf, [this](FrameTree::NodeId node) { return rank_of(node); });
-}
-
-int ResponsibleNodes::rank_of(FrameTree::NodeId node) {
-  int8_t& rank = ranks_[tree_.frame_id(node)];
-  if (rank == kUnknownRank) rank = static_cast<int8_t>(rank_of_frame(tree_.frame(node)));
-  return rank;
 }
 
 }  // namespace memlens::report

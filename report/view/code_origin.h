@@ -1,57 +1,65 @@
 // Whose code a frame is: what decides which line of a stack a report names.
+//
+// One definition of "own code" a language; python_code.h and native_code.h hold them. What they
+// have in common: the project comes before packages installed for it, these before the language's
+// standard library and other people's shared libraries, these before interpreters and the C
+// runtime, and last comes what only allocates, imports or starts on behalf of its caller.
 #pragma once
 
 #include <cstdint>
+#include <string>
+#include <string_view>
 #include <vector>
 
-#include "report/view/frame_tree.h"
-#include "report/view/stack_list.h"
+#include "reader/capture.h"
 
 namespace memlens::report {
 
 // The later, the less it says about the program.
 enum class CodeOrigin : uint8_t {
-  kProgram,    // the program's own, and packages installed for it
-  kLibrary,    // Python's standard library, the system's shared libraries
-  kMachinery,  // imports, allocation functions, containers' insides, frames memlens supplies
+  kProject,      // what is being worked on
+  kPackage,      // installed for it: site-packages, crates, Go modules; a program of the system
+  kLibrary,      // a language's standard library, shared libraries of the system
+  kInterpreter,  // CPython, libjvm, libnode, Go's runtime
+  kSystem,       // the C and C++ runtimes, the loader
+  kMachinery,    // imports, allocation functions, containers' insides, frames memlens supplies
 };
 
-CodeOrigin code_origin_of(const reader::Frame& frame);
+// What counts as the program's own: where the responsible frame is looked for first.
+enum class OwnCode : uint8_t {
+  kProject,   // the project's; where it has no part in a stack, packages'
+  kPackages,  // packages installed for it count as the project does
+  kAll,       // so do libraries, interpreters and the system: the function that asked for memory
+};
+
+struct OwnCodeOptions {
+  OwnCode own = OwnCode::kProject;
+  std::string project;  // its folder; empty: where the program was started and its scripts lie
+};
+
+class CodeOrigins {
+ public:
+  explicit CodeOrigins(const reader::CaptureInfo& info, const OwnCodeOptions& options = {});
+
+  CodeOrigin of(const reader::Frame& frame) const;
+  // The lowest is what to look at; from 0 on, below 100.
+  int rank_of(const reader::Frame& frame) const;
+  static constexpr int kBestRank = 0;
+
+ private:
+  bool in_project(std::string_view file) const;
+  CodeOrigin python_origin(const reader::Frame& frame) const;
+  CodeOrigin native_origin(const reader::Frame& frame) const;
+  CodeOrigin module_origin(std::string_view module) const;
+
+  OwnCode own_;
+  bool project_given_;
+  std::vector<std::string> roots_;        // folders of the project, each with a slash at its end
+  std::vector<std::string> executables_;  // of the processes, but for interpreters
+  bool all_installed_ = false;            // every one of them is a program of the system
+};
 
 // A native frame of which only the address in its file is known ("libfoo.so+0x1234").
 bool is_nameless(const reader::Frame& frame);
-
-// Part of how Python imports a module, not of the module.
-bool is_import_machinery(const reader::Frame& frame);
-
-// Inside the C++ library or an operator new: how a container allocates, not which.
-bool is_cpp_machinery(const reader::Frame& frame);
-
-// The same stacks without import machinery, so that an imported module stands below the line that
-// imports it, and with only the outermost of C++ machinery, which is what the program called. A
-// stack of nothing else keeps it.
-FramesOf without_machinery(FramesOf frames_of);
-
-// The frame of a stack that a maintainer of the program would look at: the innermost one of the
-// program's own code, Python before native; else of a library's; else one without a name; else the
-// innermost. `json.loads` called from app.py is app.py's line, and so is everything `import x`
-// pulls in. In a stripped program that calls a library with names, those say more than its own
-// addresses.
-FrameTree::NodeId responsible_node(const FrameTree& tree, FrameTree::NodeId leaf);
-
-// The same of very many stacks: whose code a frame is, is found out once.
-class ResponsibleNodes {
- public:
-  // The tree outlives it, and does not change meanwhile.
-  explicit ResponsibleNodes(const FrameTree& tree);
-
-  FrameTree::NodeId of(FrameTree::NodeId leaf);
-
- private:
-  int rank_of(FrameTree::NodeId node);
-
-  const FrameTree& tree_;
-  std::vector<int8_t> ranks_;  // by frame id; kUnknownRank: not asked for yet
-};
 
 }  // namespace memlens::report

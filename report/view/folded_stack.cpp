@@ -3,7 +3,9 @@
 #include <algorithm>
 
 #include "report/text/short_path.h"
-#include "report/view/code_origin.h"
+#include "report/view/native_code.h"
+#include "report/view/python_code.h"
+#include "report/view/responsible.h"
 
 namespace memlens::report {
 namespace {
@@ -51,9 +53,9 @@ std::vector<StackLine> fold(const std::vector<const reader::Frame*>& frames,
       continue;
     }
     // The outermost is what the program called; the others are how that works.
-    const size_t cpp = run_length(frames, i, is_cpp_machinery);
+    const size_t cpp = run_length(frames, i, is_container_machinery);
     if (cpp > kShortestRun) {
-      lines.push_back({nullptr, std::to_string(cpp - 1) + " C++ library frames", cpp - 1, ""});
+      lines.push_back({nullptr, std::to_string(cpp - 1) + " library frames", cpp - 1, ""});
       lines.push_back({frames[i + cpp - 1], "", 1, ""});
       i += cpp;
       continue;
@@ -97,14 +99,15 @@ void leave_out(std::vector<StackLine>& lines, size_t begin, size_t end) {
 
 }  // namespace
 
-std::vector<StackLine> fold_stack(const FrameTree& tree, FrameTree::NodeId leaf, size_t max_lines) {
+std::vector<StackLine> fold_stack(const FrameTree& tree, FrameTree::NodeId leaf,
+                                  const CodeOrigins& origins, size_t max_lines) {
   std::vector<const reader::Frame*> frames;
   std::vector<uint32_t> ids;
   for (FrameTree::NodeId node = leaf; node != FrameTree::kRoot; node = tree.parent(node)) {
     frames.push_back(&tree.frame(node));
     ids.push_back(tree.frame_id(node));
   }
-  const reader::Frame& responsible = tree.frame(responsible_node(tree, leaf));
+  const reader::Frame& responsible = tree.frame(responsible_node(tree, leaf, origins));
   std::vector<StackLine> lines = fold(frames, ids, responsible);
   if (max_lines == 0 || lines.size() <= max_lines) return lines;
 

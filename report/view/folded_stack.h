@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "report/view/code_origin.h"
 #include "report/view/frame_tree.h"
 
 namespace memlens::report {
@@ -17,7 +18,8 @@ struct StackLine {
 };
 
 // Innermost first. At most `max_lines` (of at least 7), with remarks for what is left out; both
-// ends and the responsible frame (code_origin.h) are always shown. 0 for no limit.
-std::vector<StackLine> fold_stack(const FrameTree& tree, FrameTree::NodeId leaf, size_t max_lines);
+// ends and the responsible frame (responsible.h) are always shown. 0 for no limit.
+std::vector<StackLine> fold_stack(const FrameTree& tree, FrameTree::NodeId leaf,
+                                  const CodeOrigins& origins, size_t max_lines);
 
 }  // namespace memlens::report

@@ -4,14 +4,13 @@
 #include <functional>
 #include <unordered_map>
 
-#include "report/view/code_origin.h"
-
 namespace memlens::report {
 
-std::vector<Location> find_locations(const StackList& list, const FrameTree& tree, View view) {
+std::vector<Location> find_locations(const StackList& list, const FrameTree& tree, View view,
+                                     const CodeOrigins& origins) {
   std::unordered_map<uint32_t, size_t> place_of_frame;
   std::vector<Location> locations;
-  ResponsibleNodes responsible(tree);
+  const ResponsibleNodes responsible(tree, origins);
   for (const Stack& stack : list.stacks()) {
     const FrameTree::NodeId node = responsible.of(stack.node);
     const auto [place, added] = place_of_frame.try_emplace(tree.frame_id(node), locations.size());

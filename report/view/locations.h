@@ -3,6 +3,7 @@
 
 #include <vector>
 
+#include "report/view/responsible.h"
 #include "report/view/stack_list.h"
 
 namespace memlens::report {
@@ -14,6 +15,7 @@ struct Location {
 };
 
 // The heaviest first. The sums equal the list's total. The tree must not grow while they are used.
-std::vector<Location> find_locations(const StackList& list, const FrameTree& tree, View view);
+std::vector<Location> find_locations(const StackList& list, const FrameTree& tree, View view,
+                                     const CodeOrigins& origins);
 
 }  // namespace memlens::report

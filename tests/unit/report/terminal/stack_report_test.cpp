@@ -20,7 +20,7 @@ std::string print(const sample::Sample& sample, const StackReportLimits& limits)
   totals.peak_seconds = 1.5;
   std::ostringstream out;
   print_stack_report(out, Terminal{80, true, false}, sample::capture_info(), totals, View::kPeak,
-                     list, tree, limits);
+                     list, tree, CodeOrigins(sample::capture_info()), limits);
   return out.str();
 }
 

@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include "report/view/responsible.h"
 #include "tests/unit/report/sample.h"
 
 using namespace memlens;
@@ -28,49 +29,134 @@ Frame native(std::string_view function, std::string_view module) {
   return frame;
 }
 
-std::string_view responsible(std::vector<Frame> innermost_first) {
+// A capture of `python3 app.py` started in /src.
+CodeOrigin origin_of(const Frame& frame, OwnCodeOptions options = {}) {
+  return CodeOrigins(sample::capture_info(), options).of(frame);
+}
+
+reader::CaptureInfo capture_of(std::string executable, std::vector<std::string> command) {
+  reader::CaptureInfo info = sample::capture_info();
+  info.command = command;
+  info.processes[0].command = command;
+  info.processes[0].executable = executable;
+  return info;
+}
+
+std::string_view responsible(std::vector<Frame> innermost_first,
+                             const reader::CaptureInfo& info = sample::capture_info(),
+                             OwnCodeOptions options = {}) {
   FrameTree tree;
   const auto leaf = tree.intern(innermost_first);
-  return tree.frame(responsible_node(tree, leaf)).function;
+  const CodeOrigins origins(info, options);
+  // Found for one stack and for many: the same.
+  CHECK(ResponsibleNodes(tree, origins).of(leaf) == responsible_node(tree, leaf, origins));
+  return tree.frame(responsible_node(tree, leaf, origins)).function;
 }
 
 }  // namespace
 
 TEST_CASE("Python files are told apart by where they are installed") {
-  CHECK(code_origin_of(python("f", "/src/app.py")) == CodeOrigin::kProgram);
-  CHECK(code_origin_of(python("f", "<string>")) == CodeOrigin::kProgram);
-  CHECK(code_origin_of(python("f", "/usr/lib/python3.11/re/__init__.py")) == CodeOrigin::kLibrary);
-  CHECK(code_origin_of(python("f", "/v/lib/python3.11/site-packages/black/a.py")) ==
-        CodeOrigin::kProgram);
-  CHECK(code_origin_of(python("f", "/usr/lib/python3/dist-packages/numpy/a.py")) ==
-        CodeOrigin::kProgram);
-  CHECK(code_origin_of(python("f", "<frozen importlib._bootstrap_external>")) ==
-        CodeOrigin::kMachinery);
-  CHECK(code_origin_of(python("f", "<frozen os>")) == CodeOrigin::kLibrary);
+  CHECK(origin_of(python("f", "/src/app.py")) == CodeOrigin::kProject);
+  CHECK(origin_of(python("f", "/src/part/of/it.py")) == CodeOrigin::kProject);
+  CHECK(origin_of(python("f", "<string>")) == CodeOrigin::kProject);
+  CHECK(origin_of(python("f", "/opt/company/tools.py")) == CodeOrigin::kPackage);
+  CHECK(origin_of(python("f", "/usr/lib/python3.11/re/__init__.py")) == CodeOrigin::kLibrary);
+  CHECK(origin_of(python("f", "/src/venv/lib/python3.11/site-packages/black/a.py")) ==
+        CodeOrigin::kPackage);
+  CHECK(origin_of(python("f", "/src/.venv/lib/python3.11/re/__init__.py")) == CodeOrigin::kLibrary);
+  CHECK(origin_of(python("f", "/usr/lib/python3/dist-packages/numpy/a.py")) ==
+        CodeOrigin::kPackage);
+  CHECK(origin_of(python("f", "/src/venv/bin/pytest")) == CodeOrigin::kPackage);
+  CHECK(origin_of(python("f", "<frozen importlib._bootstrap_external>")) == CodeOrigin::kMachinery);
+  CHECK(origin_of(python("f", "<frozen os>")) == CodeOrigin::kLibrary);
+}
+
+TEST_CASE("the project's folder is that of the script too, or the one that is given") {
+  const reader::CaptureInfo info =
+      capture_of("/usr/bin/python3.11", {"python3", "-u", "../w/x.py"});
+  CHECK(CodeOrigins(info).of(python("f", "/w/y.py")) == CodeOrigin::kProject);
+  CHECK(CodeOrigins(info).of(python("f", "/elsewhere/y.py")) == CodeOrigin::kPackage);
+  OwnCodeOptions given;
+  given.project = "/v/lib/python3.11/site-packages/mine";
+  CHECK(origin_of(python("f", given.project + "/a.py"), given) == CodeOrigin::kProject);
+  CHECK(origin_of(python("f", "/src/app.py"), given) == CodeOrigin::kPackage);
 }
 
 TEST_CASE("native functions are told apart by what they do and where they are") {
-  CHECK(code_origin_of(native("handle", "/opt/server")) == CodeOrigin::kProgram);
-  CHECK(code_origin_of(native("operator new(unsigned long)", "/usr/lib/libstdc++.so.6")) ==
+  CHECK(origin_of(native("handle", "/opt/server")) == CodeOrigin::kProject);
+  CHECK(origin_of(native("operator new(unsigned long)", "/usr/lib/libstdc++.so.6")) ==
         CodeOrigin::kMachinery);
-  CHECK(code_origin_of(native("std::vector<int>::push_back", "/opt/server")) ==
+  CHECK(origin_of(native("std::vector<int>::push_back", "/opt/server")) == CodeOrigin::kMachinery);
+  CHECK(origin_of(native("void std::__1::vector<a::B, std::__1::allocator<a::B> >::grow<a::B>",
+                         "/opt/server")) == CodeOrigin::kMachinery);
+  CHECK(origin_of(native("std::string make_name", "/opt/server")) == CodeOrigin::kMachinery);
+  CHECK(origin_of(native("Engine::operator std::string", "/opt/server")) == CodeOrigin::kProject);
+  CHECK(origin_of(native("zmalloc", "/opt/server")) == CodeOrigin::kMachinery);
+  CHECK(origin_of(native("ggc_internal_alloc", "/usr/lib/gcc/x86_64-linux-gnu/12/cc1plus")) ==
         CodeOrigin::kMachinery);
-  CHECK(code_origin_of(native("zmalloc", "/opt/server")) == CodeOrigin::kMachinery);
-  CHECK(code_origin_of(native("ggc_internal_alloc", "/usr/lib/gcc/x86_64-linux-gnu/12/cc1plus")) ==
-        CodeOrigin::kMachinery);
-  CHECK(code_origin_of(native("fopen", "/lib/x86_64-linux-gnu/libc.so.6")) == CodeOrigin::kLibrary);
-  CHECK(code_origin_of(native("list_append", "/usr/bin/python3.11")) == CodeOrigin::kLibrary);
-  CHECK(code_origin_of(native("make_node", "/usr/lib/gcc/x86_64-linux-gnu/12/cc1plus")) ==
-        CodeOrigin::kProgram);
+  CHECK(origin_of(native("fopen", "/lib/x86_64-linux-gnu/libc.so.6")) == CodeOrigin::kSystem);
+  CHECK(origin_of(native("list_append", "/usr/bin/python3.11")) == CodeOrigin::kInterpreter);
+  CHECK(origin_of(native("SSL_new", "/usr/lib/libssl.so.3")) == CodeOrigin::kLibrary);
+  CHECK(origin_of(native("array_new", "/v/site-packages/numpy/x.so")) == CodeOrigin::kPackage);
+  CHECK(origin_of(native("make_node", "/usr/lib/gcc/x86_64-linux-gnu/12/cc1plus")) ==
+        CodeOrigin::kPackage);
+}
+
+TEST_CASE("Rust's library is machinery, crates are packages, C++ namespaces of its names are not") {
+  for (const char* name :
+       {"<alloc::alloc::Global as core::alloc::Allocator>::allocate",
+        "<&mut alloc::vec::Vec<T,A> as core::iter::Extend>::extend", "core::ops::FnOnce::call_once",
+        "<T as core::convert::Into<U>>::into", "<[u8] as alloc::slice::Concat>::concat",
+        "hashbrown::raw::RawTable<T,A>::reserve_rehash", "std::rt::lang_start"}) {
+    CHECK_MESSAGE(origin_of(native(name, "/src/target/app")) == CodeOrigin::kMachinery, name);
+  }
+  for (const char* name : {"app::build", "<app::Row as core::clone::Clone>::clone",
+                           "core::Engine::run", "alloc::Pool::take"}) {
+    CHECK_MESSAGE(origin_of(native(name, "/src/target/app")) == CodeOrigin::kProject, name);
+  }
+  Frame inlined = native("into_owned", "/src/target/app");
+  inlined.file = "/rustc/59807616/library/alloc/src/borrow.rs";
+  CHECK(origin_of(inlined) == CodeOrigin::kMachinery);
+  Frame crate = native("serde_json::from_str", "/src/target/app");
+  crate.file = "/home/me/.cargo/registry/src/index.crates.io-1/serde_json-1.0/src/de.rs";
+  CHECK(origin_of(crate) == CodeOrigin::kPackage);
+}
+
+TEST_CASE("Go's runtime interprets, its library is a library, modules are packages") {
+  const auto go = [](std::string_view function, std::string_view file) {
+    Frame frame = native(function, "/src/app");
+    frame.file = file;
+    return frame;
+  };
+  CHECK(origin_of(go("runtime.(*mheap).grow", "/usr/local/go/src/runtime/mheap.go")) ==
+        CodeOrigin::kInterpreter);
+  CHECK(origin_of(go("x_cgo_thread_start", "/_/GOROOT/src/runtime/cgo/gcc_util.c")) ==
+        CodeOrigin::kInterpreter);
+  CHECK(origin_of(go("fmt.Sprintf", "/usr/lib/go-1.19/src/fmt/print.go")) == CodeOrigin::kLibrary);
+  CHECK(origin_of(go("cobra.(*Command).Execute",
+                     "/root/go/pkg/mod/github.com/spf13/cobra@v1.8.0/command.go")) ==
+        CodeOrigin::kPackage);
+  CHECK(origin_of(go("main.leak", "/home/me/go/src/github.com/me/app/main.go")) ==
+        CodeOrigin::kProject);
+  CHECK(origin_of(go("runtime.go_on", "/src/runtime_of_mine.c")) == CodeOrigin::kProject);
+}
+
+TEST_CASE("the libraries of an installed program are part of it, those of one's own are not") {
+  const Frame pass = native("llvm::PassManager::run", "/lib/x86_64-linux-gnu/libLLVM-14.so.1");
+  const Frame start = native("cc1_main", "/usr/lib/llvm-14/bin/clang");
+  CHECK(responsible({native("malloc", "/lib/libc.so.6"), pass, start},
+                    capture_of("/usr/lib/llvm-14/bin/clang", {"clang"})) ==
+        "llvm::PassManager::run");
+  CHECK(responsible({pass, native("compile", "/src/build/jit")},
+                    capture_of("/src/build/jit", {"./jit"})) == "compile");
 }
 
 TEST_CASE("functions that wrap an allocation are told by their names") {
   for (const char* name :
        {"sqlite3DbMallocRaw", "PyObject_Realloc", "xmlCallocWrapper", "clone3"}) {
-    CHECK(code_origin_of(native(name, "/opt/server")) == CodeOrigin::kMachinery);
+    CHECK(origin_of(native(name, "/opt/server")) == CodeOrigin::kMachinery);
   }
-  CHECK(code_origin_of(native("arena::malloc_stats::print", "/opt/server")) ==
-        CodeOrigin::kProgram);
+  CHECK(origin_of(native("arena::malloc_stats::print", "/opt/server")) == CodeOrigin::kProject);
 }
 
 TEST_CASE("frames of which only the address is known have no name") {
@@ -102,6 +188,30 @@ TEST_CASE("the line that imports is responsible for the import") {
                      python("<module>", "/usr/lib/python3.11/asyncio/__init__.py"),
                      python("_find_and_load", "<frozen importlib._bootstrap>"),
                      python("setup", "/src/app.py")}) == "setup");
+}
+
+TEST_CASE("installed packages are the program's own only where they are asked for") {
+  const std::vector<Frame> stack = {
+      native("parse", "/v/lib/python3.11/site-packages/pandas/parsers.so"),
+      python("read", "/v/lib/python3.11/site-packages/pandas/io.py"),
+      python("main", "/src/app.py")};
+  OwnCodeOptions options;
+  CHECK(responsible(stack) == "main");
+  options.own = OwnCode::kPackages;
+  CHECK(responsible(stack, sample::capture_info(), options) == "read");
+  options.own = OwnCode::kAll;
+  CHECK(responsible(stack, sample::capture_info(), options) == "parse");
+}
+
+TEST_CASE("what site imports before the program begins is the start-up's") {
+  const Frame import = python("_find_and_load", "<frozen importlib._bootstrap>");
+  const Frame addpackage = python("addpackage", "<frozen site>");
+  CHECK(
+      responsible({python("<module>", "/v/lib/python3.11/site-packages/_hack/__init__.py"), import,
+                   python("<module>", "<string>"), addpackage, python("main", "<frozen site>"),
+                   import, native("Py_Main", "/usr/bin/python3.11")}) == "addpackage");
+  // A program that imports it is a program.
+  CHECK(responsible({addpackage, import, python("load", "/src/app.py")}) == "load");
 }
 
 TEST_CASE("Python is responsible before the native code it runs") {

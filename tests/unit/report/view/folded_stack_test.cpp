@@ -15,7 +15,8 @@ std::string folded(const std::vector<reader::Frame>& frames, size_t max_lines = 
   const auto leaf = tree.intern(frames);
   std::string text;
   size_t frame_count = 0;
-  for (const StackLine& line : fold_stack(tree, leaf, max_lines)) {
+  for (const StackLine& line :
+       fold_stack(tree, leaf, CodeOrigins(sample::capture_info()), max_lines)) {
     if (!text.empty()) text += " ";
     text += line.frame != nullptr ? std::string(line.frame->function) : "[" + line.remark + "]";
     frame_count += line.frame_count;
@@ -58,7 +59,7 @@ TEST_CASE("frames of the import system are one line") {
 
 TEST_CASE("of the C++ library only what the program called is shown") {
   CHECK(folded(sample::frames_of("main !std::vector::insert !std::a !std::b !std::c")) ==
-        "[3 C++ library frames] std::vector::insert main");
+        "[3 library frames] std::vector::insert main");
 }
 
 TEST_CASE("frames without names are one line, unless nothing else is there") {

@@ -73,7 +73,8 @@ TEST_CASE("locations sum the stacks of a line") {
   sample.add("main a", 10, 1).add("other a", 30, 2).add("main bb", 20, 1).add("main bb !x", 1, 1);
   FrameTree tree;
   const StackList list(sample.sites, View::kPeak, Grouping::kByFrames, sample.frames(), tree);
-  const auto locations = find_locations(list, tree, View::kPeak);
+  const auto locations =
+      find_locations(list, tree, View::kPeak, CodeOrigins(sample::capture_info()));
   REQUIRE(locations.size() == 2);
   CHECK(locations[0].frame->function == "a");
   CHECK(locations[0].tally.bytes == 40);

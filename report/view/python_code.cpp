@@ -1,0 +1,44 @@
+#include "report/view/python_code.h"
+
+namespace memlens::report {
+namespace {
+
+bool contains(std::string_view text, std::string_view part) {
+  return text.find(part) != std::string_view::npos;
+}
+
+}  // namespace
+
+bool is_import_machinery(const reader::Frame& frame) {
+  return frame.origin == reader::FrameOrigin::kPython &&
+         (frame.file.starts_with("<frozen importlib") || frame.file == "<frozen zipimport>" ||
+          frame.file.ends_with("/importlib/_bootstrap.py") ||
+          frame.file.ends_with("/importlib/_bootstrap_external.py"));
+}
+
+bool is_site_startup(const reader::Frame& frame) {
+  return frame.origin == reader::FrameOrigin::kPython &&
+         (frame.file == "<frozen site>" ||
+          (frame.file.ends_with("/site.py") && is_standard_library_python(frame.file)));
+}
+
+bool is_installed_python(std::string_view file) {
+  return contains(file, "/site-packages/") || contains(file, "/dist-packages/");
+}
+
+bool is_standard_library_python(std::string_view file) {
+  if (file.starts_with("<frozen ") || file.starts_with("<__array_function__")) return true;
+  if (is_installed_python(file)) return false;
+  return contains(file, "/lib/python3") || contains(file, "/lib64/python3") ||
+         (contains(file, "/python3") && contains(file, ".zip/"));
+}
+
+bool is_entry_script(std::string_view file) {
+  const size_t slash = file.rfind('/');
+  if (slash == std::string_view::npos) return false;
+  const std::string_view folder = file.substr(0, slash);
+  const std::string_view name = file.substr(slash + 1);
+  return (folder.ends_with("/bin") || folder.ends_with("/sbin")) && !contains(name, ".py");
+}
+
+}  // namespace memlens::report
