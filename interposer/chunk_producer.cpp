@@ -1,8 +1,11 @@
 #include "interposer/chunk_producer.h"
 
+#include <algorithm>
 #include <cerrno>
 
+#include "interposer/segment/chunk_windows.h"
 #include "interposer/segment/futex.h"
+#include "interposer/system_call.h"
 
 namespace memlens::interposer {
 
@@ -12,24 +15,77 @@ namespace {
 
 constexpr int64_t kWaitRoundNs = 50'000'000;
 
+segment::ChunkWindows windows;
+
+enum class Claim : uint8_t { kClaimed, kNoneFree, kNoAddressSpace };
+
+// A window more, made from one that is mapped: by now the program may have closed every descriptor
+// and changed its root. mremap with an old size of 0 maps a shared file's pages once more, from
+// that address of the file on and as far as asked for: here, the page before the next window.
+char* map_following(const char* window) {
+  constexpr size_t kPageBytes = 4096;
+  const char* last_page = window + window_bytes() - kPageBytes;
+  const long mapped =
+      syscall(SYS_mremap, last_page, 0, kPageBytes + window_bytes(), MREMAP_MAYMOVE, nullptr);
+  if (mapped == -1) return nullptr;
+  auto* page = reinterpret_cast<char*>(mapped);
+  system_call::unmap(page, kPageBytes);
+  return page + kPageBytes;
+}
+
+// Window by window from the last one that is mapped: mapping all that lies between at once takes
+// address space, which is what is short.
+bool map_window(uint32_t wanted) {
+  uint32_t number = wanted;
+  while (windows.window(number) == nullptr) --number;
+  char* window = windows.window(number);
+  for (bool ours = false; number != wanted; ++number, ours = true) {
+    char* next = map_following(window);
+    if (ours) system_call::unmap(window, window_bytes());
+    if (next == nullptr) return false;
+    window = next;
+  }
+  if (window != windows.window(wanted) && !windows.add(wanted, window)) {
+    system_call::unmap(window, window_bytes());
+  }
+  return true;
+}
+
 // First fit: the pool's first chunks stay in the cache (rotating through a cold pool costs 4-6 ns
 // an event).
-bool try_claim(SegmentHeader* segment, uint32_t slot, uint32_t& index) {
-  const uint32_t active = segment->active_chunks.load(std::memory_order_acquire);
+Claim try_claim(SegmentHeader* segment, uint32_t slot, ClaimedChunk& claimed) {
+  // Shared memory is everybody's to damage.
+  const uint32_t active =
+      std::min(segment->active_chunks.load(std::memory_order_acquire), kMaxChunks);
+  Claim result = Claim::kNoneFree;
   for (uint32_t i = 0; i < active; ++i) {
     std::atomic<uint64_t>& word = segment->chunk_words[i];
     if (chunk_state(word.load(std::memory_order_relaxed)) != kFree) continue;
+    if (windows.window(i / kWindowChunks) == nullptr && !map_window(i / kWindowChunks)) {
+      result = Claim::kNoAddressSpace;
+      i |= kWindowChunks - 1;  // on to the next window
+      continue;
+    }
     uint64_t expected = chunk_word(kFree, 0);
     if (word.compare_exchange_strong(expected, chunk_word(kOwned, slot),
                                      std::memory_order_acquire)) {
-      index = i;
-      return true;
+      claimed = {windows.chunk(i), i};
+      return Claim::kClaimed;
     }
+  }
+  return result;
+}
+
+// A chunk that is mapped here waits for the collector, so it will be free.
+bool mapped_chunk_is_full(SegmentHeader* segment) {
+  for (uint32_t i = 0; i < kMaxChunks; ++i) {
+    if (windows.window(i / kWindowChunks) == nullptr) continue;
+    if (chunk_state(segment->chunk_words[i].load(std::memory_order_relaxed)) == kFull) return true;
   }
   return false;
 }
 
-bool wait_and_claim(SegmentHeader* segment, uint32_t slot, uint32_t& index) {
+bool wait_and_claim(SegmentHeader* segment, uint32_t slot, ClaimedChunk& claimed) {
   for (;;) {
     if (collector_is_dead(segment) || segment->stop.load(std::memory_order_relaxed) != 0) {
       return false;
@@ -37,22 +93,32 @@ bool wait_and_claim(SegmentHeader* segment, uint32_t slot, uint32_t& index) {
     const uint32_t seen = segment->freed_sequence.load();
     segment->producers_wait.store(1);
     // Again after announcing that we wait: a chunk freed before that would wake nobody.
-    if (try_claim(segment, slot, index)) return true;
+    Claim result = try_claim(segment, slot, claimed);
+    if (result == Claim::kClaimed) return true;
+    if (result == Claim::kNoAddressSpace && !mapped_chunk_is_full(segment)) {
+      // Once more, for the one that was freed between the two looks.
+      result = try_claim(segment, slot, claimed);
+      claimed.no_address_space = result == Claim::kNoAddressSpace;
+      if (result != Claim::kNoneFree) return result == Claim::kClaimed;
+    }
     wake_collector(segment);
     futex_wait(segment->freed_sequence, seen, kWaitRoundNs);
-    if (try_claim(segment, slot, index)) return true;
   }
 }
 
 }  // namespace
 
+void start_chunk_windows(SegmentHeader* segment) { windows.start(segment); }
+
 ClaimedChunk claim_chunk(SegmentHeader* segment, uint32_t slot) {
   const int saved_errno = errno;
-  uint32_t index = 0;
-  const bool claimed = try_claim(segment, slot, index) || wait_and_claim(segment, slot, index);
+  ClaimedChunk claimed;
+  if (try_claim(segment, slot, claimed) != Claim::kClaimed &&
+      !wait_and_claim(segment, slot, claimed)) {
+    claimed.header = nullptr;
+  }
   errno = saved_errno;
-  if (!claimed) return {};
-  return {chunk_at(segment, index), index};
+  return claimed;
 }
 
 void hand_over_chunk(SegmentHeader* segment, uint32_t index, uint32_t slot) {

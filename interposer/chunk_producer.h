@@ -11,12 +11,17 @@ namespace memlens::interposer {
 struct ClaimedChunk {
   segment::ChunkHeader* header = nullptr;
   uint32_t index = 0;
+  bool no_address_space = false;  // why there is none
 };
+
+// After attaching: `segment`'s first window is mapped. A forked child inherits what is.
+void start_chunk_windows(segment::SegmentHeader* segment);
 
 // Claims a free chunk for the process in `slot`; its committed length is 0. Waits for the collector
 // while the pool is empty, 50 ms at a time and without limit: nothing is dropped while the
 // collector lives. Returns a null header when recording is over: the collector died or asked to
-// stop. Any thread, no program lock of ours held; keeps errno.
+// stop, or no free chunk can be mapped here (`ulimit -v`). Any thread, no program lock of ours
+// held; keeps errno.
 ClaimedChunk claim_chunk(segment::SegmentHeader* segment, uint32_t slot);
 
 // Gives a claimed chunk to the collector, waking it when a quarter of the pool is waiting.

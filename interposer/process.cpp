@@ -82,7 +82,7 @@ bool join_session() {
   if (segment != nullptr) {
     const bool by_exec = announced || process_is_known(segment, system_call::process_id());
     if (left_out(segment, by_exec)) {
-      system_call::unmap(segment, segment::total_bytes());
+      detach_segment(segment);
       remove_entries_in_place(environ);
       join.store(Join::kDone, std::memory_order_release);
       errno = saved_errno;
@@ -93,7 +93,10 @@ bool join_session() {
     if (announced) segment->births_arrived.fetch_add(1);
   } else if (description != nullptr) {
     report_line(Line()
-                    .text("cannot reach the recording session of this run; process ")
+                    .text(attach_found_no_address_space()
+                              ? "no address space for the recording's shared memory (a limit on "
+                                "it: ulimit -v, RLIMIT_AS); process "
+                              : "cannot reach the recording session of this run; process ")
                     .number(static_cast<uint64_t>(system_call::process_id()))
                     .text(" is not recorded"));
   }

@@ -71,6 +71,9 @@ bool open_chunk(ThreadState& state) {
   if (claimed.header == nullptr) {
     if (segment::collector_is_dead(process.segment)) {
       stop_recording("the memlens process that wrote the capture is gone");
+    } else if (claimed.no_address_space) {
+      stop_recording(
+          "no address space left for its shared memory (a limit on it: ulimit -v, RLIMIT_AS)");
     } else {
       stop_recording_silently();  // the collector asked for it, and says why itself
     }
@@ -86,7 +89,7 @@ bool open_chunk(ThreadState& state) {
   header.process = process.index;
   header.thread = state.thread_index;
   header.sequence = state.sequence++;
-  header.lost_events = state.lost_events;
+  header.lost_events = state.lost_events + take_events_without_state();
   header.ticks = state.last_ticks;
   header.order_epoch = order::epoch_of(state.order_word);
   state.lost_events = 0;

@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "interposer/chunk_producer.h"
 #include "interposer/diagnostics.h"
 #include "interposer/hooks/next_definition.h"
 #include "interposer/segment/futex.h"
@@ -24,6 +25,7 @@ using segment::SegmentHeader;
 constexpr size_t kMaxDescriptionBytes = 256;
 char description_in_use[kMaxDescriptionBytes];
 bool started_by_us = false;
+bool no_address_space = false;  // found, and not mapped
 
 // <collector pid>:<memfd number there>:<inherited fd number>:<inode>:<nonce hex>:<socket name>
 struct Description {
@@ -68,18 +70,21 @@ bool parse(const char* text, Description& out) {
 SegmentHeader* map_if_right(int fd, const Description& wanted) {
   struct stat status;
   if (syscall(SYS_fstat, fd, &status) != 0 || status.st_ino != wanted.inode ||
-      static_cast<size_t>(status.st_size) != segment::total_bytes()) {
+      static_cast<size_t>(status.st_size) != segment::file_bytes()) {
     return nullptr;
   }
-  void* mapped = system_call::map(nullptr, segment::total_bytes(), PROT_READ | PROT_WRITE,
+  void* mapped = system_call::map(nullptr, segment::attached_bytes(), PROT_READ | PROT_WRITE,
                                   MAP_SHARED | MAP_NORESERVE, fd, 0);
-  if (mapped == MAP_FAILED) return nullptr;
+  if (mapped == MAP_FAILED) {
+    if (errno == ENOMEM) no_address_space = true;
+    return nullptr;
+  }
   auto* header = static_cast<SegmentHeader*>(mapped);
   if (header->magic == segment::kMagic && header->layout_version == segment::kLayoutVersion &&
       header->nonce == wanted.nonce) {
     return header;
   }
-  system_call::unmap(mapped, segment::total_bytes());
+  system_call::unmap(mapped, segment::attached_bytes());
   return nullptr;
 }
 
@@ -185,6 +190,12 @@ bool collector_path(char* path, size_t bytes) {
 
 }  // namespace
 
+void detach_segment(SegmentHeader* segment) {
+  system_call::unmap(segment, segment::attached_bytes());
+}
+
+bool attach_found_no_address_space() { return no_address_space; }
+
 const char* session_description() { return description_in_use; }
 
 SegmentHeader* attach_segment(char* description, bool& announced) {
@@ -202,9 +213,10 @@ SegmentHeader* attach_segment(char* description, bool& announced) {
   if (header == nullptr) header = attach_by_socket(wanted);
   if (header == nullptr) return nullptr;
   if (segment::collector_is_dead(header)) {
-    system_call::unmap(header, segment::total_bytes());
+    detach_segment(header);
     return nullptr;
   }
+  start_chunk_windows(header);
   std::strcpy(description_in_use, description);
   return header;
 }

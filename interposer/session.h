@@ -12,6 +12,12 @@ namespace memlens::interposer {
 // off in place. nullptr when there is no such segment.
 segment::SegmentHeader* attach_segment(char* description, bool& announced);
 
+// What attach_segment() returned is not needed after all.
+void detach_segment(segment::SegmentHeader* segment);
+
+// The segment was there and could not be mapped: a limit on address space (`ulimit -v`).
+bool attach_found_no_address_space();
+
 // For a program preloaded by hand: starts `memlens collect --ready-fd N --pid P` beside this
 // library, reads the session's description from the descriptor and attaches. The collector is a
 // grandchild in a session of its own, so that the program neither waits for it nor sends it its

@@ -6,6 +6,7 @@
 
 #include "interposer/chunk_producer.h"
 #include "interposer/definitions.h"
+#include "interposer/diagnostics.h"
 #include "interposer/private_lock.h"
 #include "interposer/private_memory.h"
 #include "interposer/process.h"
@@ -23,7 +24,9 @@ namespace {
 PrivateLock states_lock;
 ThreadState* all_states = nullptr;
 uint32_t state_count = 0;
+bool memory_lack_reported = false;
 std::atomic<uint32_t> threads_seen{0};
+std::atomic<uint32_t> events_without_state{0};
 pthread_key_t exit_key;
 bool exit_key_made = false;
 
@@ -74,7 +77,15 @@ ThreadState* reuse_state() {
 ThreadState* add_state() {
   if (state_count + 1 >= order::kMaxOwner) return nullptr;
   auto* state = static_cast<ThreadState*>(map_pages(sizeof(ThreadState)));
-  if (state == nullptr) return nullptr;
+  if (state == nullptr) {
+    if (!memory_lack_reported) {
+      report_line(
+          Line().text("no address space to record another thread (a limit on it: ulimit -v, "
+                      "RLIMIT_AS); its events are counted as lost"));
+    }
+    memory_lack_reported = true;
+    return nullptr;
+  }
   state->owner = ++state_count;
   state->in_use.store(1, std::memory_order_relaxed);
   state->next = all_states;
@@ -125,9 +136,17 @@ ThreadState* acquire_thread_state() {
     thread_state = state;
     if (exit_key_made) pthread_setspecific(exit_key, state);
     define_thread(state->thread_index, state->thread_id);
+  } else {
+    events_without_state.fetch_add(1, std::memory_order_relaxed);
   }
   errno = saved_errno;
   return state;
+}
+
+uint32_t take_events_without_state() {
+  return events_without_state.load(std::memory_order_relaxed) == 0
+             ? 0
+             : events_without_state.exchange(0, std::memory_order_relaxed);
 }
 
 void release_thread_state(ThreadState* state) {
@@ -152,7 +171,9 @@ void drop_thread_states() {
     unmap_pages(state, sizeof(ThreadState));
   }
   state_count = 0;
+  memory_lack_reported = false;
   threads_seen.store(0);
+  events_without_state.store(0);
 }
 
 }  // namespace memlens::interposer

@@ -53,8 +53,12 @@ struct ThreadState {
 };
 
 // A state for the calling thread, registered for release at its end; nullptr when there is none to
-// be had (recording of this thread's events then fails visibly, as lost events of the process).
+// be had (the event is then counted, see below).
 ThreadState* acquire_thread_state();
+
+// Events of threads that found no state since the last call. They are counted as lost by whichever
+// thread begins a chunk next.
+uint32_t take_events_without_state();
 
 // Hands over the chunk and returns the state to the pool. For the calling thread's end.
 void release_thread_state(ThreadState* state);

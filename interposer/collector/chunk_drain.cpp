@@ -3,7 +3,7 @@
 #include <sys/mman.h>
 
 #include <algorithm>
-#include <set>
+#include <cstring>
 
 #include "interposer/segment/futex.h"
 
@@ -20,15 +20,17 @@ constexpr uint32_t kQuietScansToShrink = 100;
 // How often metadata is looked for again when a chunk was handed over while we were scanning.
 constexpr int kMetadataAttempts = 3;
 
-uint32_t committed_bytes(const ChunkHeader* chunk) {
-  // Shared memory is the program's to damage: never believe a length.
-  return std::min(chunk->committed.load(std::memory_order_acquire), kChunkPayloadBytes);
-}
-
 }  // namespace
 
-ChunkDrain::ChunkDrain(SegmentHeader* segment, CaptureWriter& writer)
-    : segment_(segment), writer_(writer), scan_limit_(segment->active_chunks) {}
+ChunkDrain::ChunkDrain(SharedSegment& segment, CaptureWriter& writer, bool sampled)
+    : shared_(segment),
+      segment_(segment.header()),
+      writer_(writer),
+      sampled_(sampled),
+      first_ticks_(segment.first_ticks()),
+      payload_(kChunkPayloadBytes),
+      active_(kInitialChunks),
+      scan_limit_(kInitialChunks) {}
 
 unsigned ChunkDrain::drain() {
   segment_->handed_over.exchange(0);
@@ -45,32 +47,50 @@ void ChunkDrain::drain_rest() { drain_found(Take::kAll, 0); }
 void ChunkDrain::find_chunks(Take take, uint32_t dead_slot) {
   events_found_.clear();
   metadata_found_.clear();
+  damaged_found_.clear();
   owned_ = 0;
-  for (uint32_t i = 0; i < scan_limit_; ++i) {
-    const uint64_t word = segment_->chunk_words[i].load(std::memory_order_acquire);
-    const ChunkState state = chunk_state(word);
-    if (state == kFree) continue;
-    const bool full = state == kFull;
-    if (!full) ++owned_;
-    const bool dead = take == Take::kDeadSlot && chunk_slot(word) == dead_slot;
-    if (take == Take::kDeadSlot && !dead) continue;
-    const ChunkHeader* chunk = chunk_at(segment_, i);
-    // An owned chunk's header is only valid once something is committed.
-    const bool empty = committed_bytes(chunk) == 0;
-    if (empty && !full && !dead) continue;
-    const bool takes_owned = take != Take::kFull;
-    if (!empty && chunk->kind == static_cast<uint16_t>(format::FrameKind::kMetadata)) {
-      metadata_found_.push_back({i, full || dead});
-    } else if (full || takes_owned) {
-      events_found_.push_back({i, full || dead});
-    }
+  for (uint32_t i = 0; i < scan_limit_; ++i) find_chunk(i, take, dead_slot);
+  std::sort(metadata_found_.begin(), metadata_found_.end(),
+            [](const ChunkSnapshot& left, const ChunkSnapshot& right) {
+              return left.process != right.process ? left.process < right.process
+                                                   : left.sequence < right.sequence;
+            });
+}
+
+void ChunkDrain::find_chunk(uint32_t index, Take take, uint32_t dead_slot) {
+  const uint64_t word = segment_->chunk_words[index].load(std::memory_order_acquire);
+  const ChunkState state = chunk_state(word);
+  if (state == kFree && word == chunk_word(kFree, 0)) return;
+  const uint32_t slot = chunk_slot(word);
+  if (word == chunk_word(kOwned, kCollectorSlot)) return;
+  if ((state != kOwned && state != kFull) || word != chunk_word(state, slot) ||
+      slot >= kMaxProcesses) {
+    // No program makes such a word. Free again, or chunk by chunk the pool would run dry and
+    // programs wait for ever.
+    ++damaged_chunks_;
+    damaged_found_.push_back(index);
+    return;
   }
-  std::sort(metadata_found_.begin(), metadata_found_.end(), [this](Found a, Found b) {
-    const ChunkHeader* left = chunk_at(segment_, a.index);
-    const ChunkHeader* right = chunk_at(segment_, b.index);
-    return left->process != right->process ? left->process < right->process
-                                           : left->sequence < right->sequence;
-  });
+  const bool full = state == kFull;
+  if (!full) ++owned_;
+  const bool dead = take == Take::kDeadSlot && slot == dead_slot;
+  if (take == Take::kDeadSlot && !dead) return;
+  ChunkSnapshot chunk = take_snapshot(shared_.chunk(index), index, slot);
+  chunk.full = full || dead;
+  // An owned chunk's header is only valid once something is committed.
+  if (chunk.committed == 0) {
+    if (chunk.full) events_found_.push_back(chunk);
+    return;
+  }
+  if (chunk.is(format::FrameKind::kMetadata)) {
+    if (is_plausible(chunk, segment_, first_ticks_)) return metadata_found_.push_back(chunk);
+  } else {
+    if (take == Take::kFull && !full) return;
+    if (is_plausible(chunk, segment_, first_ticks_)) return events_found_.push_back(chunk);
+  }
+  // Told once: an owned one is met again at each scan.
+  if (chunk.full || take == Take::kAll) ++damaged_chunks_;
+  if (chunk.full) damaged_found_.push_back(index);
 }
 
 // Whether a process's first chunk found is not the one that follows what is written: then the chunk
@@ -78,67 +98,71 @@ void ChunkDrain::find_chunks(Take take, uint32_t dead_slot) {
 bool ChunkDrain::metadata_has_gap() const {
   uint32_t process = 0;
   uint32_t expected = 0;
-  for (const Found& found : metadata_found_) {
-    const ChunkHeader* chunk = chunk_at(segment_, found.index);
-    if (chunk->process != process) {
-      process = chunk->process;
+  for (const ChunkSnapshot& chunk : metadata_found_) {
+    if (chunk.process != process) {
+      process = chunk.process;
       const auto stream = metadata_.find(process);
       expected = stream == metadata_.end() ? 0 : stream->second.next_chunk;
     }
-    if (chunk->sequence != expected++) return true;
+    if (chunk.sequence != expected++) return true;
   }
   return false;
 }
 
-void ChunkDrain::write_metadata(const Found& found) {
-  const ChunkHeader* chunk = chunk_at(segment_, found.index);
-  MetadataStream& stream = metadata_[chunk->process];
-  if (chunk->sequence != stream.next_chunk) {
+// The compressor and the checksum must see the same bytes, whatever a program does to its own: 3 %
+// of the time that compressing them takes.
+std::span<const uint8_t> ChunkDrain::copy_payload(const ChunkSnapshot& chunk, uint32_t from) {
+  const auto* payload = reinterpret_cast<const uint8_t*>(shared_.chunk(chunk.index) + 1);
+  std::memcpy(payload_.data(), payload + from, chunk.committed - from);
+  return {payload_.data(), chunk.committed - from};
+}
+
+void ChunkDrain::write_metadata(const ChunkSnapshot& chunk) {
+  MetadataStream& stream = metadata_[chunk.process];
+  if (stream.damaged) return;
+  if (chunk.sequence != stream.next_chunk) {
     // A chunk written whole is freed at once, so a lower number is one missed: late, not lost.
-    stream.next_chunk = chunk->sequence;
+    stream.next_chunk = chunk.sequence;
     stream.written_bytes = 0;
   }
-  const uint32_t committed = committed_bytes(chunk);
-  if (committed > stream.written_bytes) {
+  if (chunk.committed > stream.written_bytes) {
+    std::span<const uint8_t> payload = copy_payload(chunk, stream.written_bytes);
+    const size_t good = well_formed_bytes(payload);
+    stream.damaged = good != payload.size();
+    damaged_chunks_ += stream.damaged ? 1 : 0;
+    payload = payload.first(good);
     FrameDescription frame;
     frame.kind = format::FrameKind::kMetadata;
-    frame.process = chunk->process;
+    frame.process = chunk.process;
     frame.sequence = stream.next_frame;
-    frame.ticks = chunk->ticks;
-    const auto* payload = reinterpret_cast<const uint8_t*>(chunk + 1);
-    if (writer_.append(frame, {payload + stream.written_bytes, committed - stream.written_bytes})) {
-      ++stream.next_frame;
-    }
-    stream.written_bytes = committed;
+    frame.ticks = chunk.ticks;
+    if (!payload.empty() && writer_.append(frame, payload)) ++stream.next_frame;
+    stream.written_bytes = chunk.committed;
   }
-  if (found.full) {
+  if (chunk.full) {
     ++stream.next_chunk;
     stream.written_bytes = 0;
   }
 }
 
-void ChunkDrain::write_events(const Found& found) {
-  const ChunkHeader* chunk = chunk_at(segment_, found.index);
-  const uint32_t committed = committed_bytes(chunk);
-  if (committed == 0 || chunk->kind != static_cast<uint16_t>(format::FrameKind::kEvents)) return;
+void ChunkDrain::write_events(const ChunkSnapshot& chunk) {
+  if (chunk.committed == 0) return;
   FrameDescription frame;
-  frame.kind = segment_->sample_interval.load(std::memory_order_relaxed) == 0
-                   ? format::FrameKind::kEvents
-                   : format::FrameKind::kSampledEvents;
-  frame.process = chunk->process;
-  frame.thread = chunk->thread;
-  frame.sequence = chunk->sequence;
-  frame.lost_events = chunk->lost_events;
-  frame.ticks = chunk->ticks;
-  frame.order_epoch = chunk->order_epoch;
-  frame.shared_order = chunk->shared_order != 0;
-  writer_.append(frame, {reinterpret_cast<const uint8_t*>(chunk + 1), committed});
-  event_bytes_ += committed;
+  frame.kind = sampled_ ? format::FrameKind::kSampledEvents : format::FrameKind::kEvents;
+  frame.process = chunk.process;
+  frame.thread = chunk.thread;
+  frame.sequence = chunk.sequence;
+  frame.lost_events = chunk.lost_events;
+  frame.ticks = chunk.ticks;
+  frame.order_epoch = chunk.order_epoch;
+  frame.shared_order = chunk.shared_order != 0;
+  writer_.append(frame, copy_payload(chunk, 0));
+  event_bytes_ += chunk.committed;
 }
 
 void ChunkDrain::free_chunk(uint32_t index) {
   // Zeroed before it is free: who claims it next finds nothing committed.
-  chunk_at(segment_, index)->committed.store(0, std::memory_order_relaxed);
+  shared_.chunk(index)->committed.store(0, std::memory_order_relaxed);
   segment_->chunk_words[index].store(chunk_word(kFree, 0), std::memory_order_release);
 }
 
@@ -150,62 +174,58 @@ unsigned ChunkDrain::drain_found(Take take, uint32_t dead_slot) {
     }
   }
   // Without events of the process there is no hurry to cut its metadata into small frames.
-  std::set<uint32_t> with_events;
-  for (const Found& found : events_found_) {
-    with_events.insert(chunk_at(segment_, found.index)->process);
-  }
-  const unsigned wake_every = std::max(1u, segment_->active_chunks.load() / 4);
+  std::unordered_set<uint32_t> with_events;
+  for (const ChunkSnapshot& chunk : events_found_) with_events.insert(chunk.process);
+  const unsigned wake_every = std::max(1u, active_ / 4);
   unsigned freed = 0;
-  const auto free_if_done = [&](const Found& found) {
-    if (!found.full) return;
-    free_chunk(found.index);
+  const auto free_and_wake = [&](uint32_t index) {
+    free_chunk(index);
     if (++freed % wake_every == 0) wake_producers();
   };
-  for (const Found& found : metadata_found_) {
-    const bool wanted = found.full || take != Take::kFull ||
-                        with_events.count(chunk_at(segment_, found.index)->process) != 0;
-    if (!wanted) continue;
-    if (writer_.failure() == 0) write_metadata(found);
-    free_if_done(found);
+  for (const ChunkSnapshot& chunk : metadata_found_) {
+    if (!chunk.full && take == Take::kFull && with_events.count(chunk.process) == 0) continue;
+    if (writer_.failure() == 0) write_metadata(chunk);
+    if (chunk.full) free_and_wake(chunk.index);
   }
-  for (const Found& found : events_found_) {
-    if (writer_.failure() == 0) write_events(found);
-    free_if_done(found);
+  for (const ChunkSnapshot& chunk : events_found_) {
+    if (writer_.failure() == 0) write_events(chunk);
+    if (chunk.full) free_and_wake(chunk.index);
   }
+  for (const uint32_t index : damaged_found_) free_and_wake(index);
   if (freed % wake_every != 0) wake_producers();
   return freed;
 }
 
 void ChunkDrain::resize_pool() {
-  const uint32_t active = segment_->active_chunks.load(std::memory_order_relaxed);
-  if (owned_ * 2 > active && active < kMaxChunks) {
-    const uint32_t grown = std::min(kMaxChunks, active * 2);
-    scan_limit_ = std::max(scan_limit_, grown);
-    segment_->active_chunks.store(grown, std::memory_order_release);
+  if (owned_ * 2 > active_ && active_ < kMaxChunks && shared_.map_chunks(active_ * 2)) {
+    active_ *= 2;
+    scan_limit_ = std::max(scan_limit_, active_);
+    segment_->active_chunks.store(active_, std::memory_order_release);
     quiet_scans_ = 0;
     wake_producers();
     return;
   }
-  if (active == kInitialChunks || owned_ * 8 > active) {
+  if (active_ == kInitialChunks || owned_ * 8 > active_) {
     quiet_scans_ = 0;
     return;
   }
   if (++quiet_scans_ < kQuietScansToShrink) return;
   quiet_scans_ = 0;
-  segment_->active_chunks.store(std::max(kInitialChunks, active / 2), std::memory_order_release);
+  active_ = std::max(kInitialChunks, active_ / 2);
+  segment_->active_chunks.store(active_, std::memory_order_release);
   release_unused();
 }
 
 // Gives the memory of free chunks beyond the pool back to the system. A program that still read the
 // larger pool may claim one of them at any time, so each is claimed here first.
 void ChunkDrain::release_unused() {
-  for (uint32_t i = segment_->active_chunks.load(); i < scan_limit_; ++i) {
+  for (uint32_t i = active_; i < scan_limit_; ++i) {
     uint64_t expected = chunk_word(kFree, 0);
     if (!segment_->chunk_words[i].compare_exchange_strong(expected,
                                                           chunk_word(kOwned, kCollectorSlot))) {
       continue;
     }
-    madvise(chunk_at(segment_, i), kChunkBytes, MADV_REMOVE);
+    madvise(shared_.chunk(i), kChunkBytes, MADV_REMOVE);
     segment_->chunk_words[i].store(chunk_word(kFree, 0), std::memory_order_release);
   }
 }
@@ -221,8 +241,8 @@ void ChunkDrain::sleep(int64_t timeout_ns) {
   std::atomic<uint32_t>& asleep = segment_->collector_asleep;
   asleep.store(1);
   // Again after saying so: who handed over before that rings nobody.
-  const bool called = segment_->handed_over.load() >= segment_->active_chunks.load() / 4 ||
-                      segment_->producers_wait.load() != 0;
+  const bool called =
+      segment_->handed_over.load() >= active_ / 4 || segment_->producers_wait.load() != 0;
   if (!called) futex_wait(asleep, 1, timeout_ns);
   asleep.store(0);
 }

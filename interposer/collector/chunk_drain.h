@@ -11,16 +11,18 @@
 
 #include <cstdint>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "interposer/collector/capture_writer.h"
-#include "interposer/segment/layout.h"
+#include "interposer/collector/chunk_snapshot.h"
+#include "interposer/collector/shared_segment.h"
 
 namespace memlens::collector {
 
 class ChunkDrain {
  public:
-  ChunkDrain(segment::SegmentHeader* segment, CaptureWriter& writer);
+  ChunkDrain(SharedSegment& segment, CaptureWriter& writer, bool sampled = false);
 
   // One scan: writes what is full and frees it. Returns the number of chunks freed. Once a write
   // has failed chunks are freed unwritten.
@@ -37,6 +39,9 @@ class ChunkDrain {
   void sleep(int64_t timeout_ns);
 
   uint64_t event_bytes() const { return event_bytes_; }
+  // Chunks left out, wholly or in part, because what stood in them was no program's doing: stray
+  // writes.
+  uint32_t damaged_chunks() const { return damaged_chunks_; }
 
  private:
   // A process's metadata: producers number their chunks, this side numbers the frames.
@@ -44,31 +49,37 @@ class ChunkDrain {
     uint32_t next_chunk = 0;     // producer's sequence of the chunk not yet written whole
     uint32_t written_bytes = 0;  // of that chunk
     uint32_t next_frame = 0;
-  };
-  struct Found {
-    uint32_t index;
-    bool full;
+    bool damaged = false;  // nothing more of it is written
   };
   enum class Take : uint8_t { kFull, kDeadSlot, kAll };
 
   void find_chunks(Take take, uint32_t dead_slot);
+  void find_chunk(uint32_t index, Take take, uint32_t dead_slot);
   bool metadata_has_gap() const;
-  void write_metadata(const Found& found);
-  void write_events(const Found& found);
+  std::span<const uint8_t> copy_payload(const ChunkSnapshot& chunk, uint32_t from);
+  void write_metadata(const ChunkSnapshot& found);
+  void write_events(const ChunkSnapshot& found);
   void free_chunk(uint32_t index);
   unsigned drain_found(Take take, uint32_t dead_slot);
   void resize_pool();
   void release_unused();
   void wake_producers();
 
+  SharedSegment& shared_;
   segment::SegmentHeader* segment_;
   CaptureWriter& writer_;
+  const bool sampled_;
+  const uint64_t first_ticks_;                             // no chunk is older
   std::unordered_map<uint32_t, MetadataStream> metadata_;  // by process index
-  std::vector<Found> events_found_;
-  std::vector<Found> metadata_found_;
+  std::vector<ChunkSnapshot> events_found_;
+  std::vector<ChunkSnapshot> metadata_found_;
+  std::vector<uint32_t> damaged_found_;  // to be freed
+  std::vector<uint8_t> payload_;         // copied out of the chunk being written
+  uint32_t active_;           // of segment_->active_chunks, which is the programs' to damage
   uint32_t scan_limit_;       // no chunk at or beyond this index was ever claimable
   uint32_t owned_ = 0;        // chunks that programs held during the last scan
   uint32_t quiet_scans_ = 0;  // scans in a row that found most of the pool unused
+  uint32_t damaged_chunks_ = 0;
   uint64_t event_bytes_ = 0;
 };
 

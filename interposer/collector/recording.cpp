@@ -85,8 +85,7 @@ Recording::Recording(const RecordingOptions& options)
   segment_.header()->steady_ticks_per_us = steady_ticks_per_us();
   // For checks that must not depend on luck.
   const char* seed = getenv("MEMLENS_SAMPLE_SEED");
-  segment_.header()->sample_seed =
-      seed != nullptr ? strtoull(seed, nullptr, 0) : segment_.header()->nonce;
+  segment_.header()->sample_seed = seed != nullptr ? strtoull(seed, nullptr, 0) : segment_.nonce();
 }
 
 Recording::~Recording() {
@@ -95,9 +94,9 @@ Recording::~Recording() {
 
 bool Recording::open_capture(int fd, const SessionDescription& session) {
   writer_ = std::make_unique<CaptureWriter>(fd);
-  drain_ = std::make_unique<ChunkDrain>(segment_.header(), *writer_);
+  drain_ = std::make_unique<ChunkDrain>(segment_, *writer_, options_.sample_bytes != 0);
   sampler_ = std::make_unique<ResidentSampler>(*writer_);
-  writer_->write_header(segment_.header()->nonce, read_moment());
+  writer_->write_header(segment_.nonce(), read_moment());
   write_session(session);
   append_clock_frame(*writer_);
   next_clock_ns_ = monotonic_ns() + clock_interval_ns_;
@@ -205,7 +204,7 @@ bool Recording::is_over() {
   if (now >= next_search_ns_) {
     next_search_ns_ = now + kSearchIntervalNs;
     char nonce[32];
-    snprintf(nonce, sizeof nonce, ":%" PRIx64 ":", segment_.header()->nonce);
+    snprintf(nonce, sizeof nonce, ":%" PRIx64 ":", segment_.nonce());
     child_expected_ = any_process_with_environment(nonce);
   }
   // In this order: a child takes its slot before its birth counts as arrived, so one that arrived

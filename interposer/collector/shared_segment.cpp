@@ -1,5 +1,6 @@
 #include "interposer/collector/shared_segment.h"
 
+#include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/resource.h>
@@ -13,6 +14,8 @@
 #include <cstdio>
 #include <cstring>
 #include <system_error>
+
+#include "interposer/platform/clock.h"
 
 namespace memlens::collector {
 namespace {
@@ -104,21 +107,28 @@ void send_descriptor(int connection, int fd) {
 }  // namespace
 
 SharedSegment::SharedSegment(uint32_t options) {
-  fd_ = memfd_create("memlens", MFD_CLOEXEC);
+  fd_ = memfd_create("memlens", MFD_CLOEXEC | MFD_ALLOW_SEALING);
   if (fd_ < 0) fail("cannot create shared memory");
-  size_file(fd_, segment::total_bytes());
+  size_file(fd_, segment::file_bytes());
+  // Programs hold descriptors of it: a file cut short would kill whoever reads beyond its end.
+  fcntl(fd_, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL);
   fchmod(fd_, 0600);  // a new memfd is open to everybody who can see /proc/<pid>/fd
   struct stat status {};
   if (fstat(fd_, &status) != 0) fail("cannot read the shared memory's status");
   inode_ = status.st_ino;
-  void* mapped = mmap(nullptr, segment::total_bytes(), PROT_READ | PROT_WRITE,
+  void* mapped = mmap(nullptr, segment::attached_bytes(), PROT_READ | PROT_WRITE,
                       MAP_SHARED | MAP_NORESERVE, fd_, 0);
-  if (mapped == MAP_FAILED) fail("cannot map the shared memory");
+  if (mapped == MAP_FAILED) {
+    fail("cannot map the shared memory (is there a limit on address space, `ulimit -v`?)");
+  }
   header_ = static_cast<segment::SegmentHeader*>(mapped);
+  windows_.start(header_);
+  first_ticks_ = platform::read_ticks();
+  nonce_ = random_number();
   header_->layout_version = segment::kLayoutVersion;
   header_->options = options;
-  header_->nonce = random_number();
-  header_->total_bytes = segment::total_bytes();
+  header_->nonce = nonce_;
+  header_->file_bytes = segment::file_bytes();
   header_->collector_pid = getpid();
   header_->active_chunks = segment::kInitialChunks;
   header_->next_process = segment::kFirstProcess;
@@ -132,14 +142,29 @@ SharedSegment::SharedSegment(uint32_t options) {
 
 SharedSegment::~SharedSegment() {
   // The mutex stays locked: unlocking would tell programs that still run that the collector lives.
-  if (header_ != nullptr) munmap(header_, segment::total_bytes());
+  for (uint32_t i = 1; i < segment::kMaxWindows; ++i) {
+    if (char* window = windows_.window(i)) munmap(window, segment::window_bytes());
+  }
+  if (header_ != nullptr) munmap(header_, segment::attached_bytes());
   if (fd_ >= 0) close(fd_);
   if (socket_fd_ >= 0) close(socket_fd_);
 }
 
+bool SharedSegment::map_chunks(uint32_t count) {
+  for (uint32_t i = 1; i < count / segment::kWindowChunks; ++i) {
+    if (windows_.window(i) != nullptr) continue;
+    void* mapped =
+        mmap(nullptr, segment::window_bytes(), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE,
+             fd_, static_cast<off_t>(segment::window_offset(i)));
+    if (mapped == MAP_FAILED) return false;
+    windows_.add(i, static_cast<char*>(mapped));
+  }
+  return true;
+}
+
 void SharedSegment::open_socket() {
   char name[64];
-  snprintf(name, sizeof name, "memlens-%d-%016" PRIx64, getpid(), header_->nonce);
+  snprintf(name, sizeof name, "memlens-%d-%016" PRIx64, getpid(), nonce_);
   socket_fd_ = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (socket_fd_ < 0) return;  // one way of three to reach the segment; the others remain
   sockaddr_un address{};
@@ -159,7 +184,7 @@ void SharedSegment::open_socket() {
 std::string SharedSegment::description(int inherited_fd) const {
   char text[256];
   snprintf(text, sizeof text, "%d:%d:%d:%" PRIu64 ":%" PRIx64 ":%s", getpid(), fd_, inherited_fd,
-           inode_, header_->nonce, socket_name_.empty() ? "-" : socket_name_.c_str());
+           inode_, nonce_, socket_name_.empty() ? "-" : socket_name_.c_str());
   return text;
 }
 

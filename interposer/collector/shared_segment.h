@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string>
 
+#include "interposer/segment/chunk_windows.h"
 #include "interposer/segment/layout.h"
 
 namespace memlens::collector {
@@ -21,6 +22,16 @@ class SharedSegment {
   segment::SegmentHeader* header() const { return header_; }
   int fd() const { return fd_; }
 
+  // Precondition: one of the first window's, or of those that map_chunks() has mapped.
+  segment::ChunkHeader* chunk(uint32_t index) const { return windows_.chunk(index); }
+  // Maps the first `count` chunks here. False: no address space for them.
+  bool map_chunks(uint32_t count);
+
+  // When the segment was made, by the tick counter.
+  uint64_t first_ticks() const { return first_ticks_; }
+  // The nonce that is also the capture's session id; the header's own is the programs' to damage.
+  uint64_t nonce() const { return nonce_; }
+
   // The value of segment::kSessionVariable for a program that inherits the segment at descriptor
   // `inherited_fd` (or, where it inherits none, any number: inode and nonce are verified).
   std::string description(int inherited_fd) const;
@@ -34,8 +45,11 @@ class SharedSegment {
   int fd_ = -1;
   int socket_fd_ = -1;
   uint64_t inode_ = 0;
+  uint64_t nonce_ = 0;
+  uint64_t first_ticks_ = 0;
   std::string socket_name_;
   segment::SegmentHeader* header_ = nullptr;
+  segment::ChunkWindows windows_;
 };
 
 }  // namespace memlens::collector

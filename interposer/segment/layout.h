@@ -22,11 +22,14 @@ namespace memlens::segment {
 
 inline constexpr uint64_t kMagic = 0x31474553534e4c4dull;  // "MLNSSEG1"
 // Producer and collector are built together; anything else is refused at attach.
-inline constexpr uint32_t kLayoutVersion = 3;
+inline constexpr uint32_t kLayoutVersion = 4;
 
 inline constexpr uint32_t kChunkBytes = 64 * 1024;
-inline constexpr uint32_t kInitialChunks = 64;   // 4 MB, rotated first-fit: stays in the cache
-inline constexpr uint32_t kMaxChunks = 16384;    // 1 GB of address space, touched only when used
+inline constexpr uint32_t kInitialChunks = 64;  // 4 MB, rotated first-fit: stays in the cache
+inline constexpr uint32_t kMaxChunks = 16384;   // 1 GB, touched only when used
+// Everybody maps the header and the first window; of the others, what he uses (chunk_windows.h).
+inline constexpr uint32_t kWindowChunks = kInitialChunks;
+inline constexpr uint32_t kMaxWindows = kMaxChunks / kWindowChunks;
 inline constexpr uint32_t kMaxProcesses = 4096;  // alive at the same time
 
 // ---- chunk state word: low 8 bits ChunkState, then the process slot
@@ -77,7 +80,7 @@ struct alignas(64) SegmentHeader {
   uint32_t layout_version;
   uint32_t options;
   uint64_t nonce;  // also the capture's session id
-  uint64_t total_bytes;
+  uint64_t file_bytes;
   int32_t collector_pid;
 
   // Sampling (interposer/sampler.h). The collector raises the interval as the capture grows; each
@@ -117,12 +120,10 @@ struct alignas(64) SegmentHeader {
 enum StopReason : uint32_t { kRunning = 0, kStopWriteFailed = 1, kStopRequested = 2 };
 
 constexpr size_t header_bytes() { return (sizeof(SegmentHeader) + 4095) & ~size_t{4095}; }
-constexpr size_t total_bytes() { return header_bytes() + size_t{kMaxChunks} * kChunkBytes; }
-
-inline ChunkHeader* chunk_at(SegmentHeader* segment, uint32_t index) {
-  return reinterpret_cast<ChunkHeader*>(reinterpret_cast<char*>(segment) + header_bytes() +
-                                        size_t{index} * kChunkBytes);
-}
+constexpr size_t window_bytes() { return size_t{kWindowChunks} * kChunkBytes; }
+// Of the file, and of what is mapped to begin with.
+constexpr size_t file_bytes() { return header_bytes() + kMaxWindows * window_bytes(); }
+constexpr size_t attached_bytes() { return header_bytes() + window_bytes(); }
 
 // ---- how a program finds the segment: environment variable kSessionVariable holds
 //   <collector pid>:<memfd number there>:<inherited fd number>:<inode>:<nonce hex>:<socket name>

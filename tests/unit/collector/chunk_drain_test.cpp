@@ -18,6 +18,11 @@ using format::FrameKind;
 
 namespace {
 
+// A metadata record of the last type there is, with this text for a body.
+std::string record(const std::string& text) {
+  return std::string{static_cast<char>(0x7f), static_cast<char>(text.size())} + text;
+}
+
 struct Fixture {
   Fixture() : writer(dup(fd)) { writer.write_header(1, {}); }
   ~Fixture() { close(fd); }
@@ -25,6 +30,7 @@ struct Fixture {
   segment::SegmentHeader* shared() { return segment.header(); }
   int fill(FrameKind kind, uint32_t slot, uint32_t process, uint32_t thread, uint32_t sequence,
            const std::string& payload) {
+    testing::own_slot(shared(), slot, process);
     const int chunk = testing::claim(shared(), slot);
     REQUIRE(chunk >= 0);
     testing::describe(shared(), chunk, kind, process, thread, sequence);
@@ -35,7 +41,7 @@ struct Fixture {
   int fd = testing::make_capture_file();
   collector::SharedSegment segment{0};
   collector::CaptureWriter writer;
-  collector::ChunkDrain drain{segment.header(), writer};
+  collector::ChunkDrain drain{segment, writer};
 };
 
 }  // namespace
@@ -46,7 +52,7 @@ TEST_CASE_FIXTURE(Fixture, "a full chunk is written and freed, an owned one left
   testing::hand_over(shared(), full, 0);
   CHECK(drain.drain() == 1);
   CHECK(testing::state_of(shared(), full) == segment::kFree);
-  CHECK(segment::chunk_at(shared(), static_cast<uint32_t>(full))->committed == 0);
+  CHECK(testing::chunk_at(shared(), full)->committed == 0);
   CHECK(testing::state_of(shared(), owned) == segment::kOwned);
   const auto frames = testing::read_frames(fd);
   REQUIRE(frames.size() == 1);
@@ -58,19 +64,20 @@ TEST_CASE_FIXTURE(Fixture, "a full chunk is written and freed, an owned one left
 TEST_CASE_FIXTURE(Fixture, "definitions reach the file before the events that need them") {
   // The events' chunk comes first in the scan; the definitions' chunk is not even full.
   const int events = fill(FrameKind::kEvents, 0, 1, 1, 0, "events");
-  const int definitions = fill(FrameKind::kMetadata, 0, 1, 0, 0, "first");
+  const int definitions = fill(FrameKind::kMetadata, 0, 1, 0, 0, record("first"));
   testing::hand_over(shared(), events, 0);
   drain.drain();
-  testing::commit(shared(), definitions, "second");
+  testing::commit(shared(), definitions, record("second"));
   const int more = fill(FrameKind::kEvents, 0, 1, 1, 1, "more");
   testing::hand_over(shared(), more, 0);
   drain.drain();
-  testing::commit(shared(), definitions, "third");
+  testing::commit(shared(), definitions, record("third"));
   testing::hand_over(shared(), definitions, 0);
   drain.drain();
   const auto frames = testing::read_frames(fd);
   REQUIRE(frames.size() == 5);
-  const char* expected[] = {"first", "events", "second", "more", "third"};
+  const std::string expected[] = {record("first"), "events", record("second"), "more",
+                                  record("third")};
   for (size_t i = 0; i < 5; ++i) CHECK(frames[i].payload == expected[i]);
   // One stream, numbered without gaps, whatever chunks it came in.
   CHECK(frames[0].header.sequence == 0);
@@ -79,25 +86,25 @@ TEST_CASE_FIXTURE(Fixture, "definitions reach the file before the events that ne
 }
 
 TEST_CASE_FIXTURE(Fixture, "definitions of a process without events are not cut into pieces") {
-  fill(FrameKind::kMetadata, 0, 1, 0, 0, "definitions");
+  fill(FrameKind::kMetadata, 0, 1, 0, 0, record("definitions"));
   drain.drain();
   CHECK(testing::read_frames(fd).empty());
 }
 
 TEST_CASE_FIXTURE(Fixture, "a process's metadata chunks are written in their order") {
-  const int later = fill(FrameKind::kMetadata, 0, 1, 0, 1, "later");
-  const int earlier = fill(FrameKind::kMetadata, 0, 1, 0, 0, "earlier");
+  const int later = fill(FrameKind::kMetadata, 0, 1, 0, 1, record("later"));
+  const int earlier = fill(FrameKind::kMetadata, 0, 1, 0, 0, record("earlier"));
   testing::hand_over(shared(), later, 0);
   testing::hand_over(shared(), earlier, 0);
   drain.drain();
   const auto frames = testing::read_frames(fd);
   REQUIRE(frames.size() == 2);
-  CHECK(frames[0].payload == "earlier");
-  CHECK(frames[1].payload == "later");
+  CHECK(frames[0].payload == record("earlier"));
+  CHECK(frames[1].payload == record("later"));
 }
 
 TEST_CASE_FIXTURE(Fixture, "what a dead process committed is written, and all its chunks freed") {
-  const int metadata = fill(FrameKind::kMetadata, 4, 1, 0, 0, "definitions");
+  const int metadata = fill(FrameKind::kMetadata, 4, 1, 0, 0, record("definitions"));
   const int events = fill(FrameKind::kEvents, 4, 1, 1, 0, "torn off");
   const int untouched = testing::claim(shared(), 4);
   const int other = fill(FrameKind::kEvents, 5, 2, 1, 0, "alive");
@@ -108,7 +115,7 @@ TEST_CASE_FIXTURE(Fixture, "what a dead process committed is written, and all it
   CHECK(testing::state_of(shared(), other) == segment::kOwned);
   const auto frames = testing::read_frames(fd);
   REQUIRE(frames.size() == 2);
-  CHECK(frames[0].payload == "definitions");
+  CHECK(frames[0].payload == record("definitions"));
   CHECK(frames[1].payload == "torn off");
 }
 
@@ -125,6 +132,7 @@ TEST_CASE_FIXTURE(Fixture,
 TEST_CASE_FIXTURE(Fixture, "the pool grows while programs hold more than half, and shrinks again") {
   const uint32_t initial = shared()->active_chunks;
   std::vector<int> held;
+  testing::own_slot(shared(), 0, 1);
   for (uint32_t i = 0; i < initial / 2 + 1; ++i) held.push_back(testing::claim(shared(), 0));
   drain.drain();
   CHECK(shared()->active_chunks == initial * 2);
@@ -137,12 +145,76 @@ TEST_CASE_FIXTURE(Fixture, "the pool grows while programs hold more than half, a
 
 TEST_CASE_FIXTURE(Fixture, "a length that a program damaged is not believed") {
   const int chunk = fill(FrameKind::kEvents, 0, 1, 1, 0, "events");
-  segment::chunk_at(shared(), static_cast<uint32_t>(chunk))->committed = 0xfffffff0;
+  testing::chunk_at(shared(), chunk)->committed = 0xfffffff0;
   testing::hand_over(shared(), chunk, 0);
   drain.drain();
   const auto frames = testing::read_frames(fd);
   REQUIRE(frames.size() == 1);
   CHECK(frames[0].payload.size() == segment::kChunkPayloadBytes);
+}
+
+TEST_CASE_FIXTURE(Fixture,
+                  "a chunk whose header contradicts what is known is left out and counted") {
+  using Damage = void (*)(segment::ChunkHeader*);
+  const Damage damages[] = {
+      [](segment::ChunkHeader* chunk) { chunk->process = 77; },  // not the slot's
+      [](segment::ChunkHeader* chunk) { chunk->process = 0; },
+      [](segment::ChunkHeader* chunk) { chunk->kind = 9; },
+      [](segment::ChunkHeader* chunk) { chunk->thread = 0; },
+      [](segment::ChunkHeader* chunk) { chunk->ticks = 5; },
+      [](segment::ChunkHeader* chunk) { chunk->ticks = UINT64_MAX; },
+      [](segment::ChunkHeader* chunk) { chunk->order_epoch = UINT64_MAX; },
+      [](segment::ChunkHeader* chunk) { chunk->shared_order = 2; },
+  };
+  for (const Damage damage : damages) {
+    const int chunk = fill(FrameKind::kEvents, 0, 1, 1, 0, "events");
+    damage(testing::chunk_at(shared(), chunk));
+    testing::hand_over(shared(), chunk, 0);
+  }
+  CHECK(drain.drain() == std::size(damages));
+  CHECK(drain.damaged_chunks() == std::size(damages));
+  CHECK(testing::read_frames(fd).empty());
+}
+
+TEST_CASE_FIXTURE(Fixture, "a process's definitions end where they stop making sense") {
+  const int first = fill(FrameKind::kMetadata, 0, 1, 0, 0, record("good") + "\x05\x7fshort");
+  const int second = fill(FrameKind::kMetadata, 0, 1, 0, 1, record("after"));
+  testing::hand_over(shared(), first, 0);
+  testing::hand_over(shared(), second, 0);
+  CHECK(drain.drain() == 2);
+  CHECK(drain.damaged_chunks() == 1);
+  const auto frames = testing::read_frames(fd);
+  REQUIRE(frames.size() == 1);
+  CHECK(frames[0].payload == record("good"));
+}
+
+TEST_CASE_FIXTURE(Fixture, "state words that no program makes are made free again") {
+  shared()->chunk_words[3] = 5;                                               // no such state
+  shared()->chunk_words[4] = segment::chunk_word(segment::kOwned, 1u << 20);  // no such slot
+  shared()->chunk_words[5] = segment::chunk_word(segment::kFull, 0) | 1ull << 50;
+  drain.drain();
+  for (const int chunk : {3, 4, 5}) CHECK(testing::state_of(shared(), chunk) == segment::kFree);
+  CHECK(drain.damaged_chunks() == 3);
+}
+
+TEST_CASE_FIXTURE(Fixture,
+                  "headers that change while chunks are sorted end nothing but their own") {
+  constexpr uint32_t kRounds = 300'000;
+  std::atomic<uint32_t> rounds{0};
+  for (uint32_t slot = 0; slot < 4; ++slot) testing::own_slot(shared(), slot, slot + 1);
+  std::thread vandal([&] {
+    for (uint32_t x = 1; rounds++ < kRounds; x = x * 1664525 + 1013904223) {
+      segment::ChunkHeader* chunk = testing::chunk_at(shared(), static_cast<int>(x >> 26));
+      chunk->process = (x >> 8) & 3;
+      chunk->sequence = (x >> 12) & 15;
+      chunk->kind = static_cast<uint16_t>(FrameKind::kMetadata);
+      chunk->committed = x & 0xff;
+      shared()->chunk_words[x >> 26] = segment::chunk_word(segment::kFull, (x >> 8) & 3);
+    }
+  });
+  while (rounds < kRounds) drain.drain();
+  vandal.join();
+  CHECK(drain.damaged_chunks() > 0);
 }
 
 TEST_CASE_FIXTURE(Fixture, "threads that hand over faster than the pool is wide lose nothing") {
@@ -151,6 +223,7 @@ TEST_CASE_FIXTURE(Fixture, "threads that hand over faster than the pool is wide 
   std::atomic<uint32_t> done{0};
   std::vector<std::thread> threads;
   for (uint32_t t = 0; t < kThreads; ++t) {
+    testing::own_slot(shared(), t, 1);
     threads.emplace_back([&, t] {
       for (uint32_t i = 0; i < kChunks; ++i) {
         int chunk;

@@ -5,9 +5,24 @@
 #include <string>
 
 #include "interposer/format/file_layout.h"
+#include "interposer/platform/clock.h"
+#include "interposer/segment/chunk_windows.h"
 #include "interposer/segment/layout.h"
 
 namespace memlens::testing {
+
+// For the first window's chunks, which is all that tests touch.
+inline segment::ChunkHeader* chunk_at(segment::SegmentHeader* segment, int chunk) {
+  segment::ChunkWindows windows;
+  windows.start(segment);
+  return windows.chunk(static_cast<uint32_t>(chunk));
+}
+
+// As a program does before it claims a chunk.
+inline void own_slot(segment::SegmentHeader* segment, uint32_t slot, uint32_t process) {
+  segment->processes[slot].process = process;
+  segment->processes[slot].state = segment::kSlotLive;
+}
 
 // Claims the first free chunk for `slot`; -1: the pool is empty.
 inline int claim(segment::SegmentHeader* segment, uint32_t slot) {
@@ -23,19 +38,19 @@ inline int claim(segment::SegmentHeader* segment, uint32_t slot) {
 
 inline void describe(segment::SegmentHeader* segment, int chunk, format::FrameKind kind,
                      uint32_t process, uint32_t thread, uint32_t sequence) {
-  segment::ChunkHeader* header = segment::chunk_at(segment, static_cast<uint32_t>(chunk));
+  segment::ChunkHeader* header = chunk_at(segment, chunk);
   header->kind = static_cast<uint16_t>(kind);
   header->shared_order = 0;
   header->process = process;
   header->thread = thread;
   header->sequence = sequence;
   header->lost_events = 0;
-  header->ticks = 1;
+  header->ticks = platform::read_ticks();
   header->order_epoch = 0;
 }
 
 inline void commit(segment::SegmentHeader* segment, int chunk, const std::string& bytes) {
-  segment::ChunkHeader* header = segment::chunk_at(segment, static_cast<uint32_t>(chunk));
+  segment::ChunkHeader* header = chunk_at(segment, chunk);
   const uint32_t committed = header->committed;
   std::memcpy(reinterpret_cast<char*>(header + 1) + committed, bytes.data(), bytes.size());
   header->committed.store(committed + static_cast<uint32_t>(bytes.size()),

@@ -24,7 +24,7 @@ TEST_CASE("the segment tells of its collector's death") {
   const std::string path = "/proc/" + std::to_string(pid) + "/fd/" + std::to_string(their_fd);
   FILE* file = fopen(path.c_str(), "r+");
   REQUIRE(file != nullptr);
-  void* mapped = mmap(nullptr, segment::total_bytes(), PROT_READ | PROT_WRITE,
+  void* mapped = mmap(nullptr, segment::attached_bytes(), PROT_READ | PROT_WRITE,
                       MAP_SHARED | MAP_NORESERVE, fileno(file), 0);
   REQUIRE(mapped != MAP_FAILED);
   auto* header = static_cast<segment::SegmentHeader*>(mapped);
@@ -33,8 +33,25 @@ TEST_CASE("the segment tells of its collector's death") {
   kill(pid, SIGKILL);
   waitpid(pid, nullptr, 0);
   CHECK(segment::collector_is_dead(header));
-  munmap(mapped, segment::total_bytes());
+  munmap(mapped, segment::attached_bytes());
   fclose(file);
   close(fds[0]);
   close(fds[1]);
+}
+
+TEST_CASE("nobody who holds a descriptor can cut the segment short") {
+  const collector::SharedSegment segment(0);
+  CHECK(ftruncate(segment.fd(), 4096) != 0);
+  CHECK(ftruncate(segment.fd(), static_cast<off_t>(segment::file_bytes() * 2)) != 0);
+}
+
+TEST_CASE("chunks beyond the first window are mapped where the file has them") {
+  collector::SharedSegment segment(0);
+  REQUIRE(segment.map_chunks(segment::kInitialChunks * 4));
+  const uint32_t index = segment::kInitialChunks * 3 + 5;
+  segment.chunk(index)->sequence = 42;
+  segment::ChunkHeader read{};
+  const auto offset = static_cast<off_t>(segment::header_bytes() + index * segment::kChunkBytes);
+  REQUIRE(pread(segment.fd(), static_cast<void*>(&read), sizeof read, offset) == sizeof read);
+  CHECK(read.sequence == 42);
 }
