@@ -8,6 +8,7 @@
 #include "interposer/hooks/allocator_module.h"
 #include "interposer/hooks/next_function.h"
 #include "interposer/hooks/thread_hooks.h"
+#include "interposer/loader_list.h"
 #include "interposer/modules.h"
 #include "interposer/poll.h"
 #include "interposer/process.h"
@@ -20,7 +21,7 @@ namespace memlens::interposer {
 namespace {
 std::atomic<uint32_t> modules_seen{0};
 
-// To look for Python takes the loader's lock, too (modules.h).
+// What was loaded has been looked at.
 void forked_child() { modules_seen.store(module_generation(), std::memory_order_relaxed); }
 }  // namespace
 
@@ -28,7 +29,8 @@ void poll_environment() {
   poll_modules();
   // A library may have brought Python in.
   const uint32_t modules = module_generation();
-  if (modules_seen.exchange(modules, std::memory_order_relaxed) != modules) {
+  if (modules_seen.load(std::memory_order_relaxed) != modules && can_read_loader_list() &&
+      modules_seen.exchange(modules, std::memory_order_relaxed) != modules) {
     python_attach_loaded();
   }
   poll_thread_name();

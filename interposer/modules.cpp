@@ -3,12 +3,12 @@
 #include <elf.h>
 #include <errno.h>
 #include <link.h>
-#include <sched.h>
 
 #include <atomic>
 #include <cstring>
 
 #include "interposer/definitions.h"
+#include "interposer/loader_list.h"
 #include "interposer/private_memory.h"
 #include "interposer/process.h"
 #include "interposer/program_path.h"
@@ -35,7 +35,8 @@ struct Module {
   bool seen;  // by the scan that is going on
 };
 
-// Kept in pages of our own and not in permanent memory, which a forked child drops.
+// Written under a LoaderReading. Kept in pages of our own and not in permanent memory, which a
+// forked child drops.
 Module* modules = nullptr;
 uint32_t module_count = 0;
 uint32_t module_capacity = 0;
@@ -44,10 +45,8 @@ char* text_block = nullptr;
 size_t text_left = 0;
 constexpr size_t kTextBlockBytes = 64 * 1024;
 
-std::atomic<uint32_t> busy{0};
 std::atomic<uint32_t> generation{0};
-uint64_t known_loads = 0;
-uint64_t known_unloads = 0;
+std::atomic<uint32_t> seen_generation{0};  // of the loader's list
 
 // In the segment's ticks of about 10 ms.
 constexpr uint32_t kWatchTicks = 100;
@@ -88,12 +87,12 @@ Module* new_module() {
 }
 
 // The build id lies in a note of the mapped file.
-void read_build_id(const dl_phdr_info& info, Module& module) {
-  for (int i = 0; i < info.dlpi_phnum; ++i) {
-    const ElfW(Phdr)& segment = info.dlpi_phdr[i];
+void read_build_id(const LoadedObject& object, Module& module) {
+  for (size_t i = 0; i < object.segment_count; ++i) {
+    const ElfW(Phdr)& segment = object.segments[i];
     if (segment.p_type != PT_NOTE) continue;
     const uint64_t alignment = segment.p_align == 8 ? 8 : 4;
-    const auto* note = reinterpret_cast<const char*>(info.dlpi_addr + segment.p_vaddr);
+    const auto* note = reinterpret_cast<const char*>(object.load_bias + segment.p_vaddr);
     const char* const end = note + segment.p_memsz;
     while (note + sizeof(ElfW(Nhdr)) <= end) {
       ElfW(Nhdr) header;
@@ -138,67 +137,44 @@ void define(Module& module) {
                             module.build_id_bytes);
 }
 
-bool same_module(const Module& module, const dl_phdr_info& info, uint64_t start, uint64_t end) {
-  if (!module.loaded || module.load_bias != info.dlpi_addr || module.start != start ||
-      module.end != end) {
+bool same_module(const Module& module, const LoadedObject& object) {
+  if (!module.loaded || module.load_bias != object.load_bias || module.start != object.start ||
+      module.end != object.end) {
     return false;
   }
   // Another library at the same place has another name, or another build id.
-  const char* name = std::strrchr(info.dlpi_name, '/');
-  name = name == nullptr ? info.dlpi_name : name + 1;
+  const char* name = std::strrchr(object.name, '/');
+  name = name == nullptr ? object.name : name + 1;
   const char* known = std::strrchr(module.path, '/');
   known = known == nullptr ? module.path : known + 1;
-  if (info.dlpi_name[0] != '\0' && std::strcmp(name, known) != 0) return false;
+  if (object.name[0] != '\0' && std::strcmp(name, known) != 0) return false;
   Module fresh{};
-  read_build_id(info, fresh);
+  read_build_id(object, fresh);
   return fresh.build_id_bytes == module.build_id_bytes &&
          std::memcmp(fresh.build_id, module.build_id, fresh.build_id_bytes) == 0;
 }
 
-int look_at_module(dl_phdr_info* info, size_t, void*) {
-  known_loads = info->dlpi_adds;
-  known_unloads = info->dlpi_subs;
-  uint64_t start = UINT64_MAX, end = 0;
-  for (int i = 0; i < info->dlpi_phnum; ++i) {
-    const ElfW(Phdr)& segment = info->dlpi_phdr[i];
-    if (segment.p_type != PT_LOAD) continue;
-    const uint64_t segment_start = info->dlpi_addr + segment.p_vaddr;
-    if (segment_start < start) start = segment_start;
-    if (segment_start + segment.p_memsz > end) end = segment_start + segment.p_memsz;
-  }
-  if (end == 0) return 0;
+void look_at_module(const LoadedObject& object) {
   for (uint32_t i = 0; i < module_count; ++i) {
-    if (same_module(modules[i], *info, start, end)) {
+    if (same_module(modules[i], object)) {
       modules[i].seen = true;
-      return 0;
+      return;
     }
   }
-  const char* path = absolute_path(info->dlpi_name);
+  const char* path = absolute_path(object.name);
   Module* module = path == nullptr ? nullptr : new_module();
-  if (module == nullptr) return 0;
+  if (module == nullptr) return;
   *module = {};
-  module->load_bias = info->dlpi_addr;
-  module->start = start;
-  module->end = end;
-  module->place_tag =
-      place_tag(info->dlpi_name, info->dlpi_addr, info->dlpi_phdr, info->dlpi_phnum);
+  module->load_bias = object.load_bias;
+  module->start = object.start;
+  module->end = object.end;
+  module->place_tag = place_tag(object.name, object.load_bias, object.segments,
+                                static_cast<int>(object.segment_count));
   module->path = path;
-  read_build_id(*info, *module);
+  read_build_id(object, *module);
   module->loaded = true;
   module->seen = true;
   define(*module);
-  return 0;
-}
-
-int look_at_counters(dl_phdr_info* info, size_t, void* changed) {
-  *static_cast<bool*>(changed) = info->dlpi_adds != known_loads || info->dlpi_subs != known_unloads;
-  return 1;
-}
-
-bool loader_list_changed() {
-  bool changed = false;
-  dl_iterate_phdr(look_at_counters, &changed);
-  return changed;
 }
 
 uint32_t now() {
@@ -206,32 +182,47 @@ uint32_t now() {
 }
 
 void compare_with_loader() {
-  // Ended modules are written first: the range may be another's by now.
   for (uint32_t i = 0; i < module_count; ++i) modules[i].seen = false;
-  const uint64_t old_loads = known_loads, old_unloads = known_unloads;
-  dl_iterate_phdr(look_at_module, nullptr);
+  const size_t count = loaded_object_count();
+  for (size_t i = 0; i < count; ++i) {
+    LoadedObject object;
+    if (loaded_object_at(i, object)) look_at_module(object);
+  }
+  bool ended = false;
   for (uint32_t i = 0; i < module_count; ++i) {
     if (!modules[i].loaded || modules[i].seen) continue;
     modules[i].loaded = false;
+    ended = true;
     if (modules[i].id != 0) define_module_end(modules[i].id);
   }
-  if (known_unloads != old_unloads) unwind::forget_rules();
-  if (known_loads != old_loads || known_unloads != old_unloads) {
-    generation.fetch_add(1, std::memory_order_release);
-  }
+  if (ended) unwind::forget_rules();
+  generation.fetch_add(1, std::memory_order_release);
 }
 
 }  // namespace
 
 void scan_modules() {
-  if (!recording() || busy.exchange(1, std::memory_order_acquire) != 0) return;
+  if (!recording()) return;
   const int saved_errno = errno;
-  if (loader_list_changed()) compare_with_loader();
-  busy.store(0, std::memory_order_release);
+  {
+    const LoaderReading reading;
+    refresh_loader_list(reading);
+    const uint32_t current = loader_list_generation();
+    if (reading.held() && seen_generation.exchange(current) != current) compare_with_loader();
+  }
   errno = saved_errno;
 }
 
+void met_object(const link_map* link) {
+  if (__builtin_expect(is_listed(link) && seen_generation.load() == loader_list_generation(), 1)) {
+    return;
+  }
+  scan_modules();
+  if (!is_listed(link)) expect_module_change();
+}
+
 void expect_module_change() {
+  expect_loader_change();
   // Never 0, which means that nothing is expected.
   watch_until.store((now() + kWatchTicks) | 1, std::memory_order_relaxed);
 }
@@ -246,23 +237,12 @@ void poll_modules() {
 }
 
 void describe_inherited_modules() {
-  busy.store(0, std::memory_order_relaxed);  // whoever was at it is no thread of this process
-  // Nor is whoever opens a library just now, and may hold the loader's lock in this copy for good.
-  // What this process opens itself leaves a new note.
-  watch_until.store(0, std::memory_order_relaxed);
+  inherit_loader_list();
   for (uint32_t i = 0; i < module_count; ++i) {
     if (modules[i].loaded) define(modules[i]);
   }
 }
 
 uint32_t module_generation() { return generation.load(std::memory_order_acquire); }
-
-void hold_module_scans() {
-  // Bounded: a scan that was left for good (a signal handler jumped out of it) must not stop a
-  // fork.
-  for (int i = 0; i < 1000 && busy.exchange(1, std::memory_order_acquire) != 0; ++i) sched_yield();
-}
-
-void release_module_scans() { busy.store(0, std::memory_order_release); }
 
 }  // namespace memlens::interposer

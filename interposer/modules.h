@@ -6,22 +6,26 @@
 // counters of loads and unloads) soon after such a note, and around every dlclose, so that a
 // library is known before it goes.
 //
-// The loader's lock is taken by a comparison, and a child forked from another thread meanwhile
-// would find it locked for good. So comparisons are rare (a note, and then at most one every 10 ms
-// for a second), none runs during our fork hook, and a forked child tells the capture from the list
-// it inherited, without asking the loader.
+// The loader is not asked, and its lock not taken: loader_list.h. Comparisons are rare all the same
+// (a note, and then at most one every 10 ms for a second), and none runs during our fork hook.
 #pragma once
+
+#include <link.h>
 
 #include <cstdint>
 
 namespace memlens::interposer {
 
 // Compares with the loader's list and defines what came and went. From inside a hook or not, on any
-// thread; does nothing while another thread is at it. Not from a signal handler or vfork child.
+// thread; does nothing while another thread is at it, or unloads something. Not from a signal
+// handler or vfork child.
 void scan_modules();
 
-// A library may be loaded soon, or code has been met that no known library has. Any context.
+// A library may be loaded soon. Any context.
 void expect_module_change();
+
+// Code of this object is in a stack. From inside a hook.
+void met_object(const link_map* link);
 
 // scan_modules() if a change is expected and the time has come. From inside a hook.
 void poll_modules();
@@ -31,9 +35,5 @@ void describe_inherited_modules();
 
 // Goes up when libraries came or went.
 uint32_t module_generation();
-
-// No scan of another thread's runs between the two.
-void hold_module_scans();
-void release_module_scans();
 
 }  // namespace memlens::interposer

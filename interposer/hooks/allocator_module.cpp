@@ -9,6 +9,7 @@
 #include "interposer/definitions.h"
 #include "interposer/diagnostics.h"
 #include "interposer/hooks/next_definition.h"
+#include "interposer/loader_list.h"
 #include "interposer/process.h"
 #include "interposer/program_path.h"
 
@@ -20,37 +21,17 @@ struct AddressRange {
   uintptr_t end = 0;
 };
 
-struct Search {
-  const link_map* object;
-  AddressRange found;
-};
-
-int find_range(dl_phdr_info* info, size_t, void* context) {
-  auto* search = static_cast<Search*>(context);
-  if (info->dlpi_addr != search->object->l_addr) return 0;
-  AddressRange range{UINTPTR_MAX, 0};
-  for (int i = 0; i < info->dlpi_phnum; ++i) {
-    const ElfW(Phdr)& segment = info->dlpi_phdr[i];
-    if (segment.p_type != PT_LOAD) continue;
-    const uintptr_t start = info->dlpi_addr + segment.p_vaddr;
-    if (start < range.start) range.start = start;
-    if (start + segment.p_memsz > range.end) range.end = start + segment.p_memsz;
-  }
-  const auto dynamic = reinterpret_cast<uintptr_t>(search->object->l_ld);
-  if (dynamic < range.start || dynamic >= range.end) return 0;
-  search->found = range;
-  return 1;
-}
-
 // Written once, by whoever asks first; a second thread that asks meanwhile computes the same.
 std::atomic<bool> range_known{false};
 AddressRange allocator_range;
 
-// Asks the loader only where there is such an allocator: its list's lock is taken.
 __attribute__((noinline, cold)) void find_allocator() {
-  Search search{allocator_object(), {}};
-  if (search.object != nullptr) dl_iterate_phdr(find_range, &search);
-  allocator_range = search.found;
+  const link_map* allocator = allocator_object();
+  LoadedObject object;
+  if (allocator != nullptr &&
+      find_loaded_object(reinterpret_cast<uintptr_t>(allocator->l_ld), object)) {
+    allocator_range = {object.start, object.end};
+  }
   range_known.store(true, std::memory_order_release);
 }
 

@@ -3,6 +3,7 @@
 
 #include "interposer/hooks/hook_export.h"
 #include "interposer/hooks/next_function.h"
+#include "interposer/loader_list.h"
 #include "interposer/modules.h"
 #include "interposer/reentrancy.h"
 
@@ -29,6 +30,7 @@ MEMLENS_HOOK __attribute__((optimize("optimize-sibling-calls"))) void* dlopen(co
 MEMLENS_HOOK __attribute__((optimize("optimize-sibling-calls"))) void* dlmopen(Lmid_t list,
                                                                                const char* file,
                                                                                int mode) {
+  expect_namespaces();
   expect_module_change();
   return next_dlmopen.get()(list, file, mode);
 }
@@ -36,7 +38,11 @@ MEMLENS_HOOK __attribute__((optimize("optimize-sibling-calls"))) void* dlmopen(L
 // What the library's destructors free is the program's: no hook is active around the real call.
 MEMLENS_HOOK int dlclose(void* handle) {
   scan_modules();
-  const int status = next_dlclose.get()(handle);
+  int status;
+  {
+    const UnloadingScope unloading;
+    status = next_dlclose.get()(handle);
+  }
   scan_modules();
   return status;
 }

@@ -13,7 +13,7 @@
 
 #include "interposer/hooks/hook_export.h"
 #include "interposer/hooks/next_function.h"
-#include "interposer/modules.h"
+#include "interposer/loader_list.h"
 #include "interposer/process.h"
 #include "interposer/reentrancy.h"
 #include "interposer/system_call.h"
@@ -31,11 +31,11 @@ template <typename Fork>
 auto fork_and_follow(Fork fork_in_libc) {
   const bool announced = recording();
   if (announced) announce_birth();
-  hold_module_scans();
+  hold_loader_readings();
   const int32_t parent = system_call::process_id();
   const auto result = fork_in_libc();
   const int saved_errno = errno;
-  release_module_scans();
+  release_loader_readings();
   if (system_call::process_id() != parent) {
     HookScope scope;
     forked_child_started(announced);

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <cstring>
 
+#include "interposer/loader_list.h"
 #include "interposer/symbol_table.h"
 #include "interposer/system_call.h"
 
@@ -22,44 +23,34 @@ struct Search {
   uintptr_t protected_page;  // read-only once the module is relocated; 0: it has none
 };
 
-const ElfW(Dyn) * dynamic_section_of(const dl_phdr_info& module) {
-  for (int i = 0; i < module.dlpi_phnum; ++i) {
-    if (module.dlpi_phdr[i].p_type != PT_DYNAMIC) continue;
-    return reinterpret_cast<const ElfW(Dyn)*>(module.dlpi_addr + module.dlpi_phdr[i].p_vaddr);
-  }
-  return nullptr;
-}
-
 // The first page of what the loader protects, rounded as it does; 0 when that is less than a page.
-uintptr_t protected_page_of(const dl_phdr_info& module) {
+uintptr_t protected_page_of(const LoadedObject& module) {
   const uintptr_t page_mask = ~(static_cast<uintptr_t>(sysconf(_SC_PAGESIZE)) - 1);
-  for (int i = 0; i < module.dlpi_phnum; ++i) {
-    const ElfW(Phdr)& segment = module.dlpi_phdr[i];
+  for (size_t i = 0; i < module.segment_count; ++i) {
+    const ElfW(Phdr)& segment = module.segments[i];
     if (segment.p_type != PT_GNU_RELRO) continue;
-    const uintptr_t start = (module.dlpi_addr + segment.p_vaddr) & page_mask;
-    const uintptr_t end = (module.dlpi_addr + segment.p_vaddr + segment.p_memsz) & page_mask;
+    const uintptr_t start = (module.load_bias + segment.p_vaddr) & page_mask;
+    const uintptr_t end = (module.load_bias + segment.p_vaddr + segment.p_memsz) & page_mask;
     return start < end ? start : 0;
   }
   return 0;
 }
 
-int look_into(dl_phdr_info* module, size_t, void* argument) {
+bool look_into(const LoadedObject& module, void* argument) {
   auto& search = *static_cast<Search*>(argument);
-  const ElfW(Dyn)* dynamic = dynamic_section_of(*module);
-  if (dynamic == nullptr) return 0;
-  const SymbolTable table(dynamic, module->dlpi_addr);
+  const SymbolTable table(module.dynamic, module.load_bias);
   const ElfW(Sym)* symbol = table.find(search.name);
   // One whose library chooses it at run time could not be called yet: the library may be on its
   // way, unrelocated. None of those looked for here is.
-  if (symbol == nullptr || (symbol->st_info & 0xf) == STT_GNU_IFUNC) return 0;
-  search.found = reinterpret_cast<void*>(module->dlpi_addr + symbol->st_value);
-  search.protected_page = protected_page_of(*module);
-  return 1;
+  if (symbol == nullptr || (symbol->st_info & 0xf) == STT_GNU_IFUNC) return false;
+  search.found = reinterpret_cast<void*>(module.load_bias + symbol->st_value);
+  search.protected_page = protected_page_of(module);
+  return true;
 }
 
 Search search_for(const char* name) {
   Search search{SymbolName(name), nullptr, 0};
-  dl_iterate_phdr(look_into, &search);
+  for_each_loaded_object(look_into, &search);
   return search;
 }
 

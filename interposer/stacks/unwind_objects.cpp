@@ -7,6 +7,8 @@
 
 #include <cstring>
 
+#include "interposer/loader_list.h"
+#include "interposer/modules.h"
 #include "interposer/stacks/module_places.h"
 #include "interposer/stacks/unwind_memory.h"
 
@@ -23,50 +25,36 @@ struct Loaded {
   uintptr_t end;
   uintptr_t load_bias;
   const char* name;
-  const void* link;
+  const link_map* link;
   const ElfW(Dyn) * dynamic;
   const uint8_t* eh_frame_header;
   const ElfW(Phdr) * segments;  // nullptr: to be found
   int segment_count;
 };
 
-struct PhdrSearch {
-  uintptr_t address;
-  Loaded* found;
-  bool done;
-};
-
-int match_phdr(dl_phdr_info* info, size_t, void* argument) {
-  auto& search = *static_cast<PhdrSearch*>(argument);
-  uintptr_t start = UINTPTR_MAX, end = 0;
-  const uint8_t* header = nullptr;
-  const ElfW(Dyn)* dynamic = nullptr;
-  for (int i = 0; i < info->dlpi_phnum; ++i) {
-    const ElfW(Phdr)& segment = info->dlpi_phdr[i];
-    const uintptr_t address = info->dlpi_addr + segment.p_vaddr;
-    if (segment.p_type == PT_LOAD) {
-      if (address < start) start = address;
-      if (address + segment.p_memsz > end) end = address + segment.p_memsz;
-    } else if (segment.p_type == PT_GNU_EH_FRAME) {
-      header = reinterpret_cast<const uint8_t*>(address);
-    } else if (segment.p_type == PT_DYNAMIC) {
-      dynamic = reinterpret_cast<const ElfW(Dyn)*>(address);
+bool look_in_list(uintptr_t address, Loaded& loaded) {
+  LoadedObject object;
+  if (!find_loaded_object(address, object)) return false;
+  loaded = {};
+  loaded.start = object.start;
+  loaded.end = object.end;
+  loaded.load_bias = object.load_bias;
+  loaded.name = object.name;
+  loaded.link = object.link;
+  loaded.dynamic = object.dynamic;
+  loaded.segments = object.segments;
+  loaded.segment_count = static_cast<int>(object.segment_count);
+  for (size_t i = 0; i < object.segment_count; ++i) {
+    const ElfW(Phdr)& segment = object.segments[i];
+    if (segment.p_type == PT_GNU_EH_FRAME) {
+      loaded.eh_frame_header = reinterpret_cast<const uint8_t*>(object.load_bias + segment.p_vaddr);
     }
   }
-  if (search.address < start || search.address >= end) return 0;
-  *search.found = {start & ~uintptr_t{4095}, end,     info->dlpi_addr, info->dlpi_name,
-                   info->dlpi_phdr,          dynamic, header,          info->dlpi_phdr,
-                   info->dlpi_phnum};
-  search.done = true;
-  return 1;
+  return true;
 }
 
 bool ask_loader(uintptr_t address, Loaded& loaded) {
-  if (_dl_find_object == nullptr) {
-    PhdrSearch search{address, &loaded, false};
-    dl_iterate_phdr(match_phdr, &search);
-    return search.done;
-  }
+  if (_dl_find_object == nullptr) return look_in_list(address, loaded);
   struct dl_find_object object;
   if (_dl_find_object(reinterpret_cast<void*>(address), &object) != 0) return false;
   loaded.start = reinterpret_cast<uintptr_t>(object.dlfo_map_start);
@@ -128,6 +116,7 @@ void describe(Loaded& loaded, CodeObject& object) {
   object.section.header = loaded.eh_frame_header;
   if (!find_segments(loaded)) return;
   object.section.segments = {loaded.load_bias, loaded.segments, loaded.segment_count};
+  met_object(loaded.link);
   object.place_tag =
       place_tag(loaded.name, loaded.load_bias, loaded.segments, loaded.segment_count);
 }

@@ -1,7 +1,7 @@
 // Which loaded object an address of code lies in, and where that keeps its unwind information.
 //
-// glibc 2.35 has _dl_find_object, without locks, made for unwinders. Before that there is only
-// dl_iterate_phdr, which takes the loader's lock; it is asked once per new address, not per event.
+// glibc 2.35 has _dl_find_object, without locks, made for unwinders. Before that, our own list of
+// what is loaded answers (loader_list.h). Asked once per new address, not per event.
 #pragma once
 
 #include <cstdint>
