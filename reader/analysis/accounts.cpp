@@ -24,9 +24,9 @@ void Accounts::record_ranges(uint32_t buckets) {
   if (in_range_) ranges_->start();
 }
 
-void Accounts::mark_growth(uint32_t marks) {
-  growth_ =
-      std::make_unique<GrowthMarks>(range_.timeline_from_ticks, range_.timeline_to_ticks, marks);
+void Accounts::mark_growth(uint32_t marks, uint64_t last_end_ticks) {
+  const uint64_t to_ticks = std::min(range_.timeline_to_ticks, last_end_ticks - 1);
+  growth_ = std::make_unique<GrowthMarks>(range_.timeline_from_ticks, to_ticks, marks);
 }
 
 void Accounts::pass_moment() {

@@ -34,7 +34,8 @@ class Accounts {
 
   // Both keep sums by time as well. Call before the first event.
   void record_ranges(uint32_t buckets);
-  void mark_growth(uint32_t marks);
+  // `last_end_ticks`: when the last process ends; UINT64_MAX: not known.
+  void mark_growth(uint32_t marks, uint64_t last_end_ticks);
   // nullptr: not wanted.
   RangeRecorder* ranges() { return ranges_.get(); }
 
@@ -67,6 +68,11 @@ class Accounts {
     site.live_bytes -= bytes;
     site.live_blocks -= blocks;
     live_bytes_ -= bytes;
+  }
+
+  // The sites' process is gone; their live bytes are the caller's to remove.
+  void end_sites(const std::vector<uint32_t>& sites) {
+    if (growth_) growth_->end_sites(sites);
   }
 
   // Another peak epoch began since this was that number: the peak was in between.

@@ -36,9 +36,9 @@ class Pass {
         accounts_(range_of(impl, query), query.timeline_points) {}
 
   Analysis run() {
-    if (query_.growth_marks > 0) accounts_.mark_growth(query_.growth_marks);
     if (query_.range_buckets > 0) accounts_.record_ranges(query_.range_buckets);
     add_streams();
+    if (query_.growth_marks > 0) accounts_.mark_growth(query_.growth_marks, last_end_ticks());
     run_processes();
     Analysis analysis;
     accounts_.finish(impl_.clock, analysis);
@@ -94,6 +94,13 @@ class Pass {
       if (selected) lost_events_ += stream.lost_events;
     }
     for (auto& added : processes_) added->next_ticks = added->merge.next_ticks();
+  }
+
+  // UINT64_MAX: of one it is not known.
+  uint64_t last_end_ticks() const {
+    uint64_t last = 0;
+    for (const auto& process : processes_) last = std::max(last, process->end_ticks);
+    return processes_.empty() ? UINT64_MAX : last;
   }
 
   static bool runs_later(const Process* a, const Process* b) {

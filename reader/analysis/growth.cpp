@@ -7,7 +7,7 @@ namespace memlens::reader {
 
 GrowthMarks::GrowthMarks(uint64_t from_ticks, uint64_t to_ticks, uint32_t marks)
     : from_ticks_(from_ticks), to_ticks_(std::max(from_ticks, to_ticks)), marks_(marks) {
-  next_ticks_ = marks_ > 1 ? mark_ticks(0) : UINT64_MAX;
+  schedule();
 }
 
 uint64_t GrowthMarks::mark_ticks(size_t mark) const {
@@ -18,13 +18,33 @@ uint64_t GrowthMarks::mark_ticks(size_t mark) const {
 void GrowthMarks::set_time(uint64_t ticks, const SiteTable& sites, const SampleAccounts& samples) {
   while (ticks >= next_ticks_) {
     add_mark(sites, samples);
-    next_ticks_ = points_.size() + 1 < marks_ ? mark_ticks(points_.size()) : UINT64_MAX;
+    schedule();
+  }
+}
+
+// The last mark includes what happens at its moment.
+void GrowthMarks::schedule() {
+  const size_t mark = points_.size();
+  next_ticks_ = mark >= marks_       ? UINT64_MAX
+                : mark + 1 == marks_ ? mark_ticks(mark) + 1
+                                     : mark_ticks(mark);
+}
+
+void GrowthMarks::end_sites(const std::vector<uint32_t>& sites) {
+  for (const uint32_t site : sites) {
+    if (site >= ended_.size()) ended_.resize(site + 1);
+    ended_[site] = true;
   }
 }
 
 void GrowthMarks::add_mark(const SiteTable& sites, const SampleAccounts& samples) {
   std::vector<GrowthPoint>& points = points_.emplace_back(sites.size());
   for (uint32_t i = 0; i < sites.size(); ++i) {
+    if (i < ended_.size() && ended_[i]) {
+      const SampleAccounts::Account* account = samples.find(i);
+      if (account != nullptr) points[i].freed_variance = Variance(account->allocated).bytes;
+      continue;
+    }
     points[i].bytes = sites[i].allocated_bytes - sites[i].freed_bytes;
     points[i].blocks = sites[i].allocated_blocks - sites[i].freed_blocks;
     if (const SampleAccounts::Account* account = samples.find(i)) {

@@ -431,6 +431,7 @@ void ProcessAccounts::shut_down(bool began) {
 
 void ProcessAccounts::end_process() {
   if (ranges_ != nullptr) end_ranges();
+  accounts_.end_sites(sites_);
   for (const uint32_t site_number : sites_) {
     SiteAccount& site = accounts_.sites()[site_number];
     if (!samples_.empty()) accounts_.samples().end_live(site_number, accounts_.peak_epoch());

@@ -78,11 +78,27 @@ void pass_ranges(Archive& archive, Matrix& ranges) {
   });
 }
 
+template <typename Archive, typename Growth>
+void pass_growth(Archive& archive, Growth& growth) {
+  archive.list(growth.seconds, [](Archive& each, auto& seconds) { each(seconds); });
+  archive.list(growth.sites, [](Archive& each, auto& site) {
+    each.list(site, [](Archive& inner, auto& point) {
+      inner(point.bytes, point.blocks, point.variance, point.freed_variance);
+    });
+  });
+}
+
 }  // namespace
 
 std::string encode_sums(const Analysis& analysis) {
   ArchiveWriter writer;
   pass_sums(writer, analysis);
+  return writer.take();
+}
+
+std::string encode_growth(const Growth& growth) {
+  ArchiveWriter writer;
+  pass_growth(writer, growth);
   return writer.take();
 }
 
@@ -95,6 +111,12 @@ std::string encode_ranges(const RangeMatrix& ranges) {
 void decode_sums(ByteView bytes, Analysis& analysis) {
   ArchiveReader reader(bytes);
   pass_sums(reader, analysis);
+  reader.finish();
+}
+
+void decode_growth(ByteView bytes, Growth& growth) {
+  ArchiveReader reader(bytes);
+  pass_growth(reader, growth);
   reader.finish();
 }
 

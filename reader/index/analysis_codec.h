@@ -1,7 +1,7 @@
 // An analysis as bytes, for the stored index: exactly what analyze() returned, to the last bit.
 //
-// In two parts, since most reports want only the first: `sums` is everything but the range matrix,
-// which can be many times as large.
+// In parts, since most reports want only the first: `sums` is everything but growth and the range
+// matrix, which can be many times as large.
 #pragma once
 
 #include <string>
@@ -12,10 +12,12 @@
 namespace memlens::reader {
 
 std::string encode_sums(const Analysis& analysis);
+std::string encode_growth(const Growth& growth);
 std::string encode_ranges(const RangeMatrix& ranges);
 
 // Throw PayloadError when the bytes are none of the above's.
 void decode_sums(ByteView bytes, Analysis& analysis);
+void decode_growth(ByteView bytes, Growth& growth);
 void decode_ranges(ByteView bytes, RangeMatrix& ranges);
 
 }  // namespace memlens::reader

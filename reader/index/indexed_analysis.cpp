@@ -14,10 +14,16 @@ namespace memlens::reader {
 
 namespace {
 
-// What is stored: the sums; then, where a report wanted it, the range matrix. One with ranges
-// serves reports without. How fine a matrix was asked for is told before it.
+// What is stored: the sums; then, where a report wanted them, growth, and the range matrix. One
+// with more serves reports that want less. How fine a matrix was asked for is told before it.
+constexpr size_t kSumsParts = 1;
+constexpr size_t kGrowthParts = 3;
+constexpr size_t kRangesParts = 5;
+
 std::vector<std::string> encode(const Analysis& analysis, const Query& query) {
   std::vector<std::string> parts{encode_sums(analysis)};
+  parts.push_back(std::to_string(query.growth_marks));
+  parts.push_back(analysis.growth ? encode_growth(*analysis.growth) : std::string());
   if (analysis.ranges) {
     parts.push_back(std::to_string(query.range_buckets));
     parts.push_back(encode_ranges(*analysis.ranges));
@@ -29,9 +35,13 @@ std::optional<Analysis> decode(const std::vector<std::string>& parts, const Quer
   Analysis analysis;
   try {
     decode_sums(ByteView(parts[0]), analysis);
+    if (query.growth_marks > 0) {
+      if (parts[1] != std::to_string(query.growth_marks)) return {};
+      decode_growth(ByteView(parts[2]), analysis.growth.emplace());
+    }
     if (query.range_buckets > 0) {
-      if (parts[1] != std::to_string(query.range_buckets)) return {};
-      decode_ranges(ByteView(parts[2]), analysis.ranges.emplace());
+      if (parts[3] != std::to_string(query.range_buckets)) return {};
+      decode_ranges(ByteView(parts[4]), analysis.ranges.emplace());
     }
   } catch (const PayloadError&) {
     return {};
@@ -51,7 +61,10 @@ Analysis analyze_indexed(const Capture& capture, const Query& query, const Index
   if (options.folder.empty()) return analyze(capture, query);
   const IndexFolder folder(options.folder, options.max_bytes);
   const std::string key = index_key(capture.impl().source, query);
-  if (const auto parts = folder.load(key, query.range_buckets > 0 ? 3 : 1)) {
+  const size_t wanted = query.range_buckets > 0  ? kRangesParts
+                        : query.growth_marks > 0 ? kGrowthParts
+                                                 : kSumsParts;
+  if (const auto parts = folder.load(key, wanted)) {
     if (std::optional<Analysis> analysis = decode(*parts, query)) return std::move(*analysis);
   }
   const auto start = std::chrono::steady_clock::now();

@@ -41,18 +41,39 @@ void write_stack(JsonWriter& json, const reader::CaptureInfo& info, const Growin
   json.end_object();
 }
 
+void write_place(JsonWriter& json, const reader::CaptureInfo& info, const GrowingPlace& place) {
+  json.begin_compact_object();
+  json.member("function", place.frame->function);
+  json.member("file", place.frame->file);
+  json.member("line", place.frame->line);
+  json.member("gained_bytes", place.gained_bytes);
+  if (info.sample_bytes != 0) {
+    json.member("gained_bytes_error", std::sqrt(place.points.back().variance));
+  }
+  json.member("bytes_per_second", place.bytes_per_second);
+  json.member("since_seconds", place.since_seconds);
+  json.member("stacks", static_cast<uint64_t>(place.stacks));
+  json.member("shape", growth_shape_name(place.shape));
+  json.key("bytes_at_marks");
+  json.begin_compact_array();
+  for (const reader::GrowthPoint& point : place.points) json.value(point.bytes);
+  json.end_array();
+  json.end_object();
+}
+
 }  // namespace
 
 void write_growing_json(std::ostream& out, const reader::CaptureInfo& info,
-                        const std::vector<double>& marks, const std::vector<GrowingStack>& stacks,
+                        const std::vector<double>& marks, const Growing& growing,
                         const FrameTree& tree, size_t limit) {
+  const std::vector<GrowingStack>& stacks = growing.stacks;
   reader::GrowthPoint total;
   for (const GrowingStack& stack : stacks) total += stack.points.back();
   const size_t shown = limit == 0 ? stacks.size() : std::min(limit, stacks.size());
 
   JsonWriter json(out);
   json.begin_object();
-  json.member("schema", "memlens.stacks/1");
+  json.member("schema", "memlens.growing/1");
   json.member("view", "growing");
   json.member("complete", info.complete);
   json.member("total_bytes", total.bytes);
@@ -65,6 +86,13 @@ void write_growing_json(std::ostream& out, const reader::CaptureInfo& info,
   json.key("marks_seconds");
   json.begin_compact_array();
   for (const double seconds : marks) json.value(seconds);
+  json.end_array();
+  json.key("places");
+  json.begin_array();
+  const size_t places = limit == 0 ? growing.places.size() : std::min(limit, growing.places.size());
+  for (const GrowingPlace& place : std::span(growing.places).first(places)) {
+    write_place(json, info, place);
+  }
   json.end_array();
   json.key("stacks");
   json.begin_array();

@@ -1,4 +1,5 @@
-// memlens growing for programs to read: "memlens.stacks/1" with the bytes at the marks.
+// memlens growing for programs to read: "memlens.growing/1", lines and stacks with their bytes at
+// the marks.
 #pragma once
 
 #include <ostream>
@@ -8,9 +9,9 @@
 
 namespace memlens::report {
 
-// `limit`: only the first stacks; 0: all. The totals are always of all.
+// `limit`: only the first lines and stacks; 0: all. The totals are always of all.
 void write_growing_json(std::ostream& out, const reader::CaptureInfo& info,
-                        const std::vector<double>& marks, const std::vector<GrowingStack>& stacks,
+                        const std::vector<double>& marks, const Growing& growing,
                         const FrameTree& tree, size_t limit);
 
 }  // namespace memlens::report

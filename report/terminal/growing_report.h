@@ -9,10 +9,11 @@
 
 namespace memlens::report {
 
-// `marks`: when the stacks' points were, in seconds.
+// `marks`: when the points were, in seconds. `limits.stacks` is how many lines are listed; of
+// leaking ones, a few stacks follow.
 void print_growing_report(std::ostream& out, const Terminal& terminal,
                           const reader::CaptureInfo& info, const std::vector<double>& marks,
-                          const std::vector<GrowingStack>& stacks, const FrameTree& tree,
-                          const CodeOrigins& origins, const StackReportLimits& limits);
+                          const Growing& growing, const FrameTree& tree, const CodeOrigins& origins,
+                          const StackReportLimits& limits);
 
 }  // namespace memlens::report

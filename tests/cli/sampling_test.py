@@ -238,7 +238,53 @@ for i in range(1000):
         self.assertEqual(marks[-1], stack["bytes"])
         self.assertEqual(marks[-1] - marks[0], stack["gained_bytes"])
         self.assertIn("leak", self.memlens("growing", capture).stdout)
+        self.assertEqual(report["schema"], "memlens.growing/1")
+        shapes = {place["function"]: place["shape"] for place in report["places"]}
+        self.assertEqual(shapes["leak"], "leak")
+        self.assertIn(shapes["fill"], ("startup", "cache"))
+        self.assertNotEqual(shapes["slide"], "leak")
+        place = next(p for p in report["places"] if p["function"] == "leak")
+        self.assertGreater(place["bytes_per_second"], 1_000_000)
+        self.assertLess(place["since_seconds"], 1)
         return report
+
+    def test_a_line_of_many_callers_is_one_place(self):
+        script = """
+import random, time
+kept = []
+def record(text): kept.append(text * 20)
+code = "\\n".join(f"def handler_{i}(n):\\n    record('request %d of {i}' % n)" for i in range(300))
+exec(compile(code, "handlers.py", "exec"))
+handlers = [globals()[f"handler_{i}"] for i in range(300)]
+pick, number = random.Random(1), 0
+for _ in range(150):
+    for _ in range(8):
+        handlers[pick.randrange(300)](number); number += 1
+    time.sleep(0.01)
+"""
+        report = self.stacks("growing", self.record([sys.executable, self.script(script)]))
+        place = report["places"][0]
+        leaked = sum(len(f"request {n} of 100") * 20 for n in range(1200))
+        self.assertEqual((place["function"], place["shape"]), ("record", "leak"))
+        self.assertGreater(place["gained_bytes"], 0.8 * leaked)
+        self.assertGreater(place["stacks"], 200)
+        self.assertGreater(report["total_bytes"], 0.8 * leaked)
+
+    def test_what_a_process_held_ends_with_it(self):
+        """Children that hold a megabyte each in turn are no growth."""
+        script = """
+import os, time
+def hold(): return bytearray(1_000_000)
+for _ in range(20):
+    if os.fork() == 0:
+        held = hold(); time.sleep(0.03); os._exit(0)
+    os.wait()
+    time.sleep(0.01)
+"""
+        capture = self.record([sys.executable, self.script(script)])
+        report = json.loads(self.memlens("growing", capture, "--json").stdout)
+        self.assertEqual([p for p in report["places"] if p["function"] == "hold"], [])
+        self.assertEqual(report["stacks"], [])
 
     def test_a_leak_is_told_from_a_cache_and_a_window(self):
         report = self.assert_leak_is_found()
