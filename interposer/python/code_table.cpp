@@ -142,7 +142,7 @@ uint32_t describe(const char* code) {
   }
   // An empty table is one: all of the code is on its first line.
   const void* line_table_object = object_at(layout.code_line_table);
-  const Text line_table = read_bytes(line_table_object);
+  const Text line_table = read_bytes(layout, line_table_object);
   const auto first_line = read_field<int32_t>(code, static_cast<size_t>(layout.code_first_line));
   return define_code({.filename = filename.data,
                       .filename_bytes = filename.bytes,
@@ -151,7 +151,7 @@ uint32_t describe(const char* code) {
                       .first_line = first_line < 0 ? 0u : static_cast<uint32_t>(first_line),
                       .line_table = line_table.data,
                       .line_table_bytes = line_table.bytes,
-                      .line_table_format = is_bytes(line_table_object)
+                      .line_table_format = is_bytes(layout, line_table_object)
                                                ? layout.line_table_format
                                                : format::LineTableFormat::kNone});
 }
@@ -175,6 +175,14 @@ Dealloc original_dealloc = nullptr;
 bool (*is_executing)(const void* code) = nullptr;
 
 void dealloc_code(void* code) {
+  if (runtime.layout.free_threaded) {
+    // Before, not after: as soon as it is freed, another thread may be given the address for a code
+    // object of its own, and run it. Here no thread runs the dying one any more, whose references
+    // to it would have kept it alive.
+    forget(reinterpret_cast<uintptr_t>(code));
+    original_dealloc(code);
+    return;
+  }
   // 3.11 clears a frame, and with it its last reference to the code, while the frame is still the
   // innermost one. Callbacks of weak references may allocate then, when the code object's names
   // are gone already: it has to be known before.
@@ -211,11 +219,12 @@ uint32_t code_id_of(const void* code) {
 
 void watch_code_objects(char* code_type, bool (*executing)(const void* code)) {
   is_executing = executing;
-  const auto current = read_field<Dealloc>(code_type, kTypeDealloc);
+  const auto offset = static_cast<size_t>(runtime.layout.objects.type_dealloc);
+  const auto current = read_field<Dealloc>(code_type, offset);
   if (current == dealloc_code) return;
   original_dealloc = current;
   Dealloc wrapped = dealloc_code;
-  __atomic_store(reinterpret_cast<Dealloc*>(code_type + kTypeDealloc), &wrapped, __ATOMIC_RELEASE);
+  __atomic_store(reinterpret_cast<Dealloc*>(code_type + offset), &wrapped, __ATOMIC_RELEASE);
 }
 
 void forget_code_objects() {

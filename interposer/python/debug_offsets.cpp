@@ -2,16 +2,16 @@
 
 #include <cstring>
 
+#include "interposer/python/known_layouts.h"
+
 namespace memlens::interposer::python {
 namespace {
 
 // Big enough for any struct described, small enough for Layout's fields.
 constexpr uint64_t kMaxOffset = 0x7fff;
-constexpr unsigned kReleaseCandidate = 0xc;  // in a hexversion's release level
-
 bool inside(uint64_t offset, uint64_t size) { return offset < size && size <= kMaxOffset; }
 
-// The two versions' tables differ in fields this does not touch.
+// The versions' tables differ in fields this does not touch.
 template <typename Offsets>
 bool fill(const Offsets& offsets, Layout& layout) {
   const auto& thread = offsets.thread;
@@ -24,13 +24,26 @@ bool fill(const Offsets& offsets, Layout& layout) {
       inside(code.filename, code.size) && inside(code.name, code.size) &&
       inside(code.qualified_name, code.size) && inside(code.line_table, code.size) &&
       inside(code.first_line, code.size) && inside(code.instructions, code.size);
+  const ObjectLayout& objects = layout.objects;
+  const auto is = [](uint64_t stated, int16_t known) {
+    return stated == static_cast<uint64_t>(known);
+  };
   // These the walker takes for granted.
   const bool objects_as_ever =
-      offsets.object.type == kObjectType && offsets.type.flags == kTypeFlags &&
-      offsets.bytes.count == kVarObjectSize && offsets.bytes.data == kBytesData &&
-      offsets.text.length == kTextLength && offsets.text.state == kTextState &&
+      is(offsets.object.type, objects.type) && is(offsets.type.flags, objects.type_flags) &&
+      is(offsets.bytes.count, objects.count) && is(offsets.bytes.data, objects.bytes_data) &&
+      is(offsets.text.length, objects.text_length) && is(offsets.text.state, objects.text_state) &&
       offsets.text.size <= kMaxOffset && offsets.text.ascii_size < offsets.text.size;
   if (!plausible || !objects_as_ever) return false;
+  if constexpr (requires { code.thread_bytecode; }) {
+    if (layout.instruction_form == InstructionForm::kThreadPointer) {
+      if (!inside(code.thread_bytecode, code.size) || !inside(frame.bytecode_index, frame.size)) {
+        return false;
+      }
+      layout.code_thread_bytecode = static_cast<int16_t>(code.thread_bytecode);
+      layout.frame_bytecode_index = static_cast<int16_t>(frame.bytecode_index);
+    }
+  }
 
   layout.thread_id = static_cast<int16_t>(thread.thread_id);
   layout.thread_frame = static_cast<int16_t>(thread.current_frame);
@@ -55,17 +68,28 @@ bool fill(const Offsets& offsets, Layout& layout) {
 
 }  // namespace
 
+bool is_pre_release(uint32_t hexversion) {
+  constexpr unsigned kReleaseCandidate = 0xc;
+  return (hexversion >> 4 & 0xf) < kReleaseCandidate;
+}
+
+bool is_free_threaded(const void* runtime) {
+  DebugOffsetsHead head;
+  std::memcpy(&head, runtime, sizeof head);
+  return std::memcmp(head.cookie, kDebugOffsetsCookie, sizeof head.cookie) == 0 &&
+         head.free_threaded != 0;
+}
+
 bool read_debug_offsets(const void* runtime, uint32_t hexversion, Layout& layout) {
   DebugOffsetsHead head;
   std::memcpy(&head, runtime, sizeof head);
   if (std::memcmp(head.cookie, kDebugOffsetsCookie, sizeof head.cookie) != 0) return false;
-  if (head.hexversion != hexversion || head.free_threaded != 0) return false;
+  if (head.hexversion != hexversion) return false;
 
-  // Alphas and betas still move fields.
-  if ((hexversion >> 4 & 0xf) < kReleaseCandidate) return false;
+  if (is_pre_release(hexversion)) return false;
 
   const unsigned minor = hexversion >> 16 & 0xff;
-  const Layout* row = find_layout(minor);
+  const Layout* row = find_layout(minor, head.free_threaded != 0);
   if (row == nullptr || hexversion >> 24 != 3) return false;
   layout = *row;
   if (minor == 13) {
@@ -75,6 +99,11 @@ bool read_debug_offsets(const void* runtime, uint32_t hexversion, Layout& layout
   }
   if (minor == 14) {
     DebugOffsets314 offsets;
+    std::memcpy(&offsets, runtime, sizeof offsets);
+    return fill(offsets, layout);
+  }
+  if (minor == 15) {
+    DebugOffsets315 offsets;
     std::memcpy(&offsets, runtime, sizeof offsets);
     return fill(offsets, layout);
   }

@@ -116,9 +116,73 @@ struct DebugOffsets314 {
   } text;
 };
 
+struct DebugOffsets315 {
+  DebugOffsetsHead head;
+  struct {
+    uint64_t size, finalizing, interpreters_head;
+  } runtime;
+  struct {
+    uint64_t size, id, next, threads_head, threads_main, gc, imports_modules, sysdict, builtins,
+        ceval_gil, gil_state, gil_enabled, gil_locked, gil_holder, code_object_generation,
+        bytecode_generation;
+  } interpreter;
+  struct {
+    uint64_t size, previous, next, interpreter, current_frame, base_frame, last_profiled_frame,
+        last_profiled_sequence, thread_id, native_thread_id, datastack_chunk, status, holds_gil,
+        gil_requested, current_exception, exception_state;
+  } thread;
+  struct {
+    uint64_t value;
+  } exception_item;
+  struct {
+    uint64_t size, previous, executable, instruction, localsplus, owner, stack_pointer,
+        bytecode_index;
+  } frame;
+  struct {
+    uint64_t size, filename, name, qualified_name, line_table, first_line, argument_count,
+        localsplus_names, localsplus_kinds, instructions, thread_bytecode;
+  } code;
+  struct {
+    uint64_t size, type;
+  } object;
+  struct {
+    uint64_t size, name, repr, flags, basic_size, dict_offset;
+  } type;
+  struct {
+    uint64_t size, cached_keys;
+  } heap_type;
+  struct {
+    uint64_t size, items, count;
+  } tuple, list;
+  struct {
+    uint64_t size, used, table, mask;
+  } set;
+  struct {
+    uint64_t size, keys, values;
+  } dict;
+  struct {
+    uint64_t size, value;
+  } real;
+  struct {
+    uint64_t size, tag, digits;
+  } integer;
+  struct {
+    uint64_t size, count, data;
+  } bytes;
+  struct {
+    uint64_t size, state, length, ascii_size;
+  } text;
+};
+
+// Alphas and betas, which still move fields; a release candidate does not.
+bool is_pre_release(uint32_t hexversion);
+
+// Whether an interpreter that states its offsets at `runtime` is a free-threaded build.
+bool is_free_threaded(const void* runtime);
+
 // Reads the table at `runtime` (the address of _PyRuntime) of an interpreter that says it is
-// `hexversion`. False when there is none, when it is of another version or a free-threaded build
-// (whose objects are laid out differently throughout), or when what it says cannot be.
+// `hexversion`. False when there is none, when it is of another version, or when what it says
+// cannot be.
 bool read_debug_offsets(const void* runtime, uint32_t hexversion, Layout& layout);
 
 }  // namespace memlens::interposer::python

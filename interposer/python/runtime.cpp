@@ -4,6 +4,7 @@
 
 #include "interposer/diagnostics.h"
 #include "interposer/python/debug_offsets.h"
+#include "interposer/python/known_layouts.h"
 #include "interposer/python/symbol_lookup.h"
 
 namespace memlens::interposer::python {
@@ -18,7 +19,12 @@ bool find(const char* name, Function& function) {
   return function != nullptr;
 }
 
-long basic_size(const char* type) { return read_field<long>(type, kTypeBasicSize); }
+// The rows of later ones were read off their headers, and none has been seen to run.
+constexpr unsigned kLastTriedFreeThreadedMinor = 13;
+
+long basic_size(const Runtime& found, const char* type) {
+  return read_field<long>(type, static_cast<size_t>(found.layout.objects.type_basic_size));
+}
 
 void state_problem(Runtime& found, const Line& problem) {
   const size_t length = problem.size() < sizeof found.layout_problem - 1
@@ -32,21 +38,21 @@ void state_problem(Runtime& found, const Line& problem) {
 // the running interpreter is.
 bool sizes_match(Runtime& found, const char* frame_type, const char* text_type) {
   const Layout& layout = found.layout;
-  if (basic_size(found.code_type) != layout.code_basic_size) {
+  if (basic_size(found, found.code_type) != layout.code_basic_size) {
     state_problem(found, Line()
                              .text("its code objects have ")
-                             .number(static_cast<uint64_t>(basic_size(found.code_type)))
+                             .number(static_cast<uint64_t>(basic_size(found, found.code_type)))
                              .text(" bytes, not ")
                              .number(static_cast<uint64_t>(layout.code_basic_size)));
     return false;
   }
-  if (basic_size(text_type) != layout.text_basic_size) {
+  if (basic_size(found, text_type) != layout.text_basic_size) {
     state_problem(found, Line().text("its strings are laid out differently"));
     return false;
   }
   // Later versions state the frame's layout themselves.
   if (found.minor < kFirstSelfDescribingMinor &&
-      basic_size(frame_type) != layout.frame_basic_size) {
+      basic_size(found, frame_type) != layout.frame_basic_size) {
     state_problem(found, Line().text("its frames are laid out differently"));
     return false;
   }
@@ -54,11 +60,20 @@ bool sizes_match(Runtime& found, const char* frame_type, const char* text_type) 
 }
 
 bool find_layout_of(Runtime& found) {
-  const Layout* row = find_layout(found.minor);
+  const char* state = nullptr;
+  find("_PyRuntime", state);
+  const bool describes_itself = found.minor >= kFirstSelfDescribingMinor && state != nullptr;
+  const bool free_threaded = describes_itself && is_free_threaded(state);
+  const Layout* row = nullptr;
+  if (!free_threaded || found.minor <= kLastTriedFreeThreadedMinor) {
+    row = find_layout(found.minor, free_threaded);
+  }
   const char* frame_type = nullptr;
   const char* text_type = nullptr;
   if (row == nullptr || found.hexversion >> 24 != 3) {
-    state_problem(found, Line().text("this version is not known yet"));
+    state_problem(found, free_threaded
+                             ? Line().text("free-threaded builds of this version are not tried yet")
+                             : Line().text("this version is not known yet"));
     return false;
   }
   if (!find("PyFrame_Type", frame_type) || !find("PyUnicode_Type", text_type) ||
@@ -68,8 +83,7 @@ bool find_layout_of(Runtime& found) {
     return false;
   }
   found.layout = *row;
-  const char* state = nullptr;
-  if (find("_PyRuntime", state)) {
+  if (state != nullptr) {
     if (row->runtime_initialized != kAbsent) {
       found.initialized_flag = reinterpret_cast<const int*>(state + row->runtime_initialized);
     }
@@ -79,10 +93,12 @@ bool find_layout_of(Runtime& found) {
     }
   }
   if (found.minor >= kFirstSelfDescribingMinor) {
-    const void* offsets = nullptr;
-    if (!find("_PyRuntime", offsets) ||
-        !read_debug_offsets(offsets, found.hexversion, found.layout)) {
-      state_problem(found, Line().text("a free-threaded or modified build"));
+    if (is_pre_release(found.hexversion)) {
+      state_problem(found, Line().text("a pre-release, whose layout may still change"));
+      return false;
+    }
+    if (!describes_itself || !read_debug_offsets(state, found.hexversion, found.layout)) {
+      state_problem(found, Line().text("a modified build: it is laid out as no release is"));
       return false;
     }
   }

@@ -8,10 +8,15 @@ namespace {
 constexpr uint32_t kReplacement = 0xfffd;
 constexpr size_t kMaxEncodedBytes = 4;
 
-bool has_type_flag(const void* object, uint64_t flag) {
+template <typename Field>
+Field field(const void* object, int16_t offset) {
+  return read_field<Field>(object, static_cast<size_t>(offset));
+}
+
+bool has_type_flag(const ObjectLayout& objects, const void* object, uint64_t flag) {
   if (object == nullptr) return false;
-  const void* type = read_field<const void*>(object, kObjectType);
-  return type != nullptr && (read_field<uint64_t>(type, kTypeFlags) & flag) != 0;
+  const void* type = field<const void*>(object, objects.type);
+  return type != nullptr && (field<uint64_t>(type, objects.type_flags) & flag) != 0;
 }
 
 bool is_surrogate(uint32_t character) { return character >= 0xd800 && character <= 0xdfff; }
@@ -55,16 +60,18 @@ Text encode(const char* characters, size_t count, char* buffer, size_t buffer_by
 }  // namespace
 
 Text read_text(const Layout& layout, const void* object, char* buffer, size_t buffer_bytes) {
-  if (!has_type_flag(object, kTypeFlagText)) return {"", 0};
-  const auto state = read_field<uint32_t>(object, kTextState);
-  const auto length = read_field<int64_t>(object, kTextLength);
-  const uint32_t kind = state >> kTextKindShift & kTextKindMask;
+  const ObjectLayout& objects = layout.objects;
+  if (!has_type_flag(objects, object, kTypeFlagText)) return {"", 0};
+  const uint32_t state =
+      field<uint32_t>(object, objects.text_state) >> static_cast<unsigned>(objects.text_kind_shift);
+  const auto length = field<int64_t>(object, objects.text_length);
+  const uint32_t kind = state & kTextKindMask;
   if (length <= 0) return {"", 0};
 
   const char* characters = static_cast<const char*>(object) + layout.text_compact;
   if ((state & kTextCompact) == 0) {
     // An instance of a subclass, or (to 3.11) made by an old C function: the text is elsewhere.
-    characters = read_field<const char*>(object, static_cast<size_t>(layout.text_compact));
+    characters = field<const char*>(object, layout.text_compact);
   } else if ((state & kTextAscii) != 0) {
     characters = static_cast<const char*>(object) + layout.text_ascii;
   }
@@ -84,13 +91,15 @@ Text read_text(const Layout& layout, const void* object, char* buffer, size_t bu
   }
 }
 
-bool is_bytes(const void* object) { return has_type_flag(object, kTypeFlagBytes); }
+bool is_bytes(const Layout& layout, const void* object) {
+  return has_type_flag(layout.objects, object, kTypeFlagBytes);
+}
 
-Text read_bytes(const void* object) {
-  if (!is_bytes(object)) return {"", 0};
-  const auto size = read_field<int64_t>(object, kVarObjectSize);
+Text read_bytes(const Layout& layout, const void* object) {
+  if (!is_bytes(layout, object)) return {"", 0};
+  const auto size = field<int64_t>(object, layout.objects.count);
   if (size <= 0) return {"", 0};
-  return {static_cast<const char*>(object) + kBytesData, static_cast<size_t>(size)};
+  return {static_cast<const char*>(object) + layout.objects.bytes_data, static_cast<size_t>(size)};
 }
 
 }  // namespace memlens::interposer::python

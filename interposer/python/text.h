@@ -20,7 +20,7 @@ struct Text {
 Text read_text(const Layout& layout, const void* object, char* buffer, size_t buffer_bytes);
 
 // A bytes object's contents, in place; empty when it is no bytes object.
-Text read_bytes(const void* object);
-bool is_bytes(const void* object);
+Text read_bytes(const Layout& layout, const void* object);
+bool is_bytes(const Layout& layout, const void* object);
 
 }  // namespace memlens::interposer::python

@@ -8,7 +8,7 @@
 #include "interposer/definitions.h"
 #include "interposer/platform/clock.h"
 #include "interposer/python/code_table.h"
-#include "interposer/python/layout.h"
+#include "interposer/python/known_layouts.h"
 #include "interposer/python/runtime.h"
 #include "interposer/python/thread_of_interpreter.h"
 
@@ -41,6 +41,15 @@ struct RuntimeLayout {
   static const Layout& get() { return runtime.layout; }
 };
 using StatedLayout = RuntimeLayout<InstructionForm::kPointer>;
+using StatedThreadLayout = RuntimeLayout<InstructionForm::kThreadPointer>;
+
+constexpr bool is_pointer(InstructionForm form) {
+  return form == InstructionForm::kPointer || form == InstructionForm::kThreadPointer;
+}
+// An instruction's address names its code as well: it lies inside the code object. Not where
+// threads run copies of the code, which are freed before it is.
+template <typename L>
+constexpr bool kInstructionIsPlace = L::kInstructionForm == InstructionForm::kPointer;
 
 // ---- frames
 
@@ -57,9 +66,7 @@ uintptr_t frame_code(const char* frame) {
 template <typename L>
 uint64_t frame_instruction(const char* frame) {
   const auto offset = static_cast<size_t>(L::get().frame_instruction);
-  if (L::kInstructionForm == InstructionForm::kPointer) {
-    return read_field<uint64_t>(frame, offset);
-  }
+  if (is_pointer(L::kInstructionForm)) return read_field<uint64_t>(frame, offset);
   return static_cast<uint64_t>(static_cast<int64_t>(read_field<int32_t>(frame, offset)));
 }
 
@@ -71,14 +78,57 @@ bool is_interpreters_own(const char* frame) {
          python::kFirstInterpreterOwner;
 }
 
+// Where the instructions of `code` begin that the frame runs, with kThreadPointer.
+//
+// A list of copies that has become too short is replaced by another thread, and freed once every
+// thread attached to the interpreter has passed a point outside of our calls. One that has released
+// the thread state is not waited for: so the list is asked for again after it was read. Most
+// threads run the original, and do not read it at all.
+template <typename L>
+uintptr_t thread_instructions(const char* frame, uintptr_t code, uint64_t instruction) {
+  const Layout& layout = L::get();
+  const uintptr_t original = code + static_cast<uintptr_t>(layout.code_instructions);
+  const auto* object = reinterpret_cast<const char*>(code);
+  const auto units = read_field<int64_t>(object, static_cast<size_t>(layout.objects.count));
+  if (instruction - original < static_cast<uint64_t>(units) * python::kCodeUnitBytes) {
+    return original;
+  }
+  const auto index = read_field<int32_t>(frame, static_cast<size_t>(layout.frame_bytecode_index));
+  const auto list_of = [&] {
+    return __atomic_load_n(
+        reinterpret_cast<const char* const*>(object + layout.code_thread_bytecode),
+        __ATOMIC_ACQUIRE);
+  };
+  for (const char* list = list_of(); list != nullptr;) {
+    const auto count = read_field<int64_t>(list, 0);
+    const uintptr_t copy =
+        index < 0 || index >= count
+            ? 0
+            : read_field<uintptr_t>(list, python::kBytecodeArrayEntries +
+                                              static_cast<size_t>(index) * sizeof(uintptr_t));
+    const char* const now = list_of();
+    if (now == list) {
+      const uint64_t bytes = static_cast<uint64_t>(units) * python::kCodeUnitBytes;
+      return copy != 0 && instruction - copy < bytes ? copy : UINTPTR_MAX;
+    }
+    list = now;
+  }
+  return UINTPTR_MAX;
+}
+
 // 0: the frame has not begun to run.
 template <typename L>
-uint32_t instruction_offset_plus_1(uintptr_t code, uint64_t instruction) {
+uint32_t instruction_offset_plus_1(const char* frame, uintptr_t code, uint64_t instruction) {
   auto offset = static_cast<int64_t>(instruction);
+  code &= L::get().code_mask;
   if (L::kInstructionForm == InstructionForm::kUnitOffset) offset *= 2;
   if (L::kInstructionForm == InstructionForm::kPointer) {
-    offset -= static_cast<int64_t>((code & L::get().code_mask) +
-                                   static_cast<uintptr_t>(L::get().code_instructions));
+    offset -= static_cast<int64_t>(code + static_cast<uintptr_t>(L::get().code_instructions));
+  }
+  if constexpr (L::kInstructionForm == InstructionForm::kThreadPointer) {
+    const uintptr_t start = thread_instructions<L>(frame, code, instruction);
+    if (start == UINTPTR_MAX) return 0;
+    offset -= static_cast<int64_t>(start);
   }
   return offset < 0 || offset > INT32_MAX ? 0 : static_cast<uint32_t>(offset) + 1;
 }
@@ -117,7 +167,8 @@ uint32_t cached_code_id(PythonStackState& state, uintptr_t code) {
   if (entry.code == code && entry.generation == state.generation) return entry.id;
   const auto* object = reinterpret_cast<const void*>(code);
   if (object == nullptr ||
-      read_field<const char*>(object, python::kObjectType) != runtime.code_type) {
+      read_field<const char*>(object, static_cast<size_t>(runtime.layout.objects.type)) !=
+          runtime.code_type) {
     return 0;
   }
   const uint32_t id = python::code_id_of(object);
@@ -152,11 +203,11 @@ inline void follow_generation(PythonStackState& state) {
 // code object lives; the code need not be looked up then.
 template <typename L>
 uint64_t place_key(const PythonStackState& state, const PythonFrame& entry) {
-  if (L::kInstructionForm == InstructionForm::kPointer) {
+  if (kInstructionIsPlace<L>) {
     return entry.instruction ^ static_cast<uint64_t>(state.generation) << (64 - kGenerationBits);
   }
   return static_cast<uint64_t>(entry.code_id) << 32 |
-         instruction_offset_plus_1<L>(entry.code, entry.instruction);
+         instruction_offset_plus_1<L>(entry.frame, entry.code, entry.instruction);
 }
 
 template <typename L>
@@ -167,8 +218,9 @@ __attribute__((noinline)) uint32_t intern_new_place(PythonStackState& state, Pyt
     frame.code_id = resolve_code<L>(state, frame.frame, frame.code);
     if (frame.code_id == 0) return parent;
   }
-  const uint32_t node = intern_python_node(
-      parent, frame.code_id, instruction_offset_plus_1<L>(frame.code, frame.instruction));
+  const uint32_t node =
+      intern_python_node(parent, frame.code_id,
+                         instruction_offset_plus_1<L>(frame.frame, frame.code, frame.instruction));
   if (node != format::kRootNode) cached = {place_key<L>(state, frame), parent, node};
   return node;
 }
@@ -176,7 +228,7 @@ __attribute__((noinline)) uint32_t intern_new_place(PythonStackState& state, Pyt
 // The node of `frame` on top of `parent`; the parent itself for one of the interpreter's own.
 template <typename L>
 uint32_t intern_frame(PythonStackState& state, PythonFrame& frame, uint32_t parent) {
-  if (L::kInstructionForm != InstructionForm::kPointer && frame.code_id == kUnresolvedCode) {
+  if (!kInstructionIsPlace<L> && frame.code_id == kUnresolvedCode) {
     frame.code_id = resolve_code<L>(state, frame.frame, frame.code);
   }
   if (is_interpreters_own<L>(frame.frame)) frame.code_id = 0;
@@ -226,7 +278,7 @@ inline Frame* outer_frame(Frame* entry) {
 template <typename L>
 inline bool runs_as_before(const char* frame, const PythonFrame& entry) {
   return frame_instruction<L>(frame) == entry.instruction &&
-         (L::kInstructionForm == InstructionForm::kPointer || frame_code<L>(frame) == entry.code);
+         (kInstructionIsPlace<L> || frame_code<L>(frame) == entry.code);
 }
 
 // Compares the kept frames below position `kept` with the interpreter's, out to `first`. Takes over
@@ -415,7 +467,9 @@ const Ways* ways = nullptr;  // written once, before python_capture
 
 template <size_t... rows>
 const Ways* ways_for(const Layout& layout, std::index_sequence<rows...>) {
-  const Ways* chosen = &kWays<StatedLayout>;
+  const Ways* chosen = layout.instruction_form == InstructionForm::kThreadPointer
+                           ? &kWays<StatedThreadLayout>
+                           : &kWays<StatedLayout>;
   (void)((python::kLayouts[rows] == layout && (chosen = &kWays<CompiledLayout<rows>>, true)) ||
          ...);
   return chosen;
@@ -486,6 +540,8 @@ uint32_t intern_python_frame(PythonStackState& state, uint32_t position, uint32_
       return intern_frame<RuntimeLayout<InstructionForm::kUnitOffset>>(state, frame, parent);
     case InstructionForm::kPointer:
       return intern_frame<StatedLayout>(state, frame, parent);
+    case InstructionForm::kThreadPointer:
+      return intern_frame<StatedThreadLayout>(state, frame, parent);
   }
   return parent;
 }

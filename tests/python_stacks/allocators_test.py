@@ -1,20 +1,36 @@
 """Python's allocators: what is asked of them is what is recorded, whatever sits above or below us."""
 import os
+import re
 import subprocess
 
 from memlens_testing import MemlensTest, main
-from python_versions import TOOLS, blocks, interpreters
+from python_versions import TOOLS, blocks, interpreters, reaches_malloc, without_padding
 
-BYTES_HEADER = 33  # of a bytes object, its terminator included
+
+
+def bytes_header(python):
+    """Of a bytes object, its terminator included: free-threaded builds have larger ones."""
+    return int(subprocess.run([python, "-c", "import sys; print(sys.getsizeof(b''))"],
+                              stdout=subprocess.PIPE, text=True, check=True).stdout)
+
 
 MODES = {
     "plain": ([], {}),
     "-X dev": (["-X", "dev"], {}),
     "-X tracemalloc": (["-X", "tracemalloc"], {}),
     "-X dev -X tracemalloc": (["-X", "dev", "-X", "tracemalloc=5"], {}),
-    **{f"PYTHONMALLOC={name}": ([], {"PYTHONMALLOC": name})
-       for name in ("malloc", "debug", "pymalloc", "malloc_debug", "pymalloc_debug")},
 }
+GIL_ALLOCATORS = ("malloc", "debug", "pymalloc", "malloc_debug", "pymalloc_debug")
+MIMALLOC = ("mimalloc", "mimalloc_debug")  # from 3.13 on
+
+
+def modes(name):
+    """Ways to start the interpreter, as (name, options, environment)."""
+    allocators = MIMALLOC if int(re.match(r"3\.(\d+)", name).group(1)) >= 13 else ()
+    allocators += GIL_ALLOCATORS if reaches_malloc(name) else ("debug",)
+    yield from ((mode, *how) for mode, how in MODES.items())
+    yield from ((f"PYTHONMALLOC={which}", [], {"PYTHONMALLOC": which}) for which in allocators)
+
 
 OBJECTS = """
 def make():
@@ -59,6 +75,7 @@ for i in range(3000):
 
 FORKED = """
 import os
+import re
 
 def in_parent():
     return bytes(400_000)
@@ -97,7 +114,7 @@ class Allocators(MemlensTest):
     def run_in_each_mode(self, text, check):
         script = self.script(text)
         for name, path in interpreters():
-            for mode, (flags, environment) in MODES.items():
+            for mode, flags, environment in modes(name):
                 with self.subTest(python=name, mode=mode):
                     capture = self.record([path, *flags, script],
                                           env=dict(os.environ, **environment))
@@ -106,7 +123,7 @@ class Allocators(MemlensTest):
     def test_objects_have_the_size_asked_for_and_are_counted_once(self):
         def check(capture, script, path):
             recorded = blocks(capture, 100_000, 101_500)
-            sizes = [block["bytes"] - BYTES_HEADER for block in recorded]
+            sizes = [block["bytes"] - bytes_header(path) for block in recorded]
             self.assertEqual(sizes, [100_000 + i for i in range(50)] +
                              [101_000 + i for i in range(20)])
             self.assertEqual({block["kind"].split("_")[0] for block in recorded}, {"PyObject"})
@@ -134,9 +151,13 @@ class Allocators(MemlensTest):
     def test_without_the_allocators_blocks_are_malloc_s_with_the_same_stacks(self):
         script = self.script(OBJECTS)
         for name, path in interpreters():
+            if not reaches_malloc(name):
+                continue
             with self.subTest(python=name):
-                capture = self.record([path, script], "--no-python-allocators")
-                recorded = blocks(capture, 100_033, 100_082)
+                capture = self.record([path, script], "--no-python-allocators",
+                                      env=dict(os.environ, **without_padding(name)))
+                header = bytes_header(path)
+                recorded = blocks(capture, 100_000 + header, 100_049 + header)
                 self.assertEqual(len(recorded), 50)
                 self.assertLessEqual({block["kind"] for block in recorded}, {"malloc", "calloc"})
                 self.assertEqual({block["frames"][-1][1] for block in recorded}, {5})
@@ -149,8 +170,9 @@ class Allocators(MemlensTest):
                 capture = self.record([path, script])
                 recorded = blocks(capture, 200_000, 203_000)
                 self.assertEqual(len(recorded), 6000)
+                header = bytes_header(path)
                 for block in recorded:
-                    size = block["bytes"] - BYTES_HEADER
+                    size = block["bytes"] - header
                     file, line, function = block["frames"][0]
                     k = size % 1000
                     if size < 202_000:
@@ -168,7 +190,8 @@ class Allocators(MemlensTest):
         for name, path in interpreters():
             with self.subTest(python=name):
                 capture = self.record([path, script])
-                recorded = {(b["process"] > 1, b["bytes"] - BYTES_HEADER, b["frames"][0][0] == script,
+                header = bytes_header(path)
+                recorded = {(b["process"] > 1, b["bytes"] - header, b["frames"][0][0] == script,
                              tuple(f[2] for f in b["frames"]))
                             for b in blocks(capture, 400_000, 400_100)}
                 self.assertEqual(recorded, {
@@ -179,14 +202,16 @@ class Allocators(MemlensTest):
     def test_what_lived_until_the_interpreter_s_shutdown_is_still_allocated(self):
         script = self.script(SHUTDOWN)
         for name, path in interpreters():
-            for options in ([], ["--no-python-allocators"]):
+            header = bytes_header(path)
+            for options in ([], ["--no-python-allocators"])[:2 if reaches_malloc(name) else 1]:
                 with self.subTest(python=name, options=options):
-                    capture = self.record([path, script], *options)
+                    capture = self.record([path, script], *options,
+                                          env=dict(os.environ, **without_padding(name)))
                     left = [(s["blocks"], s["bytes"], s["frames"][0]["function"],
                              s["frames"][0]["line"])
                             for s in self.stacks("leaks", capture)["stacks"]
                             if s["bytes"] > 1_000_000 and s["frames"][0]["file"] == script]
-                    self.assertEqual(left, [(100, 100 * (50_000 + BYTES_HEADER), "fill", 6)])
+                    self.assertEqual(left, [(100, 100 * (50_000 + header), "fill", 6)])
 
     def test_an_interpreter_opened_later_for_its_opener_alone_is_recorded(self):
         ask = ("import sysconfig as s, os; print(os.path.join(s.get_config_var('LIBDIR'),"

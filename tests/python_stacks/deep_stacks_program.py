@@ -11,10 +11,13 @@ import random
 import sys
 
 BASE = 700_000
+# From 3.15 on the bytes of a bytearray are those of a bytes object, with its header.
+BYTEARRAY_HEADER = sys.getsizeof(b"") if sys.version_info >= (3, 15) else 0
 BLOCKS = 600
 LEAST_DEPTH, MOST_DEPTH = 90, 500
 RETURN, CALL, CALL_ELSEWHERE, CALL_THROUGH_GENERATOR, SMALL, BLOCK = range(6)
-sizes = iter(range(BASE, BASE + 16 * BLOCKS, 16))
+FIRST_SIZE = BASE - BYTEARRAY_HEADER
+sizes = iter(range(FIRST_SIZE, FIRST_SIZE + 16 * BLOCKS, 16))
 
 
 def through_generator(steps):

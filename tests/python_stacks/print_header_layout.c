@@ -1,6 +1,8 @@
 /* Prints what an interpreter's own headers say, in the words of print_layouts.cpp. Compiled by
    layouts_test.py against each interpreter's headers. */
+#ifndef Py_BUILD_CORE
 #define Py_BUILD_CORE 1
+#endif
 #define NEEDS_PY_IDENTIFIER
 #include <Python.h>
 #include <stddef.h>
@@ -36,8 +38,12 @@ static void print(const char* name, long value) { printf(" %s=%ld", name, value)
     print(name, (long)state);                                                  \
   } while (0)
 
-int main(void) {
+int print_layout(void) {
+#ifdef Py_GIL_DISABLED
+  printf("minor %dt", PY_MINOR_VERSION);
+#else
   printf("minor %d", PY_MINOR_VERSION);
+#endif
   print("thread_id", offsetof(PyThreadState, thread_id));
 #if PY_VERSION_HEX < 0x030b0000
   print("thread_frame", offsetof(PyThreadState, frame));
@@ -81,11 +87,14 @@ int main(void) {
   print("code_qualified_name", offsetof(PyCodeObject, co_qualname));
   print("code_instructions", offsetof(PyCodeObject, co_code_adaptive));
 #endif
-#if PY_VERSION_HEX < 0x030e0000
-  print("runtime_initialized", offsetof(_PyRuntimeState, initialized));
+#if defined(Py_GIL_DISABLED) && PY_VERSION_HEX >= 0x030e0000
+  print("frame_bytecode_index", offsetof(_PyInterpreterFrame, tlbc_index));
+  print("code_thread_bytecode", offsetof(PyCodeObject, co_tlbc));
 #else
-  print("runtime_initialized", -1);  /* asked for by its function */
+  print("frame_bytecode_index", -1);
+  print("code_thread_bytecode", -1);
 #endif
+  print("runtime_initialized", offsetof(_PyRuntimeState, initialized));
 #if PY_VERSION_HEX < 0x030c0000
   print("runtime_thread_state", offsetof(_PyRuntimeState, gilstate.tstate_current));
 #else
@@ -108,5 +117,5 @@ int main(void) {
   STATE_BITS("text_compact_bit", compact, 1);
   STATE_BITS("text_ascii_bit", ascii, 1);
   printf("\n");
-  return 0;
+  return fflush(stdout);
 }

@@ -1,13 +1,13 @@
 // Prints the rows of interposer/python/layout.h: one line a version, "minor 8 name=value ...".
 #include <cstdio>
 
-#include "interposer/python/layout.h"
+#include "interposer/python/known_layouts.h"
 
 using namespace memlens::interposer::python;
 
 int main() {
   for (const Layout& row : kLayouts) {
-    std::printf("minor %u", row.minor);
+    std::printf("minor %u%s", row.minor, row.free_threaded ? "t" : "");
     const struct {
       const char* name;
       int value;
@@ -26,6 +26,8 @@ int main() {
         {"code_first_line", row.code_first_line},
         {"code_line_table", row.code_line_table},
         {"code_instructions", row.code_instructions},
+        {"frame_bytecode_index", row.frame_bytecode_index},
+        {"code_thread_bytecode", row.code_thread_bytecode},
         {"runtime_initialized", row.runtime_initialized},
         {"runtime_thread_state", row.runtime_thread_state},
         {"text_ascii", row.text_ascii},
@@ -33,17 +35,17 @@ int main() {
         {"code_basic_size", row.code_basic_size},
         {"frame_basic_size", row.frame_basic_size},
         {"text_basic_size", row.text_basic_size},
-        {"object_type", static_cast<int>(kObjectType)},
-        {"var_object_size", static_cast<int>(kVarObjectSize)},
-        {"type_basic_size", static_cast<int>(kTypeBasicSize)},
-        {"type_dealloc", static_cast<int>(kTypeDealloc)},
-        {"type_flags", static_cast<int>(kTypeFlags)},
-        {"bytes_data", static_cast<int>(kBytesData)},
-        {"text_length", static_cast<int>(kTextLength)},
-        {"text_state", static_cast<int>(kTextState)},
-        {"text_kind_mask", static_cast<int>(kTextKindMask << kTextKindShift)},
-        {"text_compact_bit", static_cast<int>(kTextCompact)},
-        {"text_ascii_bit", static_cast<int>(kTextAscii)},
+        {"object_type", row.objects.type},
+        {"var_object_size", row.objects.count},
+        {"type_basic_size", row.objects.type_basic_size},
+        {"type_dealloc", row.objects.type_dealloc},
+        {"type_flags", row.objects.type_flags},
+        {"bytes_data", row.objects.bytes_data},
+        {"text_length", row.objects.text_length},
+        {"text_state", row.objects.text_state},
+        {"text_kind_mask", static_cast<int>(kTextKindMask << row.objects.text_kind_shift)},
+        {"text_compact_bit", static_cast<int>(kTextCompact << row.objects.text_kind_shift)},
+        {"text_ascii_bit", static_cast<int>(kTextAscii << row.objects.text_kind_shift)},
     };
     for (const auto& field : fields) std::printf(" %s=%d", field.name, field.value);
     std::printf("\n");

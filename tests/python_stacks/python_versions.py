@@ -1,6 +1,7 @@
 """The interpreters of the version that a test of this folder is run for (MEMLENS_PYTHON_VERSION)."""
 import json
 import os
+import re
 import subprocess
 import unittest
 
@@ -17,6 +18,18 @@ def interpreters():
     if not found:
         raise unittest.SkipTest(f"no CPython {VERSION} on this machine")
     return found
+
+
+def without_padding(name):
+    """The environment in which an interpreter asks malloc for what it is asked for: debug builds put
+    words around every block unless told not to."""
+    return {"PYTHONMALLOC": "pymalloc"} if "-dbg" in name else {}
+
+
+def reaches_malloc(name):
+    """Whether large objects of an interpreter are malloc's blocks. Those of a free-threaded one are
+    mimalloc's, which is part of it and maps its memory itself."""
+    return not re.match(r"[0-9.]+t", name)
 
 
 def blocks(capture, low, high, *native):

@@ -22,6 +22,8 @@ import threading
 import traceback
 
 BASE = 700_000
+# From 3.15 on the bytes of a bytearray are those of a bytes object, with its header.
+BYTEARRAY_HEADER = sys.getsizeof(b"") if sys.version_info >= (3, 15) else 0
 expected_fd = os.open(sys.argv[1], os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
 counter = itertools.count()
 next_id = counter.__next__  # one C call: no lock needed
@@ -32,24 +34,35 @@ def size_of(block):
 
 
 def write_expected(block, frame, write=os.write, dumps=json.dumps, fd=expected_fd,
-                   qualified=sys.version_info >= (3, 11), extract=traceback.extract_stack):
-    """Everything it needs is in its defaults: at shutdown the module's globals are gone."""
-    seen = [(s.filename, s.lineno, s.name) for s in reversed(extract(frame))]
+                   qualified=sys.version_info >= (3, 11), extract=traceback.extract_stack,
+                   finalizing=sys.is_finalizing):
+    """Everything it needs is in its defaults: at shutdown the module's globals are gone. So may be
+    those of traceback and json, in free-threaded builds."""
     stack = []
     plain = []
-    while frame is not None:
-        code = frame.f_code
+    outer = frame
+    while outer is not None:
+        code = outer.f_code
         name = code.co_qualname if qualified else code.co_name
-        stack.append([code.co_filename, frame.f_lineno, name])
-        plain.append((code.co_filename, frame.f_lineno, code.co_name))
-        frame = frame.f_back
+        stack.append([code.co_filename, outer.f_lineno, name])
+        plain.append((code.co_filename, outer.f_lineno, code.co_name))
+        outer = outer.f_back
+    try:
+        seen = [(s.filename, s.lineno, s.name) for s in reversed(extract(frame))]
+        text = dumps([block, stack])
+    except AttributeError:
+        if not finalizing():
+            raise
+        seen = plain
+        text = repr([block, stack]).replace("'", '"')
     if seen != plain:
         write(2, b"extract_stack disagrees with the frames\n")
         return
-    write(fd, (dumps([block, stack]) + "\n").encode())
+    write(fd, (text + "\n").encode())
 
 
-def allocate(here=sys._getframe, expect=write_expected, fresh=next_id, base=BASE, make=bytearray):
+def allocate(here=sys._getframe, expect=write_expected, fresh=next_id,
+             base=BASE - BYTEARRAY_HEADER, make=bytearray):
     # One line, so that both calls are made from it. The lambda's own frame is not the allocator's.
     n = fresh(); return expect(n, here(0)), make(base + 16 * n)
 
@@ -458,7 +471,7 @@ def write(frame):
         frame = frame.f_back
     os.write(%d, ('[%d, %%s]\\n' %% repr(stack).replace("'", '"')).encode())
 function()
-""" % (size_of(n), expected_fd, n)
+""" % (size_of(n) - BYTEARRAY_HEADER, expected_fd, n)
     interpreter = interpreters.create()
     run = getattr(interpreters, "run_string", None) or interpreters.exec
     run(interpreter, source)

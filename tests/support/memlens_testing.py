@@ -17,6 +17,7 @@ A file whose tests were all skipped ends with code 77, which ctest shows as skip
 import glob
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -33,21 +34,38 @@ SKIPPED = 77
 VIEWS = ("peak", "leaks", "temporary", "allocations")
 
 
+# Where interpreters are looked for: the system's, pyenv's, and those unpacked or built below /opt.
+PYTHON_PLACES = ("/usr/bin", "/usr/local/bin", "/opt/py*/bin",
+                 os.path.join(os.environ.get("PYENV_ROOT", os.path.expanduser("~/.pyenv")),
+                              "versions", "3.*", "bin"))
+ASK_NAME = """
+import sys, sysconfig
+print('%d.%d' % sys.version_info[:2], end='')
+print('t' if sysconfig.get_config_var('Py_GIL_DISABLED') else '', end='')
+print('-dbg' if hasattr(sys, 'gettotalrefcount') else '')
+"""
+
+
 def pythons():
     """Every CPython to test with: {"3.11": path}, from MEMLENS_PYTHONS (paths joined by ':'), or
-    the system's and pyenv's."""
+    all there are in PYTHON_PLACES. Of a free-threaded one the name ends in "t", of a debug build in
+    "-dbg"; of several that are called the same, all but the first have their path in the name."""
     paths = [p for p in os.environ.get("MEMLENS_PYTHONS", "").split(":") if p]
     if not paths:
-        root = os.environ.get("PYENV_ROOT", os.path.expanduser("~/.pyenv"))
-        paths = sorted(glob.glob(os.path.join(root, "versions", "3.*", "bin", "python3")))
-        paths.append("/usr/bin/python3")
+        paths = [path for place in PYTHON_PLACES
+                 for path in sorted(glob.glob(os.path.join(place, "python3.*")))
+                 if re.search(r"/python3\.[0-9]+t?d?$", path)]
     found = {}
+    seen = set()
     for path in paths:
         if not os.access(path, os.X_OK):
             continue
-        name = subprocess.run(
-            [path, "-c", "import sys; print('%d.%d' % sys.version_info[:2])"],
-            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True).stdout.strip()
+        status = os.stat(path)
+        if (status.st_dev, status.st_ino) in seen:
+            continue
+        seen.add((status.st_dev, status.st_ino))
+        name = subprocess.run([path, "-c", ASK_NAME], stdout=subprocess.PIPE,
+                              stderr=subprocess.DEVNULL, text=True).stdout.strip()
         if name:
             found[name if name not in found else name + "-" + path] = path
     return found

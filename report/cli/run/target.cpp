@@ -18,9 +18,21 @@ namespace {
 
 std::string file_name(const std::string& path) { return std::filesystem::path(path).filename(); }
 
+// "python3", "python3.14t", and debug builds: "python3.14d", Debian's "python3.14-dbg".
 bool is_python_name(const std::string& name) {
-  return name.compare(0, 6, "python") == 0 &&
-         name.find_first_not_of("0123456789.t", 6) == std::string::npos;
+  if (name.compare(0, 6, "python") != 0) return false;
+  const size_t flags = std::min(name.find_first_not_of("0123456789.", 6), name.size());
+  const size_t suffix = std::min(name.find_first_not_of("dmtu", flags), name.size());
+  const std::string rest = name.substr(suffix);
+  return rest.empty() || rest == "-dbg" || rest == "-debug";
+}
+
+// By its own name or, where that is a link, by the name of what it leads to.
+bool is_python(const std::string& path) {
+  if (is_python_name(file_name(path))) return true;
+  std::error_code failed;
+  const std::filesystem::path real = std::filesystem::canonical(path, failed);
+  return !failed && is_python_name(real.filename());
 }
 
 // As a shell finds it. Throws RunError.
@@ -104,7 +116,7 @@ Target find_program_target(const RunOptions& options) {
   Target target;
   target.arguments = options.program;
   target.executable = find_executable(options.program[0]);
-  if (is_python_name(file_name(target.executable))) {
+  if (is_python(target.executable)) {
     target.python = true;
     const std::string real = follow_python_shim(target.executable);
     // The interpreter finds its own files by the name it was started under.

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "fake_interpreter.h"
+#include "interposer/python/known_layouts.h"
 #include "recorded_definitions.h"
 
 using namespace memlens::interposer;

@@ -12,6 +12,7 @@ namespace {
 FakeInterpreter* present = nullptr;
 
 constexpr size_t kBlockBytes = 512;
+constexpr int64_t kCodeUnits = 100;
 
 template <typename Field>
 void write_field(char* object, size_t offset, Field value) {
@@ -34,11 +35,12 @@ void dealloc(void*) {}
 FakeInterpreter::FakeInterpreter(const Layout& layout) : layout_(layout) {
   present = this;
   text_type_ = block(kBlockBytes);
-  write_field(text_type_, kTypeFlags, kTypeFlagText);
+  const auto flags = static_cast<size_t>(layout.objects.type_flags);
+  write_field(text_type_, flags, kTypeFlagText);
   bytes_type_ = block(kBlockBytes);
-  write_field(bytes_type_, kTypeFlags, kTypeFlagBytes);
+  write_field(bytes_type_, flags, kTypeFlagBytes);
   code_type = block(kBlockBytes);
-  write_field(code_type, kTypeDealloc, &dealloc);
+  write_field(code_type, static_cast<size_t>(layout.objects.type_dealloc), &dealloc);
   thread_state = block(kBlockBytes);
   write_field(thread_state, static_cast<size_t>(layout.thread_id),
               static_cast<uint64_t>(pthread_self()));
@@ -75,11 +77,12 @@ char* FakeInterpreter::text(const std::u32string& characters, unsigned kind, boo
   const auto header =
       static_cast<size_t>(ascii && compact ? layout_.text_ascii : layout_.text_compact);
   char* object = block(header + 64 + characters.size() * 4);
-  write_field(object, kObjectType, text_type_);
-  write_field(object, kTextLength, static_cast<int64_t>(characters.size()));
-  write_field(object, kTextState,
-              static_cast<uint32_t>(kind << kTextKindShift) | (compact ? kTextCompact : 0u) |
-                  (ascii ? kTextAscii : 0u));
+  set_type(object, text_type_);
+  write_field(object, static_cast<size_t>(layout_.objects.text_length),
+              static_cast<int64_t>(characters.size()));
+  const uint32_t state = kind | (compact ? kTextCompact : 0u) | (ascii ? kTextAscii : 0u);
+  write_field(object, static_cast<size_t>(layout_.objects.text_state),
+              state << static_cast<unsigned>(layout_.objects.text_kind_shift));
   char* place = object + header;
   if (!compact) {
     char* elsewhere = block(characters.size() * 4 + 4);
@@ -97,10 +100,12 @@ char* FakeInterpreter::ascii(const std::string& characters) {
 }
 
 char* FakeInterpreter::bytes(const std::string& contents) {
-  char* object = block(kBytesData + contents.size() + 1);
-  write_field(object, kObjectType, bytes_type_);
-  write_field(object, kVarObjectSize, static_cast<int64_t>(contents.size()));
-  std::memcpy(object + kBytesData, contents.data(), contents.size());
+  const auto data = static_cast<size_t>(layout_.objects.bytes_data);
+  char* object = block(data + contents.size() + 1);
+  set_type(object, bytes_type_);
+  write_field(object, static_cast<size_t>(layout_.objects.count),
+              static_cast<int64_t>(contents.size()));
+  std::memcpy(object + data, contents.data(), contents.size());
   return object;
 }
 
@@ -113,12 +118,24 @@ char* FakeInterpreter::code(const std::string& filename, const std::string& name
     object = free_codes_.back();
     free_codes_.pop_back();
   }
-  write_field(object, kObjectType, code_type);
+  set_type(object, code_type);
+  write_field(object, static_cast<size_t>(layout_.objects.count), kCodeUnits);
+  if (layout_.code_thread_bytecode != kAbsent) {
+    char* list = block(kBytecodeArrayEntries + 2 * sizeof(char*));
+    write_field(list, 0, int64_t{2});
+    write_field(list, kBytecodeArrayEntries, object + layout_.code_instructions);
+    write_field(list, kBytecodeArrayEntries + sizeof(char*), block(kCodeUnits * kCodeUnitBytes));
+    write_field(object, static_cast<size_t>(layout_.code_thread_bytecode), list);
+  }
   write_field(object, static_cast<size_t>(layout_.code_filename), ascii(filename));
   write_field(object, static_cast<size_t>(layout_.code_line_table), bytes(line_table));
   write_field(object, static_cast<size_t>(layout_.code_first_line), first_line);
   set_name(object, ascii(name));
   return object;
+}
+
+void FakeInterpreter::set_type(char* object, char* type) const {
+  write_field(object, static_cast<size_t>(layout_.objects.type), type);
 }
 
 void FakeInterpreter::set_name(char* code, char* text) {
@@ -129,7 +146,7 @@ void FakeInterpreter::set_name(char* code, char* text) {
 }
 
 void FakeInterpreter::free_code(char* code) {
-  read_field<void (*)(void*)>(code_type, kTypeDealloc)(code);
+  read_field<void (*)(void*)>(code_type, static_cast<size_t>(layout_.objects.type_dealloc))(code);
   free_codes_.push_back(code);
 }
 
@@ -178,12 +195,18 @@ void FakeInterpreter::set_code(char* frame, char* code) {
 
 void FakeInterpreter::set_instruction(char* frame, int32_t offset) {
   const auto place = static_cast<size_t>(layout_.frame_instruction);
-  if (layout_.instruction_form == InstructionForm::kPointer) {
+  if (layout_.instruction_form == InstructionForm::kPointer ||
+      layout_.instruction_form == InstructionForm::kThreadPointer) {
     const uintptr_t code =
         read_field<uintptr_t>(frame, static_cast<size_t>(layout_.frame_code)) & layout_.code_mask;
-    write_field(frame, place,
-                code + static_cast<size_t>(layout_.code_instructions) +
-                    static_cast<uint64_t>(static_cast<int64_t>(offset)));
+    uintptr_t instructions = code + static_cast<size_t>(layout_.code_instructions);
+    if (bytecode_index != 0 && layout_.code_thread_bytecode != kAbsent) {
+      write_field(frame, static_cast<size_t>(layout_.frame_bytecode_index), bytecode_index);
+      const auto* list = read_field<const char*>(reinterpret_cast<const char*>(code),
+                                                 static_cast<size_t>(layout_.code_thread_bytecode));
+      instructions = read_field<uintptr_t>(list, kBytecodeArrayEntries + sizeof(char*));
+    }
+    write_field(frame, place, instructions + static_cast<uint64_t>(static_cast<int64_t>(offset)));
   } else if (layout_.instruction_form == InstructionForm::kUnitOffset) {
     write_field(frame, place, offset < 0 ? -1 : offset / 2);
   } else {

@@ -42,6 +42,9 @@ class FakeInterpreter {
   // A frame of its own memory, linked nowhere yet.
   char* loose_frame(char* code, int32_t offset);
 
+  // Which of its code's copies a frame's instructions are set to lie in, where threads have them.
+  int32_t bytecode_index = 0;
+
   // What the functions of python::runtime answer.
   void* current_thread_state = nullptr;
   void* own_thread_state = nullptr;
@@ -51,6 +54,7 @@ class FakeInterpreter {
   char* code_type = nullptr;
 
  private:
+  void set_type(char* object, char* type) const;
   char* block(size_t bytes);
 
   const Layout layout_;

@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include "interposer/python/known_layouts.h"
+
 using namespace memlens::interposer::python;
 
 TEST_CASE("versions are read from what Py_GetVersion says") {
@@ -20,7 +22,9 @@ TEST_CASE("each version has one row, and no version to come has one") {
     CHECK(find_layout(minor)->minor == minor);
   }
   CHECK(find_layout(7) == nullptr);
-  CHECK(find_layout(15) == nullptr);
+  CHECK(find_layout(16) == nullptr);
+  CHECK(find_layout(12, true) == nullptr);
+  CHECK(find_layout(13, true)->free_threaded);
 }
 
 TEST_CASE("a program without Python has no runtime") {

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "fake_interpreter.h"
+#include "interposer/python/known_layouts.h"
 
 using namespace memlens::interposer::python;
 
@@ -64,7 +65,7 @@ TEST_CASE("what is no string, or none that is ready, is empty") {
   CHECK(read(layout, python.bytes("bytes")).empty());
   CHECK(read(layout, python.text(U"not ready", 0, false, true)).empty());
   CHECK(read(layout, python.text(U"", 0, false, false)).empty());
-  CHECK(read_bytes(python.bytes("bytes")).bytes == 5);
-  CHECK(read_bytes(python.ascii("text")).bytes == 0);
-  CHECK(is_bytes(python.bytes("")));
+  CHECK(read_bytes(layout, python.bytes("bytes")).bytes == 5);
+  CHECK(read_bytes(layout, python.ascii("text")).bytes == 0);
+  CHECK(is_bytes(layout, python.bytes("")));
 }

@@ -13,6 +13,7 @@
 #include "../python/fake_interpreter.h"
 #include "../python/recorded_definitions.h"
 #include "interposer/python/code_table.h"
+#include "interposer/python/known_layouts.h"
 #include "interposer/python/runtime.h"
 
 using namespace memlens::interposer;
