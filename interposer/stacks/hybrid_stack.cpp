@@ -140,7 +140,8 @@ class Weaver {
   // `as_before`: the run was on top of the same node.
   uint32_t weave_run(uint32_t node, bool as_before) {
     const bool all = loops_left_ == 0;
-    const uint32_t start = position_;
+    // The first run has what is outermost as well, the thread's own mark.
+    const uint32_t start = position_ == 0 && !begins_loop(python_, 0) ? 1 : position_;
     while (position_ < python_depth) {
       if (position_ != start && !all && position_ >= run_end_ && begins_loop(python_, position_)) {
         break;

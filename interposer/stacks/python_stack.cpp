@@ -525,7 +525,7 @@ bool begins_loop(PythonStackState& state, uint32_t position) {
   const auto is_mark = [&state](uint32_t at) {
     return is_interpreters_own<StatedLayout>(state.stack[at].frame);
   };
-  // From 3.14 on, a frame that stands for the thread itself is outermost.
+  // From 3.15 on, a frame that stands for the thread itself is outermost.
   const bool thread_mark =
       position == 0 && runtime.layout.minor >= 14 && state.depth > 1 && is_mark(0) && is_mark(1);
   return (position == 0 || is_mark(position)) && !thread_mark;

@@ -185,6 +185,21 @@ class HybridStacks(MemlensTest):
                                       if frame != "native" or i == 0 or shape[i - 1] != "native"]
         return shapes
 
+    def test_native_frames_stand_between_the_python_frames_that_they_connect(self):
+        for name, path in interpreters():
+            with self.subTest(python=name):
+                capture = self.record([path, "-c", SMALL_PROGRAM], "--native")
+                shapes = self.shapes(capture, "")
+                through_c = next(shape for shape in shapes.values() if "through_c" in shape)
+                compared = next(shape for shape in shapes.values() if "compare" in shape)
+                for shape, inner, outer in ((through_c, "block", "through_c"),
+                                            (compared, "compare", "<module>")):
+                    at = shape.index(inner)
+                    self.assertEqual(shape[at:at + 3], [inner, "native", outer], shape)
+                    self.assertEqual((shape[0], shape[-1]), ("native", "native"), shape)
+                    # Loops that were entered from C are native frames no more.
+                    self.assertEqual(shape[-2], "<module>", shape)
+
     def test_also_at_the_malloc_level(self):
         for name, path in interpreters():
             with self.subTest(python=name):
