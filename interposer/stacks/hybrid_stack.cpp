@@ -13,12 +13,6 @@ const NativeFrame* outer_frame(const NativeStackState& native, uint32_t index) {
   return index > 0 ? &native.frames[index - 1] : nullptr;
 }
 
-uint32_t count_loops(const NativeStackState& native, uint32_t first, uint32_t depth) {
-  uint32_t count = 0;
-  for (uint32_t i = first; i < depth; ++i) count += native.frames[i].interpreter;
-  return count;
-}
-
 uint32_t count_runs(PythonStackState& python, uint32_t first, uint32_t depth) {
   uint32_t count = 0;
   for (uint32_t i = first; i < depth; ++i) count += begins_loop(python, i) ? 1 : 0;
@@ -42,11 +36,11 @@ class Weaver {
 
   uint32_t run() {
     start_at_innermost_kept_loop();
-    loops_left_ = count_loops(native_, first_, native_depth);
+    loops_left_ = native_.count_loops(first_, native_depth);
     uint32_t runs = count_runs_left();
     if (state_.unbalanced != 0 || loops_left_ != runs) {
       first_ = position_ = run_end_ = state_.loop_count = 0;
-      loops_left_ = count_loops(native_, 0, native_depth);
+      loops_left_ = native_.count_loops(0, native_depth);
       runs = count_runs_left();
     }
     state_.unbalanced = loops_left_ != runs;
@@ -103,6 +97,13 @@ class Weaver {
       const uint32_t before = i < kept_native ? frame.node : format::kRootNode;
       const bool as_before = before != format::kRootNode && node == woven_on;
       if (frame.interpreter == 0) {
+        if (as_before && native_.count_loops(i, kept_native) == 0 &&
+            frames[kept_native - 1].node != format::kRootNode) {
+          // So is all further in that is kept.
+          node = woven_on = frames[kept_native - 1].node;
+          i = kept_native - 1;
+          continue;
+        }
         node =
             as_before ? before : intern_native_frame(native_, node, frame, outer_frame(native_, i));
       } else {
@@ -189,14 +190,11 @@ uint32_t capture_deep_stack(NativeStackState& native, PythonStackState& python,
   uint32_t node = python_node(python, walk);
   if (node == format::kRootNode) node = intern_label_node(node, kDeepNativeStackLabel);
   uint32_t first = native.depth;
-  while (first > 0 && native.frames[first - 1].interpreter == 0) --first;
-  if (native.depth - first > kInnermostFramesOfDeepNativeStack) {
-    first = native.depth - kInnermostFramesOfDeepNativeStack;
+  while (first > 0 && native.frames[first - 1].interpreter == 0 &&
+         native.depth - first < kInnermostFramesOfDeepNativeStack) {
+    --first;
   }
-  for (uint32_t i = first; i < native.depth; ++i) {
-    node = intern_native_frame(native, node, native.frames[i], outer_frame(native, i));
-  }
-  return node;
+  return node_of_deep_frames(native, node, first);
 }
 
 }  // namespace
@@ -225,7 +223,8 @@ __attribute__((noinline)) uint32_t capture_hybrid_stack(HybridStackState& state,
   if (__builtin_expect(too_deep || walk.deep_node != format::kRootNode, 0)) {
     keep_top_frames(native);
     const uint32_t node = capture_deep_stack(native, python, walk);
-    native.depth = 0;
+    // Frames of a deep stack have no nodes; others may have woven ones.
+    if (!too_deep) native.depth = 0;
     return node;
   }
   // On top of what is woven. Never with no frame below.

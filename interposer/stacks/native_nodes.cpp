@@ -99,6 +99,21 @@ uint32_t node_of_kept_frames(NativeStackState& state, uint32_t kept) {
   return innermost.node = node;
 }
 
+uint32_t node_of_deep_frames(NativeStackState& state, uint32_t parent, uint32_t first) {
+  constexpr uint64_t kDeep = 0x9FB21C651E98DF25ull;
+  NativeFrame* const frames = state.frames;
+  uint64_t path = kDeep ^ uint64_t { parent } << 20;
+  for (uint32_t i = first; i < state.depth; ++i) path = extend_path(state, path, frames[i]);
+  uint32_t node = path_node_cache.find(parent, path);
+  if (__builtin_expect(node != 0, 1)) return node;
+  node = parent;
+  for (uint32_t i = first; i < state.depth; ++i) {
+    node = intern_native_frame(state, node, frames[i], i > 0 ? &frames[i - 1] : nullptr);
+  }
+  if (node != format::kRootNode) path_node_cache.insert(parent, path, node);
+  return node;
+}
+
 void forget_native_nodes() {
   node_cache.forget();
   run_node_cache.forget();

@@ -27,6 +27,10 @@ uint32_t node_of_frames(NativeStackState& state, uint32_t depth);
 // The node of all frames, of which the `kept` outermost are what they were: by their path.
 uint32_t node_of_kept_frames(NativeStackState& state, uint32_t kept);
 
+// The node of the frames from `first` on, on top of `parent`: by their path. None of them keeps
+// one.
+uint32_t node_of_deep_frames(NativeStackState& state, uint32_t parent, uint32_t first);
+
 // In a forked child: nodes are numbered anew.
 void forget_native_nodes();
 

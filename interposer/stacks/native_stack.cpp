@@ -1,6 +1,8 @@
 #include "interposer/stacks/native_stack.h"
 
+#include <algorithm>
 #include <cerrno>
+#include <cstring>
 
 #include "interposer/definitions.h"
 #include "interposer/stacks/hybrid_interpreter.h"
@@ -148,6 +150,36 @@ __attribute__((noinline, cold)) bool step_with_registers(NativeStackState& state
   return true;
 }
 
+// A frame of many megabytes, beyond what windows grow by: its other end is a window of its own.
+// Believed only when a call returns there.
+__attribute__((noinline, cold)) StepOutcome step_over_large_frame(NativeStackState& state,
+                                                                  UnwindRule rule,
+                                                                  Position& position,
+                                                                  StepTrace& trace) {
+  uintptr_t cfa = static_cast<uintptr_t>(rule.cfa_offset);
+  if (rule.kind() == RuleKind::kCfaFromStack) {
+    cfa += position.stack_pointer;
+  } else if (rule.kind() == RuleKind::kCfaFromFrame) {
+    cfa += position.frame_pointer;
+  } else {
+    return StepOutcome::kUnreadable;
+  }
+  const uintptr_t return_slot = cfa - kWord;
+  if (cfa % kWord != 0 || return_slot <= position.stack_pointer ||
+      !unwind::is_readable(return_slot) ||
+      !unwind::is_return_address(load_word(return_slot), state.objects)) {
+    return StepOutcome::kUnreadable;
+  }
+  // The caller's frame pointer is saved below the return address.
+  uintptr_t lowest = return_slot;
+  if (rule.saved_frame() == unwind::SavedFrame::kAtCfa && rule.frame_offset < 0 &&
+      rule.frame_offset > -int64_t{4096}) {
+    lowest = cfa + static_cast<uintptr_t>(rule.frame_offset);
+  }
+  if (!state.memory.enter(lowest)) return StepOutcome::kUnreadable;
+  return unwind::step_by_rule(rule, state.memory, position, trace);
+}
+
 // ---- one step of the climb
 
 // Steps out of `position`, noting in `frame` what the step depends on. False at the stack's end.
@@ -158,6 +190,9 @@ bool step(NativeStackState& state, Position& position, NativeFrame& frame) {
   frame.tagged = rule.tagged;
   StepOutcome outcome = unwind::step_by_rule(rule, state.memory, position, trace);
   frame.by_rule = outcome == StepOutcome::kStepped;
+  if (__builtin_expect(outcome == StepOutcome::kUnreadable, 0)) {
+    outcome = step_over_large_frame(state, rule, position, trace);
+  }
   if (__builtin_expect(outcome == StepOutcome::kNotByRule, 0)) {
     bool stepped;
     if (rule.kind() == RuleKind::kNeedsRegisters) {
@@ -204,6 +239,8 @@ inline void keep_frame(NativeStackState& state, uint32_t index, const NativeFram
   frame.node = format::kRootNode;
   frame.inherit_need(index > 0 && state.frames[index - 1].has(NativeFrame::kNeedsFrame));
   state.frames[index] = frame;
+  const uint32_t outer_loops = index > 0 ? state.loops_up_to[index - 1] : 0;
+  state.loops_up_to[index] = static_cast<uint16_t>(outer_loops + frame.interpreter);
 }
 
 // Lists what has to be compared for the kept frames up to `last`.
@@ -319,6 +356,9 @@ class FreshFrames {
   // Whether frames up to `last` can be added, last first, without overwriting one yet to be read.
   bool has_room_to_move(int64_t last) const { return count_ + last + 1 < kMaxNativeFrames; }
 
+  uint32_t count() const { return count_; }
+  void drop_all_but_innermost(uint32_t count) { count_ = count; }
+
   // Behind the kept frames, outermost first.
   void append_to(uint32_t kept) {
     if (state_.listed > kept) state_.listed = kept;
@@ -364,12 +404,14 @@ void drop_stale_caches(NativeStackState& state) {
   if (state.rules_generation != rules) {
     state.rules_generation = rules;
     state.depth = 0;
+    state.outer_frames = 0;
     state.objects = {};
   }
   const uint32_t windows = unwind::stack_windows_generation.load(std::memory_order_relaxed);
   if (state.windows_generation != windows) {
     state.windows_generation = windows;
     state.depth = 0;
+    state.outer_frames = 0;
     state.memory.forget();
   }
 }
@@ -384,6 +426,159 @@ Position program_position(const void* frame_address) {
   }
 }
 
+// One climb from where the program is to a frame that is kept, or to the end of the stack.
+//
+// Of a deep stack only the innermost frames are kept, and only those shown are compared. How many
+// frames are further out was counted once and is taken as still there, for where the innermost ones
+// are what they were: deep recursion costs what its innermost frames do.
+class Climb {
+ public:
+  Climb(NativeStackState& state, const Position& position, int64_t candidate, uint32_t outer_frames)
+      : state_(state),
+        fresh_(state),
+        position_(position),
+        candidate_(candidate),
+        outer_frames_(outer_frames) {}
+
+  // Returns how many frames are kept.
+  uint32_t run(uint32_t lost_windows, bool remember_runs) {
+    bool deep = false;
+    for (bool ended = false; !ended;) {
+      if (__builtin_expect(state_.memory.lost_windows() != lost_windows, 0)) {
+        lost_windows = state_.memory.lost_windows();
+        forget_kept();  // they may lie in memory that is gone
+      }
+      find_candidate();
+      if (candidate_ >= 0 && is_at(state_.frames[candidate_], position_) && take_kept(deep)) break;
+      NativeFrame* frame = fresh_.add(candidate_ + 1);
+      if (__builtin_expect(frame == nullptr, 0)) {
+        if (make_room()) continue;
+        keep_innermost();
+        deep = true;
+        break;
+      }
+      ended = !step_out(*frame);
+      if (ended) forget_kept();
+    }
+    const auto kept = static_cast<uint32_t>(candidate_ + 1);
+    if (remember_runs && !deep) fresh_.remember_runs(position_.stack_pointer);
+    fresh_.append_to(kept);
+    state_.outer_frames = deep ? outer_frames_ : 0;
+    return kept;
+  }
+
+ private:
+  static constexpr int64_t kShown = kInnermostFramesOfDeepNativeStack;
+  static constexpr uint32_t kKeptOfDeepStack = kMaxNativeFrames / 2;
+
+  void forget_kept() {
+    candidate_ = -1;
+    outer_frames_ = 0;
+  }
+
+  void find_candidate() {
+    while (candidate_ >= 0 && state_.frames[candidate_].stack_pointer < position_.stack_pointer) {
+      --candidate_;
+    }
+    if (candidate_ < 0) outer_frames_ = 0;
+  }
+
+  // The kept frame at candidate_ is where we are. True when all further out is as it was; otherwise
+  // position_ is where a step has to be made again.
+  bool take_kept(bool& deep) {
+    NativeFrame* const frames = state_.frames;
+    // All at once, which is most often the answer; else one by one, to see where it changed.
+    if (__builtin_expect(outer_frames_ == 0, 1) &&
+        is_settled(state_, static_cast<uint32_t>(candidate_))) {
+      state_.frames_compared += static_cast<uint64_t>(candidate_);
+      return true;
+    }
+    const int64_t lowest =
+        outer_frames_ == 0 ? 0 : candidate_ - std::max(int64_t{0}, kShown - fresh_.count());
+    int64_t at = candidate_;
+    while (at > 0 && at > lowest && leads_to(frames[at], frames[at - 1])) --at;
+    state_.frames_compared += static_cast<uint64_t>(candidate_ - at);
+    if (outer_frames_ != 0 && (at == 0 || at == lowest)) {
+      deep = at == lowest && outer_frames_ + candidate_ + 1 + fresh_.count() >= kMaxNativeFrames;
+      // Otherwise it is deep no longer, or what is shown reaches further out than what is kept.
+      if (!deep) forget_kept();
+      return deep;
+    }
+    if (at == 0 && !frames[0].has(NativeFrame::kNotComparable)) return true;
+    // The step out of `at` has to be made again; frames inside it are what they were.
+    if (!fresh_.has_room_to_move(candidate_)) {
+      const int64_t before = candidate_;
+      make_room();
+      if (candidate_ < 0) return false;
+      at -= before - candidate_;
+      if (at < 0) {
+        forget_kept();
+        return false;
+      }
+    }
+    for (int64_t i = candidate_; i > at; --i) {
+      NativeFrame* copy = fresh_.add(at);
+      *copy = frames[i];
+      copy->frame_pointer = position_.frame_pointer;
+      if (copy->has(NativeFrame::kRestoresFrame)) {
+        position_.frame_pointer = load_word(copy->frame_slot);
+      }
+    }
+    position_.pc = frames[at].pc;
+    position_.stack_pointer = frames[at].stack_pointer;
+    position_.exact = frames[at].has(NativeFrame::kExact);
+    candidate_ = at - 1;
+    return false;
+  }
+
+  bool step_out(NativeFrame& frame) {
+    frame = {.pc = position_.pc,
+             .stack_pointer = position_.stack_pointer,
+             .frame_pointer = position_.frame_pointer,
+             .frame_slot = 0,
+             .path = 0,
+             .node = format::kRootNode,
+             .flags = static_cast<uint8_t>(position_.exact ? NativeFrame::kExact : 0),
+             .interpreter = 0,
+             .tagged = 0,
+             .by_rule = 0};
+    ++state_.frames_stepped;
+    return step(state_, position_, frame);
+  }
+
+  // Gives up kept frames for new ones. False when there are none.
+  bool make_room() {
+    if (candidate_ < 0) return false;
+    const auto kept = static_cast<uint32_t>(candidate_ + 1);
+    if (outer_frames_ == 0 || kept <= kKeptOfDeepStack) {
+      forget_kept();
+      return true;
+    }
+    const uint32_t dropped = kept - kKeptOfDeepStack / 2;
+    std::memmove(state_.frames, state_.frames + dropped, (kept - dropped) * sizeof(NativeFrame));
+    outer_frames_ += dropped;
+    candidate_ -= dropped;
+    state_.listed = 0;
+    return true;
+  }
+
+  // The buffer is full of new frames, and the stack goes on.
+  __attribute__((noinline, cold)) void keep_innermost() {
+    constexpr uint32_t kMostCounted = 1u << 20;
+    uint32_t further_out = 1;
+    NativeFrame frame;
+    while (further_out < kMostCounted && step_out(frame)) ++further_out;
+    outer_frames_ = fresh_.count() - kKeptOfDeepStack + further_out;
+    fresh_.drop_all_but_innermost(kKeptOfDeepStack);
+  }
+
+  NativeStackState& state_;
+  FreshFrames fresh_;
+  Position position_;
+  int64_t candidate_;  // the innermost kept frame that may be reached
+  uint32_t outer_frames_;
+};
+
 }  // namespace
 
 uint32_t update_native_frames(NativeStackState& state, const void* frame_address, bool with_runs,
@@ -391,16 +586,18 @@ uint32_t update_native_frames(NativeStackState& state, const void* frame_address
   too_deep = false;
   drop_stale_caches(state);
   if (__builtin_expect(!own_code_known, 0)) find_own_code(state.objects);
-  Position position = program_position(frame_address);
+  const Position position = program_position(frame_address);
 
-  NativeFrame* const frames = state.frames;
-  uint32_t lost_windows = state.memory.lost_windows();
+  const uint32_t lost_windows = state.memory.lost_windows();
   const bool readable = state.memory.enter(position.stack_pointer);
   // Nothing is kept for whoever comes when this climb is left by a jump.
   int64_t candidate = static_cast<int64_t>(state.depth) - 1;
+  uint32_t outer_frames = state.outer_frames;
   state.depth = 0;
+  state.outer_frames = 0;
   bool tries_runs = false;
-  if (with_runs && readable && candidate >= 0 && state.memory.lost_windows() == lost_windows) {
+  if (with_runs && readable && candidate >= 0 && outer_frames == 0 &&
+      state.memory.lost_windows() == lost_windows) {
     tries_runs = state.runs.worth_trying();
     const uint32_t kept = tries_runs ? follow_runs(state, candidate, position) : 0;
     if (kept != 0) return kept;
@@ -408,62 +605,9 @@ uint32_t update_native_frames(NativeStackState& state, const void* frame_address
   state.top = nullptr;
   if (!readable) return 0;
   state.believed_frames = {};
-
-  FreshFrames fresh(state);
-  for (;;) {
-    if (__builtin_expect(state.memory.lost_windows() != lost_windows, 0)) {
-      lost_windows = state.memory.lost_windows();
-      candidate = -1;  // kept frames may lie in memory that is gone
-    }
-    while (candidate >= 0 && frames[candidate].stack_pointer < position.stack_pointer) --candidate;
-    if (candidate >= 0) {
-      const NativeFrame& known = frames[candidate];
-      if (is_at(known, position)) {
-        int64_t at = candidate;
-        while (at > 0 && leads_to(frames[at], frames[at - 1])) --at;
-        state.frames_compared += static_cast<uint64_t>(candidate - at);
-        if (at == 0 && !frames[0].has(NativeFrame::kNotComparable)) break;
-        // The step out of `at` has to be made again; frames inside it are what they were.
-        too_deep = !fresh.has_room_to_move(candidate);
-        for (int64_t i = candidate; i > at && !too_deep; --i) {
-          NativeFrame* copy = fresh.add(at);
-          *copy = frames[i];
-          copy->frame_pointer = position.frame_pointer;
-          if (copy->has(NativeFrame::kRestoresFrame)) {
-            position.frame_pointer = load_word(copy->frame_slot);
-          }
-        }
-        position.pc = frames[at].pc;
-        position.stack_pointer = frames[at].stack_pointer;
-        position.exact = frames[at].has(NativeFrame::kExact);
-        candidate = at - 1;
-      }
-    }
-    NativeFrame* frame = too_deep ? nullptr : fresh.add(candidate + 1);
-    if (__builtin_expect(frame == nullptr, 0)) {
-      too_deep = true;
-      candidate = -1;
-      break;
-    }
-    *frame = {.pc = position.pc,
-              .stack_pointer = position.stack_pointer,
-              .frame_pointer = position.frame_pointer,
-              .frame_slot = 0,
-              .path = 0,
-              .node = format::kRootNode,
-              .flags = static_cast<uint8_t>(position.exact ? NativeFrame::kExact : 0),
-              .interpreter = 0,
-              .tagged = 0,
-              .by_rule = 0};
-    ++state.frames_stepped;
-    if (!step(state, position, *frame)) {
-      candidate = -1;
-      break;
-    }
-  }
-  const auto kept = static_cast<uint32_t>(candidate + 1);
-  if (tries_runs && !too_deep) fresh.remember_runs(position.stack_pointer);
-  fresh.append_to(kept);
+  const uint32_t kept =
+      Climb(state, position, candidate, outer_frames).run(lost_windows, tries_runs);
+  too_deep = state.outer_frames != 0;
   return kept;
 }
 
@@ -480,16 +624,8 @@ __attribute__((noinline)) uint32_t capture_native_stack(NativeStackState& state,
   const uint32_t kept =
       update_native_frames(state, __builtin_frame_address(0), with_runs, too_deep);
   if (__builtin_expect(too_deep, 0)) {
-    NativeFrame* const frames = state.frames;
-    const uint32_t depth = state.depth;
-    state.depth = 0;
-    const uint32_t first =
-        depth > kInnermostFramesOfDeepNativeStack ? depth - kInnermostFramesOfDeepNativeStack : 0;
-    uint32_t node = intern_label_node(format::kRootNode, kDeepNativeStackLabel);
-    for (uint32_t i = first; i < depth; ++i) {
-      node = intern_native_frame(state, node, frames[i], i > 0 ? &frames[i - 1] : nullptr);
-    }
-    return node;
+    const uint32_t label = intern_label_node(format::kRootNode, kDeepNativeStackLabel);
+    return node_of_deep_frames(state, label, state.depth - kInnermostFramesOfDeepNativeStack);
   }
   if (state.top == nullptr) return node_of_kept_frames(state, kept);
   const uint32_t depth = state.depth;

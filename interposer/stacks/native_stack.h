@@ -43,7 +43,7 @@ struct NativeStackState {
   uint32_t depth;             // kept frames, outermost first
   uint32_t rules_generation;  // under which they were made
   uint32_t windows_generation;
-  uint32_t padding;
+  uint32_t outer_frames;  // of a stack too deep to keep: so many are further out than those kept
   unwind::StackMemory memory;
   unwind::ObjectCache objects;
   unwind::CfiScratch scratch;
@@ -60,6 +60,8 @@ struct NativeStackState {
   // Inside of the kept frames, at the top of the stack; nullptr: nothing. Without evaluation loops.
   const FrameRun* top;
   NativeFrame frames[kMaxNativeFrames];
+  // Of the kept frames up to each, how many are evaluation loops.
+  uint16_t loops_up_to[kMaxNativeFrames];
   // What is compared to know that kept frames are the same, for as many of the outermost as it is
   // listed for: of a frame, where the words for it and all further out end in `checks`. Above that
   // kUnsettled, when words are not enough because one of the frames is kNotComparable.
@@ -69,9 +71,15 @@ struct NativeStackState {
   StackCheck checks[2 * kMaxNativeFrames];
   FrameRuns runs;
 
+  uint32_t count_loops(uint32_t first, uint32_t end) const {
+    if (first >= end) return 0;
+    return loops_up_to[end - 1] - (first > 0 ? loops_up_to[first - 1] : 0u);
+  }
+
   // Makes the caches fit for another thread of the same process.
   void reset() {
     depth = 0;
+    outer_frames = 0;
     top = nullptr;
     memory.forget();
   }
@@ -80,8 +88,8 @@ struct NativeStackState {
 // Brings `state.frames` up to date with the stack that `frame_address` (__builtin_frame_address(0)
 // of a function of this library) belongs to, without making nodes. Returns how many of the
 // outermost frames are what they were, nodes included. `with_runs`: the innermost frames may be
-// left to state.top. Sets `too_deep` when frames beyond the buffer are missing; nothing is kept
-// then for the next time.
+// left to state.top. Sets `too_deep` when the stack has more than kMaxNativeFrames: then only its
+// innermost frames are there, more than are shown, and have no nodes.
 uint32_t update_native_frames(NativeStackState& state, const void* frame_address, bool with_runs,
                               bool& too_deep);
 

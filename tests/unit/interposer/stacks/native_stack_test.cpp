@@ -1,11 +1,14 @@
 #include "interposer/stacks/native_stack.h"
 
+#include <alloca.h>
 #include <doctest/doctest.h>
+#include <pthread.h>
 #include <sys/mman.h>
 
 #include <algorithm>
 #include <cstring>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "tests/native_stacks/recorded_nodes.h"
@@ -191,6 +194,91 @@ TEST_CASE("a stack deeper than the buffer is shown by its innermost frames on a 
   CHECK(stack.position(test_take_stack) == 0);
   recurse(3);
   CHECK_FALSE(stack_of(captured).label);
+}
+
+namespace {
+__attribute__((noinline)) void call_over(size_t bytes, int depth) {
+  auto* volatile room = static_cast<volatile char*>(alloca(bytes));
+  room[0] = 1;
+  if (depth > 0) {
+    call_over(bytes, depth - 1);
+  } else {
+    recurse(3);
+  }
+  asm volatile("" ::"r"(room) : "memory");
+}
+}  // namespace
+
+TEST_CASE("frames of many megabytes are stepped over") {
+  const auto run_thread = [](void* (*work)(void*)) {
+    pthread_attr_t attributes;
+    pthread_attr_init(&attributes);
+    pthread_attr_setstacksize(&attributes, size_t{400} << 20);
+    pthread_t thread;
+    REQUIRE(pthread_create(&thread, &attributes, work, nullptr) == 0);
+    pthread_join(thread, nullptr);
+    pthread_attr_destroy(&attributes);
+  };
+  run_thread([](void*) -> void* {
+    state().reset();
+    Stack small;
+    for (const size_t bytes : {size_t{16}, size_t{12} << 20, size_t{20} << 20, size_t{100} << 20}) {
+      for (int again = 0; again < 3; ++again) {
+        call_over(bytes, 2);
+        const Stack stack = stack_of(captured);
+        if (bytes == 16) small = stack;
+        INFO(bytes << " bytes");
+        CHECK_FALSE(stack.label);
+        CHECK(stack.addresses == small.addresses);
+      }
+    }
+    return nullptr;
+  });
+}
+
+TEST_CASE("stacks around the size of the buffer are followed up and down") {
+  // Each depth twice, first on the way in and then on the way out.
+  std::vector<std::pair<size_t, bool>> seen;
+  const auto look = [&seen](int depth) {
+    recurse(depth);
+    const Stack stack = stack_of(captured);
+    seen.emplace_back(stack.addresses.size(), stack.label);
+  };
+  recurse(10);
+  const size_t others = stack_of(captured).addresses.size() - 10;
+  const auto most = static_cast<int>(kMaxNativeFrames - 1 - others);
+  for (const int depth : {most - 1, most, most + 1, most + 5000, most + 5001, most + 4000, most + 1,
+                          most, most - 1, most + 40'000, most + 20'000, most, 10}) {
+    INFO("depth " << depth - most << " over the most");
+    look(depth);
+    if (depth > most) {
+      CHECK(seen.back() == std::pair{size_t{kInnermostFramesOfDeepNativeStack}, true});
+    } else {
+      CHECK(seen.back() == std::pair{static_cast<size_t>(depth) + others, false});
+    }
+  }
+}
+
+namespace {
+NOINLINE void recurse_and_take(int depth, std::vector<uint32_t>& nodes) {
+  test_take_stack();
+  nodes.push_back(captured);
+  if (depth > 0) recurse_and_take(depth - 1, nodes);
+  test_take_stack();
+  asm volatile("");
+}
+}  // namespace
+
+TEST_CASE("deep recursion that takes its stack at each level costs its innermost frames") {
+  const uint64_t stepped = state().frames_stepped;
+  constexpr int kDepth = 60'000;
+  std::vector<uint32_t> nodes;
+  recurse_and_take(kDepth, nodes);
+  // Twice a level, and more than once where the kept frames are few.
+  CHECK(state().frames_stepped - stepped < 40u * kDepth);
+  const Stack deepest = stack_of(nodes[kDepth]);
+  CHECK(deepest.label);
+  CHECK(deepest.addresses.size() == kInnermostFramesOfDeepNativeStack);
 }
 
 TEST_CASE("nodes of unchanged stacks are the same, in other threads too") {
