@@ -291,6 +291,12 @@ void define_diagnostic(format::DiagnosticCode code, const char* text) {
   write_definition(MetadataType::kDiagnostic, body);
 }
 
+void define_mark(uint32_t thread_index, const char* name, size_t name_bytes) {
+  RecordBody body;
+  body.number(thread_index).number(platform::read_ticks()).string(name, name_bytes);
+  write_definition(MetadataType::kMark, body);
+}
+
 void define_thread(uint32_t thread_index, int32_t thread_id) {
   char name[32] = {};
   // The kernel's name of the thread; 16 bytes with the NUL.

@@ -42,6 +42,8 @@ void define_module_end(uint32_t module_id);
 
 void define_python(uint32_t minor, uint32_t hexversion, const char* version, const char* how);
 void define_diagnostic(format::DiagnosticCode code, const char* text);
+// A moment the program names; thread_index 0: by a thread without events.
+void define_mark(uint32_t thread_index, const char* name, size_t name_bytes);
 void define_thread_name(const char* name);  // of the calling thread
 void define_thread(uint32_t thread_index, int32_t thread_id);
 void define_thread_end(uint32_t thread_index);

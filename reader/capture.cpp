@@ -51,6 +51,7 @@ class Opener {
     describe_threads();
     describe_session();
     sample_residents();
+    place_marks();
   }
 
  private:
@@ -110,6 +111,15 @@ class Opener {
               const uint64_t ticks = view.read_varint();
               const uint32_t process = view.read_varint32();
               residents_.push_back({ticks, process, view.read_varint()});
+            }
+          });
+          break;
+        case FrameKind::kMarks:
+          parse(frame, [&](ByteView view) {
+            while (!view.empty()) {
+              const uint64_t ticks = view.read_varint();
+              const uint32_t process = view.read_varint32();
+              marks_.push_back({ticks, process, std::string(view.read_string())});
             }
           });
           break;
@@ -277,6 +287,18 @@ class Opener {
         [](const ResidentSample& a, const ResidentSample& b) { return a.seconds < b.seconds; });
   }
 
+  void place_marks() {
+    for (const auto& [process, metadata] : impl_.metadata) {
+      for (const MarkRecord& mark : metadata.marks)
+        marks_.push_back({mark.ticks, process, std::string(mark.name)});
+    }
+    for (NamedTicks& mark : marks_) {
+      impl_.info.marks.push_back({std::max(0.0, impl_.clock.seconds_at(mark.ticks)), mark.process,
+                                  std::move(mark.name)});
+    }
+    std::ranges::stable_sort(impl_.info.marks, {}, &Mark::seconds);
+  }
+
   ProcessInfo* find_process(uint32_t index) {
     return const_cast<ProcessInfo*>(impl_.process(index));
   }
@@ -287,6 +309,12 @@ class Opener {
     uint64_t bytes;
   };
 
+  struct NamedTicks {
+    uint64_t ticks;
+    uint32_t process;
+    std::string name;
+  };
+
   Capture::Impl& impl_;
   const IndexOptions& options_;
   PayloadLoader loader_;
@@ -295,6 +323,7 @@ class Opener {
   TrailerFrame trailer_;
   std::vector<ProcessEndFrame> ends_;
   std::vector<Resident> residents_;
+  std::vector<NamedTicks> marks_;
   uint64_t last_ticks_ = 0;
   uint64_t raw_bytes_ = 0;
 };

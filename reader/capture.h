@@ -55,6 +55,14 @@ struct Diagnostic {
   std::string text;
 };
 
+// A moment with a name: given by the program, by `memlens mark` or by `run --mark-every`.
+struct Mark {
+  double seconds = 0;          // since the session began
+  uint32_t process_index = 0;  // 0: of the whole recording
+  std::string name;
+  bool operator==(const Mark&) const = default;
+};
+
 struct CaptureInfo {
   std::string path;
   uint64_t file_bytes = 0;
@@ -73,6 +81,8 @@ struct CaptureInfo {
   std::vector<ProcessInfo> processes;  // in order of index
   std::vector<ThreadInfo> threads;
   std::vector<Diagnostic> diagnostics;
+  // By time. Those that stand among the events (format before 2.1) are in Analysis::marks alone.
+  std::vector<Mark> marks;
 };
 
 // A sample of a process's resident set.

@@ -110,6 +110,8 @@ const char* frame_kind_name(FrameKind kind) {
       return "trailer";
     case FrameKind::kSampledEvents:
       return "sampled_events";
+    case FrameKind::kMarks:
+      return "marks";
   }
   return "unknown";
 }
@@ -176,6 +178,14 @@ class Dumper {
           fields_.number("process", view.read_varint());
           fields_.number("resident_bytes", view.read_varint());
           emit("memory");
+        }
+        break;
+      case FrameKind::kMarks:
+        while (!view.empty()) {
+          fields_.seconds("seconds", seconds_at(view.read_varint()));
+          fields_.number("of_process", view.read_varint());
+          fields_.string("name", view.read_string());
+          emit("mark");
         }
         break;
       case FrameKind::kSession:
@@ -267,6 +277,11 @@ class Dumper {
       case MetadataType::kDiagnostic:
         fields_.number("code", body.read_varint()).string("text", body.read_string());
         return emit("diagnostic");
+      case MetadataType::kMark:
+        fields_.number("thread", body.read_varint());
+        fields_.seconds("seconds", seconds_at(body.read_varint()));
+        fields_.string("name", body.read_string());
+        return emit("mark");
     }
     fields_.number("type", type).number("bytes", body.remaining_bytes());
     emit("unknown_metadata");

@@ -117,6 +117,12 @@ void ProcessMetadata::add_record(MetadataType type, ByteView body, StringPool& p
       diagnostics.emplace_back(code, pool.intern(body.read_string()));
       break;
     }
+    case MetadataType::kMark: {
+      body.read_varint32();  // thread
+      const uint64_t ticks = body.read_varint();
+      marks.push_back({ticks, pool.intern(body.read_string())});
+      break;
+    }
     default:
       break;  // from a later minor version
   }

@@ -34,6 +34,11 @@ struct ThreadRecord {
   std::string name;
 };
 
+struct MarkRecord {
+  uint64_t ticks = 0;
+  std::string_view name;
+};
+
 struct ProcessMetadata {
   // Throws PayloadError. Records of unknown type are skipped.
   void add_payload(ByteView payload, StringPool& pool);
@@ -64,6 +69,7 @@ struct ProcessMetadata {
   SymbolMap symbols;
   std::map<uint32_t, ThreadRecord> threads;  // by index
   std::vector<std::pair<format::DiagnosticCode, std::string_view>> diagnostics;
+  std::vector<MarkRecord> marks;
 
  private:
   void add_record(format::MetadataType type, ByteView body, StringPool& pool);

@@ -13,6 +13,7 @@
 #include "interposer/collector/process_files.h"
 #include "interposer/format/metadata_records.h"
 #include "interposer/format/primitives.h"
+#include "interposer/platform/clock.h"
 #include "interposer/segment/futex.h"
 
 namespace memlens::collector {
@@ -79,6 +80,7 @@ std::vector<uint8_t> diagnostic_record(format::DiagnosticCode code, const std::s
 Recording::Recording(const RecordingOptions& options)
     : options_(options),
       segment_(option_bits(options)),
+      control_(segment_.header()->nonce),
       watch_(segment_.header()),
       clock_interval_ns_(kFirstClockIntervalNs) {
   segment_.header()->sample_interval.store(options.sample_bytes);
@@ -100,6 +102,7 @@ bool Recording::open_capture(int fd, const SessionDescription& session) {
   write_session(session);
   append_clock_frame(*writer_);
   next_clock_ns_ = monotonic_ns() + clock_interval_ns_;
+  next_mark_ns_ = monotonic_ns() + options_.mark_every_ns;
   return writer_->failure() == 0;
 }
 
@@ -140,6 +143,36 @@ void Recording::write_process_end(const WatchedProcess& process) {
   writer_->append(frame, to_text(json));
 }
 
+void Recording::write_marks() {
+  std::vector<MarkRequest> marks = control_.receive_marks();
+  const int64_t now_ns = monotonic_ns();
+  if (options_.mark_every_ns > 0 && now_ns >= next_mark_ns_) {
+    next_mark_ns_ = now_ns + options_.mark_every_ns;
+    marks.push_back({0, "mark " + std::to_string(++own_marks_)});
+  }
+  if (marks.empty() || write_failure() != 0) return;
+  const uint64_t ticks = platform::read_ticks();
+  std::vector<uint8_t> payload;
+  const auto add_number = [&payload](uint64_t value) {
+    uint8_t encoded[format::kMaxVarintBytes];
+    payload.insert(payload.end(), encoded, format::encode_varint(encoded, value));
+  };
+  for (const MarkRequest& mark : marks) {
+    // A process that is not, or no longer, among the recorded ones: it is a moment all the same.
+    const auto process = std::ranges::find_if(watch_.living(), [&](const WatchedProcess& each) {
+      return mark.pid != 0 && each.host_pid == mark.pid;
+    });
+    add_number(ticks);
+    add_number(process == watch_.living().end() ? 0 : process->process);
+    add_number(mark.name.size());
+    payload.insert(payload.end(), mark.name.begin(), mark.name.end());
+  }
+  FrameDescription frame;
+  frame.kind = format::FrameKind::kMarks;
+  frame.ticks = ticks;
+  writer_->append(frame, payload);
+}
+
 void Recording::settle_ended_processes() {
   for (const WatchedProcess& process : watch_.update(monotonic_ns())) {
     drain_->drain_dead(process.slot);
@@ -156,6 +189,7 @@ void Recording::update() {
     last_tick_ns_ = now;
     segment->tick.fetch_add(1, std::memory_order_relaxed);
     segment_.serve_socket();
+    write_marks();
   }
   drain_->drain();
   settle_ended_processes();

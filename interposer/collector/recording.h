@@ -16,6 +16,7 @@
 
 #include "interposer/collector/capture_writer.h"
 #include "interposer/collector/chunk_drain.h"
+#include "interposer/collector/control_socket.h"
 #include "interposer/collector/process_watch.h"
 #include "interposer/collector/resident_sampler.h"
 #include "interposer/collector/sample_thinning.h"
@@ -28,6 +29,7 @@ struct RecordingOptions {
   bool python_allocators = true;
   bool follow = true;
   uint64_t sample_bytes = 0;  // one sample in so many bytes; 0: every block
+  int64_t mark_every_ns = 0;  // a mark by itself so often; 0: never
 };
 
 // What the session frame says beside the options.
@@ -82,6 +84,7 @@ class Recording {
  private:
   void write_session(const SessionDescription& session);
   void write_process_end(const WatchedProcess& process);
+  void write_marks();
   void settle_ended_processes();
   void thin_out_samples();
   void stop_after_write_failure();
@@ -89,6 +92,7 @@ class Recording {
 
   RecordingOptions options_;
   SharedSegment segment_;
+  ControlSocket control_;
   ProcessWatch watch_;
   std::unique_ptr<CaptureWriter> writer_;
   std::unique_ptr<ChunkDrain> drain_;
@@ -96,6 +100,8 @@ class Recording {
   int64_t next_clock_ns_ = 0;
   int64_t clock_interval_ns_;
   int64_t last_tick_ns_ = 0;
+  int64_t next_mark_ns_ = 0;  // by itself
+  uint64_t own_marks_ = 0;
   SampleThinning thinning_;
   uint32_t births_seen_ = 0;
   int64_t last_birth_ns_ = 0;    // when births_announced last changed

@@ -40,6 +40,7 @@ enum class FrameKind : uint16_t {
   kSource = 8,          // source lines' texts
   kTrailer = 9,         // JSON: the recording ended cleanly
   kSampledEvents = 10,  // as kEvents, of a process that records samples only
+  kMarks = 11,          // moments named from outside while the program ran
 };
 
 inline constexpr uint16_t kFrameCompressed = 1;  // payload is one zstd frame

@@ -45,6 +45,8 @@ enum class MetadataType : uint8_t {
   // record to the next where nothing else does.
   kNextPythonNode = 13,
   kNextNativeNode = 14,
+  // thread index, ticks, name (string): a moment the program named
+  kMark = 15,
 };
 
 enum class ProcessOrigin : uint8_t { kStart = 0, kFork = 1, kExec = 2 };

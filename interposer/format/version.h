@@ -9,6 +9,6 @@ namespace memlens::format {
 // minor versions only add frame kinds, metadata record types and JSON members, all of which a
 // reader skips by length.
 inline constexpr uint16_t kVersionMajor = 2;
-inline constexpr uint16_t kVersionMinor = 0;
+inline constexpr uint16_t kVersionMinor = 1;
 
 }  // namespace memlens::format

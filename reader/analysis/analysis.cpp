@@ -155,6 +155,13 @@ class Pass {
       analysis.marks.push_back(
           {std::max(0.0, impl_.clock.seconds_at(ticks)), index, std::string(text)});
     }
+    for (const Mark& mark : impl_.info.marks) {
+      if (mark.seconds >= query_.from_seconds.value_or(0) &&
+          mark.seconds <= query_.to_seconds.value_or(mark.seconds)) {
+        analysis.marks.push_back(mark);
+      }
+    }
+    std::ranges::stable_sort(analysis.marks, {}, &Mark::seconds);
   }
 
   static void add_variances(const SampleAccounts::Account& account, Site& site) {

@@ -109,14 +109,6 @@ struct TimelinePoint {
   bool operator==(const TimelinePoint&) const = default;
 };
 
-// A moment the program named.
-struct Mark {
-  double seconds = 0;
-  uint32_t process_index = 0;
-  std::string name;
-  bool operator==(const Mark&) const = default;
-};
-
 // What a site had still allocated at one mark.
 struct GrowthPoint {
   uint64_t bytes = 0;

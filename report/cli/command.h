@@ -15,6 +15,7 @@ void add_stacks_commands(CLI::App& app, Action& chosen);  // peak, leaks, tempor
 void add_growing_command(CLI::App& app, Action& chosen);
 void add_tree_command(CLI::App& app, Action& chosen);
 void add_flamegraph_command(CLI::App& app, Action& chosen);
+void add_mark_command(CLI::App& app, Action& chosen);
 void add_dump_command(CLI::App& app, Action& chosen);
 
 }  // namespace memlens::report::cli

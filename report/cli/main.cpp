@@ -10,6 +10,8 @@
 #include "report/cli/collect_command.h"
 #include "report/cli/command.h"
 #include "report/cli/help_format.h"
+#include "report/cli/run/closing_words.h"
+#include "report/cli/run/run_error.h"
 #include "report/cli/run_command.h"
 
 namespace memlens::report::cli {
@@ -40,6 +42,7 @@ void add_commands(CLI::App& app, Action& chosen) {
   add_growing_command(app, chosen);
   add_tree_command(app, chosen);
   add_flamegraph_command(app, chosen);
+  add_mark_command(app, chosen);
   add_dump_command(app, chosen);
 }
 
@@ -117,6 +120,9 @@ int main_without_run(int argc, char** argv) {
   }
   try {
     return finish_output(chosen());
+  } catch (const RunError& error) {
+    print_line(error.what());
+    return error.exit_code();
   } catch (const std::exception& error) {
     std::cerr << "memlens: " << error.what() << "\n";
     return kFailure;

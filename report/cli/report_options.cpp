@@ -1,6 +1,7 @@
 #include "report/cli/report_options.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <filesystem>
 #include <iostream>
 #include <system_error>
@@ -34,6 +35,58 @@ void check_selection(const ReportOptions& options, const reader::CaptureInfo& in
     throw reader::CaptureError(info.path, "no thread " + std::to_string(*query.tid) +
                                               " in it; there are " +
                                               list_ids(info.threads, tid_of));
+  }
+}
+
+// What is no number is the name of a mark.
+std::optional<double> seconds_of(const std::string& text) {
+  char* end = nullptr;
+  const double seconds = std::strtod(text.c_str(), &end);
+  if (text.empty() || *end != '\0') return {};
+  return seconds;
+}
+
+void check_order(const ReportOptions& options) {
+  const reader::Query& query = options.query;
+  if (query.from_seconds && query.to_seconds && *query.from_seconds > *query.to_seconds) {
+    throw CLI::ValidationError("--from", "the range ends before it starts");
+  }
+}
+
+// The first mark of that name, from `after_seconds` on where there is one: a range from "begin" to
+// "end" of a loop is that of its first round.
+double mark_seconds(const reader::CaptureInfo& info, const std::string& name,
+                    double after_seconds) {
+  const reader::Mark* found = nullptr;
+  for (const reader::Mark& mark : info.marks) {
+    if (mark.name != name) continue;
+    if (found == nullptr) found = &mark;
+    if (mark.seconds < after_seconds) continue;
+    found = &mark;
+    break;
+  }
+  if (found != nullptr) return found->seconds;
+  std::string known;
+  constexpr size_t kListed = 10;
+  for (size_t i = 0; i < info.marks.size() && i < kListed; ++i) {
+    known += (i == 0 ? "" : ", ") + info.marks[i].name;
+  }
+  if (info.marks.size() > kListed) known += ", ...";
+  throw reader::CaptureError(info.path, "no mark '" + name + "' in it; " +
+                                            (known.empty() ? "there are none"
+                                                           : "there are " + known));
+}
+
+void find_marks(ReportOptions& options, const reader::CaptureInfo& info) {
+  reader::Query& query = options.query;
+  if (!options.from.empty() && !query.from_seconds) {
+    query.from_seconds = mark_seconds(info, options.from, 0);
+  }
+  if (!options.to.empty() && !query.to_seconds) {
+    query.to_seconds = mark_seconds(info, options.to, query.from_seconds.value_or(0));
+  }
+  if (query.from_seconds && query.to_seconds && *query.from_seconds > *query.to_seconds) {
+    throw reader::CaptureError(info.path, "the range ends before it starts");
   }
 }
 
@@ -82,13 +135,10 @@ void add_report_options(CLI::App& command, ReportOptions& options) {
   command.add_option("--thread", options.query.tid, "Only blocks this thread made (its kernel id)")
       ->option_text("TID");
   command
-      .add_option("--from", options.query.from_seconds,
-                  "Only what happened from here on, in seconds since the start")
-      ->check(CLI::NonNegativeNumber)
-      ->option_text("S");
-  command.add_option("--to", options.query.to_seconds, "... and up to here")
-      ->check(CLI::NonNegativeNumber)
-      ->option_text("S");
+      .add_option("--from", options.from,
+                  "Only what happened from here on: seconds since the start, or a mark's name")
+      ->option_text("S|MARK");
+  command.add_option("--to", options.to, "... and up to here")->option_text("S|MARK");
   command.add_flag("--at-exit", options.query.until_exit,
                    "Count what Python frees while it shuts down as freed");
   // Two flags and not one with a negation: CLI11 would set that one to false when it is not given.
@@ -117,10 +167,16 @@ void add_report_options(CLI::App& command, ReportOptions& options) {
       "--no-index", [&options] { options.use_index = false; },
       "Read every event again, and keep nothing for the next report");
   command.parse_complete_callback([&options] {
-    if (options.query.from_seconds && options.query.to_seconds &&
-        *options.query.from_seconds > *options.query.to_seconds) {
-      throw CLI::ValidationError("--from", "the range ends before it starts");
-    }
+    const auto number = [](const char* option, const std::string& text) {
+      const std::optional<double> seconds = seconds_of(text);
+      if (seconds && !(*seconds >= 0)) {
+        throw CLI::ValidationError(option, text + " is before the start");
+      }
+      return seconds;
+    };
+    options.query.from_seconds = number("--from", options.from);
+    options.query.to_seconds = number("--to", options.to);
+    check_order(options);
   });
 }
 
@@ -144,10 +200,11 @@ void add_view_option(CLI::App& command, View& view, const std::string& descripti
       ->option_text("peak|leaks|temporary|allocations");
 }
 
-reader::Capture open_capture(const ReportOptions& options) {
+reader::Capture open_capture(ReportOptions& options) {
   reader::Capture capture =
       reader::Capture::open(options.capture_path, index_options(options.use_index));
   check_selection(options, capture.info());
+  find_marks(options, capture.info());
   warn_of_early_end(capture.info());
   return capture;
 }

@@ -17,6 +17,7 @@ namespace memlens::report::cli {
 struct ReportOptions {
   std::string capture_path;
   reader::Query query;
+  std::string from, to;        // as they were given: seconds, or the name of a mark
   std::optional<bool> native;  // unset: shown when the capture has native stacks
   bool use_index = true;
   OwnCodeOptions own_code;
@@ -50,7 +51,7 @@ void add_view_option(CLI::App& command, View& view, const std::string& descripti
 
 // Opens the capture; a capture that ended early is warned of on stderr. Throws CaptureError, also
 // when the process or thread asked for is not in it.
-reader::Capture open_capture(const ReportOptions& options);
+reader::Capture open_capture(ReportOptions& options);
 
 // What `query` gives, from the stored index where there is one.
 reader::Analysis analyze(const ReportOptions& options, const reader::Capture& capture,

@@ -26,6 +26,7 @@ collector::RecordingOptions recording_options(const RunOptions& options, const T
   recorded.python_allocators = options.python_allocators;
   recorded.follow = options.follow;
   recorded.sample_bytes = options.sample_bytes;
+  recorded.mark_every_ns = static_cast<int64_t>(options.mark_every_seconds * 1e9);
   return recorded;
 }
 

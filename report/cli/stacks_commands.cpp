@@ -17,7 +17,7 @@ struct StacksOptions : ReportOptions {
   bool json = false;
 };
 
-int print_stacks(View view, const StacksOptions& options) {
+int print_stacks(View view, StacksOptions& options) {
   const reader::Capture capture = open_capture(options);
   const reader::Analysis analysis = analyze(options, capture, options.query);
   FrameTree tree;

@@ -17,7 +17,7 @@ struct SummaryOptions : ReportOptions {
   bool json = false;
 };
 
-int print_summary(const SummaryOptions& options) {
+int print_summary(SummaryOptions& options) {
   const reader::Capture capture = open_capture(options);
   const reader::Analysis analysis = analyze(options, capture, options.query);
   FrameTree tree;

@@ -19,7 +19,7 @@ struct TreeOptions : ReportOptions {
   size_t lines_per_chain = TreeLimits{}.lines_per_chain;
 };
 
-int print_tree(const TreeOptions& options) {
+int print_tree(TreeOptions& options) {
   const reader::Capture capture = open_capture(options);
   const reader::Analysis analysis = analyze(options, capture, options.query);
   FrameTree frames;

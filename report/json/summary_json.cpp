@@ -91,6 +91,18 @@ void write_locations(JsonWriter& json, View view, const std::vector<Location>& l
   json.end_array();
 }
 
+void write_marks(JsonWriter& json, const reader::CaptureInfo& info) {
+  json.key("marks");
+  json.begin_array();
+  for (const reader::Mark& mark : info.marks) {
+    json.begin_compact_object();
+    json.member("name", mark.name);
+    json.member("seconds", mark.seconds);
+    json.end_object();
+  }
+  json.end_array();
+}
+
 }  // namespace
 
 void write_summary_json(std::ostream& out, const Summary& summary, size_t locations) {
@@ -105,6 +117,7 @@ void write_summary_json(std::ostream& out, const Summary& summary, size_t locati
   write_locations(json, View::kLeaks, summary.leaks, locations);
   write_locations(json, View::kTemporary, summary.temporary, locations);
   json.end_object();
+  write_marks(json, summary.info);
   json.key("diagnostics");
   json.begin_array();
   for (const reader::Diagnostic& diagnostic : summary.info.diagnostics) {

@@ -130,6 +130,39 @@ std::string size_classes() {
   return events_only(events.payload());
 }
 
+// A moment that the program named, one named from outside, and one of the whole recording.
+std::string named_marks() {
+  CaptureBytes capture;
+  MetadataBytes metadata;
+  metadata.add_process(41, 1, 0, format::ProcessOrigin::kStart, kStart + 10, "/bin/app", {"app"});
+  metadata.add_thread(1, 41, kStart + 20, "app");
+  std::string body;
+  append_varint(body, 1);
+  append_varint(body, kStart + 2000);
+  append_string(body, "loaded");
+  metadata.add_record(15, body);
+  capture.add_frame({.kind = FrameKind::kMetadata, .process = 1}, metadata.take());
+  EventBytes events;
+  events.allocate(AllocationKind::kMalloc, 0x1000, 100, 0);
+  events.time(1500);
+  events.allocate(AllocationKind::kMalloc, 0x2000, 200, 0);
+  events.time(2000);
+  events.free(0x1000);
+  capture.add_frame({.kind = FrameKind::kEvents, .process = 1, .thread = 1, .ticks = kStart + 1000},
+                    events.payload());
+  std::string marks;
+  append_varint(marks, kStart + 4000);
+  append_varint(marks, 1);
+  append_string(marks, "warm \"cache\"");
+  append_varint(marks, kStart + 1000);
+  append_varint(marks, 0);
+  append_string(marks, "mark 1");
+  capture.add_frame({.kind = FrameKind::kMarks, .ticks = kStart + 4000}, marks);
+  capture.add_clock(kStart + 20'000);
+  capture.add_trailer(kStart + 20'000);
+  return capture.bytes();
+}
+
 std::string metadata_only(MetadataBytes& metadata) {
   CaptureBytes capture;
   capture.add_frame({.kind = FrameKind::kMetadata, .process = 1}, metadata.take());
@@ -173,6 +206,7 @@ std::map<std::string, std::string> sample_captures() {
       write_history(history({.events = 200, .shutdown = true}), {.events_per_chunk = 50});
   // The names above are of captures of version 1, which are kept.
   samples["everything_2_0"] = everything();
+  samples["named_marks"] = named_marks();
   samples["size_classes"] = size_classes();
   samples["no_events"] = write_history({}, {});
   samples["cut_in_a_frame"] = everything().substr(0, 700);

@@ -4,6 +4,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <map>
 #include <iostream>
 
 #include "report/cli/help_format.h"
@@ -32,7 +33,7 @@ bool is_one_of(const std::string& word, std::initializer_list<const char*> words
 }
 
 bool takes_a_value(const std::string& option) {
-  return is_one_of(option, {"-o", "--output", "--python", "--sample"});
+  return is_one_of(option, {"-o", "--output", "--python", "--sample", "--mark-every"});
 }
 
 bool is_python_script(const std::string& path) {
@@ -99,6 +100,12 @@ std::optional<RunOptions> parse_run_options(const std::vector<std::string>& argu
   app.add_flag("!--no-python-allocators", options.python_allocators,
                "Only malloc and its like, not each Python object");
   add_sample_option(app, options.sample_bytes);
+  app.add_option("--mark-every", options.mark_every_seconds,
+                 "A mark by itself every so often: 60, 60s, 500ms, 5m")
+      ->transform(CLI::AsNumberWithUnit(
+          std::map<std::string, double>{{"ms", 0.001}, {"s", 1}, {"m", 60}, {"h", 3600}}))
+      ->check(CLI::Range(0.01, 1e6))
+      ->option_text("TIME");
   app.add_flag("!--no-follow", options.follow, "Only the first process, not its children");
   app.add_flag("!--no-source", options.source, "Do not store the text of source lines");
   app.add_flag("--debuginfod", options.debuginfod,

@@ -1,0 +1,63 @@
+// What others ask of a running recording: `memlens mark` and whoever wants to know that it runs.
+//
+// An abstract datagram socket beside the one that hands out the segment: a request and its answer are
+// one datagram each, so nobody who connects and falls silent can hold the collector up. The kernel
+// says who asks; the recording's own user and root are answered, others are not.
+//
+//   request  "mark <pid> <name>"     pid 0: the whole recording
+//   answer   "ok", or "error <reason>"
+#pragma once
+
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace memlens::collector {
+
+// The longest name of a mark, in bytes; a longer one is refused.
+inline constexpr size_t kMaxMarkBytes = 1024;
+
+struct MarkRequest {
+  int32_t pid = 0;  // as the one who asks sees it; 0: the whole recording
+  std::string name;
+};
+
+// The socket's abstract name: "memlens-control-<collector's pid>-<nonce>". Whoever looks for the
+// recordings of this machine finds it in /proc/net/unix.
+inline constexpr char kControlPrefix[] = "memlens-control-";
+
+class ControlSocket {
+ public:
+  // Without a socket (none can be made) there are no requests; the recording goes on.
+  explicit ControlSocket(uint64_t nonce);
+  ~ControlSocket();
+  ControlSocket(const ControlSocket&) = delete;
+  ControlSocket& operator=(const ControlSocket&) = delete;
+
+  // The requests that have come, already answered. Never blocks.
+  std::vector<MarkRequest> receive_marks();
+
+ private:
+  int fd_ = -1;
+};
+
+// ---- the other side
+
+// Sends `request` to the recording whose collector is `collector_pid`; the answer without "ok" or
+// "error ". False with a reason in `answer` when there is none within a second, or it is an error.
+bool ask_recording(const std::string& socket_name, const std::string& request, std::string& answer);
+
+// The control sockets' names of this machine's recordings, and their collectors.
+struct RunningRecording {
+  int32_t collector_pid = 0;
+  std::string socket_name;
+};
+std::vector<RunningRecording> running_recordings();
+
+// Whether process `pid` records into the segment of that collector, or is the collector itself.
+bool records_into(int32_t pid, const RunningRecording& recording);
+
+}  // namespace memlens::collector

@@ -1,0 +1,68 @@
+// memlens mark
+#include <signal.h>
+
+#include <CLI/CLI.hpp>
+#include <cerrno>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "interposer/collector/control_socket.h"
+#include "report/cli/command.h"
+#include "report/cli/run/run_error.h"
+
+namespace memlens::report::cli {
+namespace {
+
+struct MarkOptions {
+  int pid = 0;
+  std::string name;
+};
+
+std::optional<collector::RunningRecording> recording_of(int pid) {
+  for (collector::RunningRecording& recording : collector::running_recordings()) {
+    if (collector::records_into(pid, recording)) return std::move(recording);
+  }
+  return {};
+}
+
+int mark(const MarkOptions& options) {
+  const std::string process = "process " + std::to_string(options.pid);
+  if (options.pid <= 0 || (kill(options.pid, 0) != 0 && errno == ESRCH)) {
+    throw RunError(kOwnFailure, "there is no " + process);
+  }
+  const auto recording = recording_of(options.pid);
+  if (!recording) {
+    throw RunError(kOwnFailure, process + " is not being recorded (or is another user's)");
+  }
+  // Given the recording's own process, the mark is everybody's.
+  const int marked = options.pid == recording->collector_pid ? 0 : options.pid;
+  std::string reason;
+  if (!collector::ask_recording(recording->socket_name,
+                                "mark " + std::to_string(marked) + " " + options.name, reason)) {
+    throw RunError(kOwnFailure, "no mark in the recording of " + process + ": " + reason);
+  }
+  return 0;
+}
+
+}  // namespace
+
+void add_mark_command(CLI::App& app, Action& chosen) {
+  auto options = std::make_shared<MarkOptions>();
+  CLI::App* command = app.add_subcommand("mark", "Name this moment in a recording that is running");
+  command->footer(
+      "PID is any recorded process, or `memlens run` itself. Reports take a mark where they take\n"
+      "seconds, the page shows it on the axis, and `growing` counts from it.\n\n"
+      "Examples:\n"
+      "  memlens mark 4711 'cache is warm'\n"
+      "  memlens growing server.mlens --from 'cache is warm'");
+  command->add_option("PID", options->pid, "A process that is being recorded")
+      ->required()
+      ->option_text(" ");
+  command->add_option("NAME", options->name, "What to call the moment")
+      ->required()
+      ->option_text(" ");
+  command->callback([options, &chosen] { chosen = [options] { return mark(*options); }; });
+}
+
+}  // namespace memlens::report::cli
