@@ -293,8 +293,8 @@ class Opener {
         marks_.push_back({mark.ticks, process, std::string(mark.name)});
     }
     for (NamedTicks& mark : marks_) {
-      impl_.info.marks.push_back({std::max(0.0, impl_.clock.seconds_at(mark.ticks)), mark.process,
-                                  std::move(mark.name)});
+      impl_.info.marks.push_back(
+          {std::max(0.0, impl_.clock.seconds_at(mark.ticks)), mark.process, std::move(mark.name)});
     }
     std::ranges::stable_sort(impl_.info.marks, {}, &Mark::seconds);
   }

@@ -117,9 +117,9 @@ std::vector<MarkRequest> ControlSocket::receive_marks() {
       allowed = peer.uid == geteuid() || peer.uid == 0;
     }
     const bool whole = (message.msg_flags & MSG_TRUNC) == 0;
-    const std::string answer =
-        whole ? answer_to({text, static_cast<size_t>(length)}, allowed, marks)
-              : "error the mark's name is too long";
+    const std::string answer = whole
+                                   ? answer_to({text, static_cast<size_t>(length)}, allowed, marks)
+                                   : "error the mark's name is too long";
     (void)sendto(fd_, answer.data(), answer.size(), MSG_DONTWAIT | MSG_NOSIGNAL,
                  reinterpret_cast<const sockaddr*>(&sender), message.msg_namelen);
   }

@@ -1,8 +1,8 @@
 // What others ask of a running recording: `memlens mark` and whoever wants to know that it runs.
 //
-// An abstract datagram socket beside the one that hands out the segment: a request and its answer are
-// one datagram each, so nobody who connects and falls silent can hold the collector up. The kernel
-// says who asks; the recording's own user and root are answered, others are not.
+// An abstract datagram socket beside the one that hands out the segment: a request and its answer
+// are one datagram each, so nobody who connects and falls silent can hold the collector up. The
+// kernel says who asks; the recording's own user and root are answered, others are not.
 //
 //   request  "mark <pid> <name>"     pid 0: the whole recording
 //   answer   "ok", or "error <reason>"

@@ -72,9 +72,9 @@ double mark_seconds(const reader::CaptureInfo& info, const std::string& name,
     known += (i == 0 ? "" : ", ") + info.marks[i].name;
   }
   if (info.marks.size() > kListed) known += ", ...";
-  throw reader::CaptureError(info.path, "no mark '" + name + "' in it; " +
-                                            (known.empty() ? "there are none"
-                                                           : "there are " + known));
+  throw reader::CaptureError(
+      info.path,
+      "no mark '" + name + "' in it; " + (known.empty() ? "there are none" : "there are " + known));
 }
 
 void find_marks(ReportOptions& options, const reader::CaptureInfo& info) {

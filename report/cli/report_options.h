@@ -26,7 +26,8 @@ struct ReportOptions {
 // CAPTURE.
 void add_capture_argument(CLI::App& command, std::string& path);
 
-// CAPTURE, --pid, --thread, --from, --to, --at-exit, --native/--no-native, --own, --project, --no-index.
+// CAPTURE, --pid, --thread, --from, --to, --at-exit, --native/--no-native, --own, --project,
+// --no-index.
 void add_report_options(CLI::App& command, ReportOptions& options);
 
 // --threshold: what the temporary view counts.

@@ -33,6 +33,8 @@ void describe_info(std::ostream& out, const reader::CaptureInfo& info) {
   }
   for (const reader::Diagnostic& diagnostic : info.diagnostics)
     out << "diagnostic " << diagnostic.process_index << ": " << diagnostic.text << "\n";
+  for (const reader::Mark& mark : info.marks)
+    out << "mark " << mark.seconds << " of " << mark.process_index << ": " << mark.name << "\n";
 }
 
 void describe_totals(std::ostream& out, const reader::Totals& totals) {

@@ -4,8 +4,8 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <map>
 #include <iostream>
+#include <map>
 
 #include "report/cli/help_format.h"
 #include "report/cli/run/run_error.h"

@@ -29,9 +29,9 @@ struct RunOptions {
   bool quiet = false;
   bool source = true;
   bool debuginfod = false;
-  uint64_t sample_bytes = 0;  // one sample in so many; 0: every block
+  uint64_t sample_bytes = 0;      // one sample in so many; 0: every block
   double mark_every_seconds = 0;  // a mark by itself so often; 0: never
-  std::string python;         // empty: python3 on PATH
+  std::string python;             // empty: python3 on PATH
   ProgramForm form = ProgramForm::kProgram;
   std::vector<std::string> program;
 };
