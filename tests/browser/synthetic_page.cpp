@@ -154,8 +154,10 @@ class SyntheticCapture {
     PageSite site;
     site.node = node;
     site.lane = pick(6);
-    site.kind =
-        static_cast<memlens::format::AllocationKind>(pick(50) == 0 ? 18 : (pick(2) ? 0 : 15));
+    // Two are nearly all there is, but each is there, and so is one that no version knows yet.
+    const unsigned turn = sites_++ % 100;
+    site.kind = static_cast<memlens::format::AllocationKind>(
+        turn <= memlens::format::kAllocationKindCount ? turn : (pick(2) ? 0 : 15));
     const uint64_t size = 16ull << pick(pick(20) == 0 ? 16 : 5);
     uint64_t blocks = 0;
     for (unsigned i = 0, cells = 1 + pick(2) * pick(2); i < cells; ++i) {
@@ -230,6 +232,7 @@ class SyntheticCapture {
   }
 
   size_t wanted_nodes_;
+  unsigned sites_ = 0;
   bool hostile_;
   std::mt19937_64 random_{7};
   PageModel page_;

@@ -16,22 +16,6 @@ export const KIND_NAMES = ['Python', 'native', 'interpreter', 'memlens', 'merged
 
 const NEVER = 0xffff;
 
-const ALLOCATION_KINDS = [
-  'malloc', 'calloc', 'realloc', 'reallocarray', 'posix_memalign', 'aligned_alloc', 'memalign',
-  'valloc', 'pvalloc', 'mallocx', 'rallocx', 'xallocx', 'PyMem_Malloc', 'PyMem_Calloc',
-  'PyMem_Realloc', 'PyObject_Malloc', 'PyObject_Calloc', 'PyObject_Realloc', 'mmap', 'mremap',
-  'brk',
-];
-const FIRST_KERNEL_MAP = 18;
-
-export function allocationKindName(kind) {
-  return ALLOCATION_KINDS[kind] ?? 'unknown';
-}
-
-export function isKernelMap(kind) {
-  return kind >= FIRST_KERNEL_MAP;
-}
-
 // As in report/html/page_encoder.cpp: how a node's frame is told.
 const NEW_FRAME = 0;
 const FIRST_RECENT = 2;
@@ -69,6 +53,7 @@ function startsOf(counts) {
 export class Capture {
   constructor(columns) {
     this.about = columns.directory;
+    this.allocationKinds = columns.directory.allocation_kinds;
     this.readStrings(columns);
     this.readFrames(columns);
     this.readNodes(columns);
@@ -82,6 +67,11 @@ export class Capture {
     this.stringBytes = columns.raw('strings.text');
     this.decodedStrings = new Array(this.stringStarts.length - 1);
     this.textDecoder = new TextDecoder();
+  }
+
+  // Of a value from a later version nothing is known.
+  allocationKindName(kind) {
+    return this.allocationKinds[kind]?.name ?? 'unknown';
   }
 
   string(id) {
@@ -176,7 +166,8 @@ export class Capture {
     this.siteNode = node;
     this.siteLane = columns.integers('site.lane');
     this.siteKind = columns.integers('site.kind');
-    this.siteIsKernelMap = Uint8Array.from(this.siteKind, (kind) => (isKernelMap(kind) ? 1 : 0));
+    this.siteIsKernelMap = Uint8Array.from(this.siteKind,
+      (kind) => (this.allocationKinds[kind]?.allocator === 'mmap' ? 1 : 0));
     this.siteCells = startsOf(columns.integers('site.cells'));
     this.siteSizes = startsOf(columns.integers('site.sizes'));
     this.readCells(columns);

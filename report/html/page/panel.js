@@ -1,6 +1,6 @@
 // The side panel: everything known about one bar.
 
-import { KIND_NAMES, allocationKindName } from './capture.js';
+import { KIND_NAMES } from './capture.js';
 import { announce, byId, element } from './dom.js';
 import { editorUrl } from './editor.js';
 import { formatBytes, formatCount, formatExact, formatShare, formatSizeClass } from './units.js';
@@ -91,7 +91,7 @@ export class Panel {
       this.actions(tree, node, frame, context),
       this.source(frame, context.row),
       this.numbers(tree, node, sums, context),
-      this.bars('Allocated with', sums.allocators, (kind) => allocationKindName(kind)),
+      this.bars('Allocated with', sums.allocators, (kind) => capture.allocationKindName(kind)),
       capture.lanes.length > 1
         ? this.bars('By thread', sums.lanes, (lane) => capture.lanes[lane].label)
         : null,
