@@ -5,6 +5,7 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <unistd.h>
+#include <zstd.h>
 
 #include <algorithm>
 #include <cstring>
@@ -21,13 +22,15 @@ constexpr std::string_view kReadSections[] = {
 
 // What a byte of deflate can stand for at most: a size above is a lie.
 constexpr uint64_t kMaxRatio = 1032;
+// ELFCOMPRESS_ZSTD, which Debian 12's elf.h and libelf do not know.
+constexpr uint32_t kZstd = 2;
 constexpr uint64_t kAlignment = 16;
 
 struct Section {
   Elf64_Shdr header{};         // as it will be in the copy
   std::string_view bytes;      // as they are in the file
-  bool is_compressed = false;  // after this much:
-  size_t compression_header = 0;
+  bool is_compressed = false;  // behind an Elf64_Chdr
+  bool is_zstd = false;
 };
 
 using Decompressor = std::unique_ptr<libdeflate_decompressor, void (*)(libdeflate_decompressor*)>;
@@ -60,10 +63,11 @@ class Inflation {
     return true;
   }
 
-  // False too when nothing is compressed.
+  // False too when nothing is compressed. What zstd compressed is read here or not at all.
   bool read_sections() {
     size_t names = 0;
     if (elf_getshdrstrndx(elf_, &names) != 0) return false;
+    const bool any_zstd = has_zstd_sections(elf_);
     bool any_compressed = false;
     for (Elf_Scn* at = elf_nextscn(elf_, nullptr); at != nullptr; at = elf_nextscn(elf_, at)) {
       Section section;
@@ -73,8 +77,8 @@ class Inflation {
       const char* text = elf_strptr(elf_, names, header.sh_name);
       const std::string_view name = text == nullptr ? std::string_view() : text;
       // Its units may be elsewhere, in files that libdw finds by where this one is.
-      if (name == ".debug_addr") return false;
-      if (name.starts_with(".debug_") &&
+      if (name == ".debug_addr" && !any_zstd) return false;
+      if (name.starts_with(".debug_") && name != ".debug_addr" &&
           std::ranges::find(kReadSections, name) == std::end(kReadSections)) {
         section.header.sh_type = SHT_NOBITS;
         section.header.sh_flags &= ~uint64_t{SHF_COMPRESSED};
@@ -93,13 +97,15 @@ class Inflation {
     if (data->d_buf != nullptr)
       section.bytes = {static_cast<const char*>(data->d_buf), data->d_size};
     if ((section.header.sh_flags & SHF_COMPRESSED) == 0) return true;
-    GElf_Chdr compression;
-    if (gelf_getchdr(at, &compression) == nullptr || compression.ch_type != ELFCOMPRESS_ZLIB ||
-        compression.ch_size / kMaxRatio > section.bytes.size()) {
+    Elf64_Chdr compression;
+    if (section.bytes.size() < sizeof compression) return false;
+    std::memcpy(&compression, section.bytes.data(), sizeof compression);
+    section.is_zstd = compression.ch_type == kZstd;
+    if (!section.is_zstd && (compression.ch_type != ELFCOMPRESS_ZLIB ||
+                             compression.ch_size / kMaxRatio > section.bytes.size())) {
       return false;
     }
     section.is_compressed = true;
-    section.compression_header = sizeof(Elf64_Chdr);
     section.header.sh_flags &= ~uint64_t{SHF_COMPRESSED};
     section.header.sh_size = compression.ch_size;
     section.header.sh_addralign = compression.ch_addralign;
@@ -112,8 +118,8 @@ class Inflation {
       end = (end + kAlignment - 1) / kAlignment * kAlignment;
       section.header.sh_offset = end;
       if (section.header.sh_type == SHT_NOBITS) continue;
-      end += section.is_compressed ? section.header.sh_size : section.bytes.size();
-      if (end > max_bytes_) return false;
+      const uint64_t bytes = section.is_compressed ? section.header.sh_size : section.bytes.size();
+      if (bytes > max_bytes_ || (end += bytes) > max_bytes_) return false;
     }
     header_.e_shoff = (end + kAlignment - 1) / kAlignment * kAlignment;
     size_ = header_.e_shoff + (sections_.size() + 1) * sizeof(Elf64_Shdr);
@@ -146,9 +152,15 @@ class Inflation {
         std::memcpy(to, section.bytes.data(), section.bytes.size());
         continue;
       }
-      const std::string_view compressed = section.bytes.substr(section.compression_header);
-      if (libdeflate_zlib_decompress(decompressor.get(), compressed.data(), compressed.size(), to,
-                                     section.header.sh_size, nullptr) != LIBDEFLATE_SUCCESS) {
+      const std::string_view compressed = section.bytes.substr(sizeof(Elf64_Chdr));
+      if (section.is_zstd) {
+        if (ZSTD_decompress(to, section.header.sh_size, compressed.data(), compressed.size()) !=
+            section.header.sh_size) {
+          return false;
+        }
+      } else if (libdeflate_zlib_decompress(decompressor.get(), compressed.data(),
+                                            compressed.size(), to, section.header.sh_size,
+                                            nullptr) != LIBDEFLATE_SUCCESS) {
         return false;
       }
     }
@@ -164,6 +176,28 @@ class Inflation {
 };
 
 }  // namespace
+
+bool has_zstd_sections(Elf* elf) {
+  size_t names = 0;
+  if (elf_kind(elf) != ELF_K_ELF || gelf_getclass(elf) != ELFCLASS64 ||
+      elf_getshdrstrndx(elf, &names) != 0) {
+    return false;
+  }
+  for (Elf_Scn* at = elf_nextscn(elf, nullptr); at != nullptr; at = elf_nextscn(elf, at)) {
+    GElf_Shdr header;
+    if (gelf_getshdr(at, &header) == nullptr || (header.sh_flags & SHF_COMPRESSED) == 0) continue;
+    const char* name = elf_strptr(elf, names, header.sh_name);
+    const Elf_Data* data = elf_rawdata(at, nullptr);
+    if (name == nullptr || !std::string_view(name).starts_with(".debug_") || data == nullptr ||
+        data->d_buf == nullptr || data->d_size < sizeof(Elf64_Chdr)) {
+      continue;
+    }
+    Elf64_Chdr compression;
+    std::memcpy(&compression, data->d_buf, sizeof compression);
+    if (compression.ch_type == kZstd) return true;
+  }
+  return false;
+}
 
 int inflated_copy(int descriptor, uint64_t max_bytes) {
   Elf* elf = elf_begin(descriptor, ELF_C_READ_MMAP, nullptr);

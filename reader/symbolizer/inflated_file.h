@@ -1,8 +1,12 @@
+// What libdw reads slowly, or not at all, made ready for it.
+//
 // Debug files as distributions ship them are compressed. libdw inflates all of one with zlib when
 // it is opened, also what names and lines do not need: 35 to 40 ms for libc's, which is in every
-// program. The same bytes by libdeflate, without the lists of variables' places, take 15.
+// program. The same bytes by libdeflate, without the lists of variables' places, take 15. And libdw
+// of Debian 12 does not know zstd, which newer toolchains compress with.
 #pragma once
 
+#include <libelf.h>
 #include <sys/stat.h>
 
 #include <cstdint>
@@ -17,6 +21,9 @@ constexpr uint64_t kMaxInflatedBytes = uint64_t{1} << 30;
 // A file in memory with the sections that names and lines are read from, not compressed; -1: none
 // of `descriptor`'s are, or it is better left to libdw. The caller closes both.
 int inflated_copy(int descriptor, uint64_t max_bytes = kMaxInflatedBytes);
+
+// Whether some debug information is compressed with zstd.
+bool has_zstd_sections(Elf* elf);
 
 // A file as it was: another one, or a changed one, has another identity.
 struct FileIdentity {

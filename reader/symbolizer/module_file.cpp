@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <mutex>
+#include <utility>
 
 #include "reader/symbolizer/debug_files.h"
 #include "reader/symbolizer/inflated_file.h"
@@ -28,6 +29,14 @@ int ready_to_read(int debug_file, const SymbolizerOptions& options) {
   return copy;
 }
 
+int copy_without_zstd(int descriptor) {
+  Elf* elf = elf_begin(descriptor, ELF_C_READ_MMAP, nullptr);
+  if (elf == nullptr) return -1;
+  const bool wanted = has_zstd_sections(elf);
+  elf_end(elf);
+  return wanted ? inflated_copy(descriptor) : -1;
+}
+
 void initialize_libelf() {
   static std::once_flag once;
   std::call_once(once, [] { elf_version(EV_CURRENT); });
@@ -45,6 +54,7 @@ ModuleFile::ModuleFile(const ModuleImage& module, const SymbolizerOptions& optio
     failure_ = ModuleStatus::kReplaced;
     return;
   }
+  own_copy_ = copy_without_zstd(descriptor);
   callbacks_.find_elf = &ModuleFile::find_elf;
   callbacks_.find_debuginfo = &ModuleFile::find_debug;
   session_ = dwfl_begin(&callbacks_);
@@ -68,6 +78,7 @@ ModuleFile::ModuleFile(const ModuleImage& module, const SymbolizerOptions& optio
 
 ModuleFile::~ModuleFile() {
   if (session_ != nullptr) dwfl_end(session_);
+  if (own_copy_ >= 0) close(own_copy_);
 }
 
 bool ModuleFile::is_recorded_file(const ModuleImage& recorded, int descriptor) const {
@@ -99,6 +110,11 @@ int ModuleFile::find_debug(Dwfl_Module* module, void** user_data, const char* mo
                            GElf_Word debuglink_crc, char** debug_file_name) {
   const auto* self = static_cast<const ModuleFile*>(*user_data);
   if (self == nullptr) return -1;
+  // Found to have no debug information that libdw can read: it has, here.
+  if (self->own_copy_ >= 0) {
+    *debug_file_name = strdup(file_name != nullptr ? file_name : module_name);
+    return std::exchange(self->own_copy_, -1);
+  }
   DebugFileQuery query;
   query.object_path = file_name != nullptr ? file_name : module_name;
   const unsigned char* bits = nullptr;

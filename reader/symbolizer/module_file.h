@@ -35,6 +35,7 @@ class ModuleFile {
   const SymbolizerOptions& options_;
   Dwfl_Callbacks callbacks_{};
   Dwfl* session_ = nullptr;
+  mutable int own_copy_ = -1;  // of the file itself, where libdw cannot read its debug information
   Dwfl_Module* module_ = nullptr;
   ModuleStatus failure_ = ModuleStatus::kMissing;
 };
