@@ -36,7 +36,7 @@ enum class SavedFrame : uint8_t {  // rbp of the caller
 struct UnwindRule {
   uint64_t kind_bits : 4;
   uint64_t saved_frame_bits : 2;
-  uint64_t tagged : 1;       // of a module that took the place of another: see native_modules.h
+  uint64_t tagged : 1;       // of a module that took the place of another: see module_places.h
   uint64_t interpreter : 1;  // inside a Python evaluation loop
   int64_t cfa_offset : 28;
   int64_t frame_offset : 28;

@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <cctype>
 #include <fstream>
 #include <set>
 #include <sstream>
@@ -60,6 +61,34 @@ TEST_CASE("exactly the hooks are exported") {
   CHECK(exported == hooked_names());
 }
 
+namespace {
+
+bool is_name_part(char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_'; }
+
+// Whether a hook of this very name is defined: its own word, before the arguments, in a declaration
+// marked as a hook. (`next_malloc(` and a call of `malloc(` define nothing.)
+bool defines(const std::string& text, const std::string& name) {
+  for (size_t at = text.find("MEMLENS_HOOK "); at != std::string::npos;
+       at = text.find("MEMLENS_HOOK ", at + 1)) {
+    const std::string declaration = text.substr(at, text.find_first_of("{;", at) - at);
+    for (size_t i = declaration.find(name); i != std::string::npos;
+         i = declaration.find(name, i + 1)) {
+      if (!is_name_part(declaration[i - 1]) && declaration[i + name.size()] == '(') return true;
+    }
+  }
+  return false;
+}
+
+}  // namespace
+
+TEST_CASE("a definition is told from calls and longer names") {
+  CHECK(defines("MEMLENS_HOOK void* malloc(size_t bytes) {", "malloc"));
+  CHECK(defines("MEMLENS_HOOK __attribute__((x)) void* dlopen(const char* file,", "dlopen"));
+  CHECK_FALSE(defines("MEMLENS_HOOK void* next_malloc(size_t bytes) {", "malloc"));
+  CHECK_FALSE(defines("MEMLENS_HOOK void f() { malloc(1); }", "malloc"));
+  CHECK_FALSE(defines("void* malloc(size_t bytes) {", "malloc"));
+}
+
 TEST_CASE("each hook is defined in the file the table names") {
   for (const Hook& hook : kHooks) {
     if (hook.report == HookReport::kNothing) {
@@ -67,6 +96,6 @@ TEST_CASE("each hook is defined in the file the table names") {
       continue;
     }
     const std::string text = content(kInterposer + "/hooks/" + hook.file);
-    CHECK_MESSAGE(text.find(std::string(hook.name) + "(") != std::string::npos, hook.name);
+    CHECK_MESSAGE(defines(text, hook.name), hook.name);
   }
 }
