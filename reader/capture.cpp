@@ -3,6 +3,7 @@
 #include "reader/capture.h"
 
 #include <algorithm>
+#include <cstdio>
 #include <map>
 #include <set>
 #include <vector>
@@ -37,7 +38,7 @@ std::vector<std::string> split_command_line(std::string_view text) {
 class Opener {
  public:
   Opener(Capture::Impl& impl, const IndexOptions& options)
-      : impl_(impl), options_(options), loader_(impl.source) {}
+      : impl_(impl), options_(options), loader_(impl.source), budget_(impl.source.size_bytes()) {}
 
   void run() {
     find_frames();
@@ -47,29 +48,33 @@ class Opener {
     read_other_frames();
     for (auto& [process, metadata] : impl_.metadata) metadata.finish(impl_.pool);
     impl_.clock.finish();
+    bound_times();
     describe_processes();
     describe_threads();
     describe_session();
     sample_residents();
     place_marks();
+    list_left_out();
   }
 
  private:
-  // What is decompressed here stays in memory. Names and symbols become a fifth of their size; a
-  // file that expands without end is no capture.
-  void count_bytes(const FrameRef& frame) {
-    constexpr uint64_t kAnyFile = 256 << 20;
-    constexpr uint64_t kMostCompressed = 64;
-    raw_bytes_ += frame.raw_bytes;
-    if (raw_bytes_ > kAnyFile + kMostCompressed * impl_.source.size_bytes())
-      throw CaptureError(impl_.source.path(), frame.offset,
-                         "damaged: its metadata would not end when decompressed");
-  }
+  // Of memory, by which a byte of clock frames is charged: recordings write few.
+  static constexpr uint64_t kClockBytes = 16;
 
+  // A frame that makes no sense is left out from where it does not.
   template <typename Parse>
   void parse(const FrameRef& frame, Parse&& parse_view) {
-    count_bytes(frame);
-    parse_payload(loader_, impl_.source, frame, buffer_, parse_view);
+    loader_.load(frame, buffer_);
+    try {
+      // What is only read costs time, of which there is to be an end as well.
+      budget_.spend(frame.kind == FrameKind::kClock ? kClockBytes * frame.raw_bytes
+                                                    : frame.raw_bytes);
+      parse_view(buffer_.view());
+    } catch (const PayloadError& error) {
+      left_out_.add(LeftOutKind::kOther, frame.process, 0, frame.offset, error.what());
+    } catch (const OverBudget& error) {
+      throw CaptureError(impl_.source.path(), frame.offset, error.what());
+    }
   }
 
   void find_frames() {
@@ -81,13 +86,28 @@ class Opener {
     }
   }
 
-  static std::string_view text(ByteView view) { return view.read_bytes(view.remaining_bytes()); }
+  template <typename Parse>
+  void parse_json(const FrameRef& frame, Parse&& parse_text) {
+    parse(frame, [&](ByteView view) {
+      constexpr uint64_t kParsedPerByte = 16;
+      budget_.spend(kParsedPerByte * view.remaining_bytes());
+      parse_text(view.read_bytes(view.remaining_bytes()));
+    });
+  }
 
   void read_metadata() {
     for (const auto& [process, frames] : impl_.index.metadata) {
       ProcessMetadata& metadata = impl_.metadata[process];
-      for (const FrameRef& frame : frames)
-        parse(frame, [&](ByteView view) { metadata.add_payload(view, impl_.pool); });
+      uint32_t expected = 0;
+      for (const FrameRef& frame : frames) {
+        if (frame.sequence != expected) metadata.pass_gap();
+        expected = frame.sequence + 1;
+        const auto leave_out = [&, index = process](const char* reason) {
+          left_out_.add(LeftOutKind::kMetadata, index, 0, frame.offset, reason);
+        };
+        parse(frame,
+              [&](ByteView view) { metadata.add_payload(view, impl_.pool, budget_, leave_out); });
+      }
     }
   }
 
@@ -95,13 +115,14 @@ class Opener {
     for (const FrameRef& frame : impl_.index.others) {
       switch (frame.kind) {
         case FrameKind::kSession:
-          parse(frame, [&](ByteView view) { session_ = parse_session(text(view)); });
+          parse_json(frame, [&](std::string_view json) { session_ = parse_session(json); });
           break;
         case FrameKind::kClock:
           parse(frame, [&](ByteView view) {
             while (!view.empty()) {
               const uint64_t ticks = view.read_varint();
               impl_.clock.add(ticks, view.read_varint());
+              own_ticks_ = std::max(own_ticks_, ticks);
             }
           });
           break;
@@ -110,7 +131,10 @@ class Opener {
             while (!view.empty()) {
               const uint64_t ticks = view.read_varint();
               const uint32_t process = view.read_varint32();
-              residents_.push_back({ticks, process, view.read_varint()});
+              const uint64_t bytes = view.read_varint();
+              budget_.spend(2 * (sizeof(Resident) + sizeof(ResidentSample)));
+              own_ticks_ = std::max(own_ticks_, ticks);
+              residents_.push_back({ticks, process, bytes});
             }
           });
           break;
@@ -119,23 +143,27 @@ class Opener {
             while (!view.empty()) {
               const uint64_t ticks = view.read_varint();
               const uint32_t process = view.read_varint32();
-              marks_.push_back({ticks, process, std::string(view.read_string())});
+              const std::string_view name = view.read_string();
+              budget_.spend(96 + name.size());
+              marks_.push_back({ticks, process, std::string(name)});
             }
           });
           break;
         case FrameKind::kProcessEnd:
-          parse(frame, [&](ByteView view) { ends_.push_back(parse_process_end(text(view))); });
+          parse_json(frame,
+                     [&](std::string_view json) { ends_.push_back(parse_process_end(json)); });
           break;
         case FrameKind::kSymbols:
           parse(frame, [&](ByteView view) {
-            impl_.metadata[frame.process].symbols.add_payload(view, impl_.pool);
+            impl_.metadata[frame.process].symbols.add_payload(view, impl_.pool, budget_);
           });
           break;
         case FrameKind::kSource:
-          parse(frame, [&](ByteView view) { impl_.source_text.add_payload(view, impl_.pool); });
+          parse(frame,
+                [&](ByteView view) { impl_.source_text.add_payload(view, impl_.pool, budget_); });
           break;
         case FrameKind::kTrailer:
-          parse(frame, [&](ByteView view) { trailer_ = parse_trailer(text(view)); });
+          parse_json(frame, [&](std::string_view json) { trailer_ = parse_trailer(json); });
           if (trailer_.end_ticks > 0) {
             impl_.clock.add(trailer_.end_ticks, trailer_.end_monotonic_ns);
             last_ticks_ = std::max(last_ticks_, trailer_.end_ticks);
@@ -145,6 +173,21 @@ class Opener {
           break;  // from a later minor version
       }
     }
+  }
+
+  // The times of events come from the program, which may have written over them. The collector's
+  // own tell how late they can be: no clock of one machine is off by an hour.
+  void bound_times() {
+    constexpr double kMargin = 3600;
+    uint64_t own_ticks = std::max({own_ticks_, last_ticks_, impl_.index.header.start_ticks});
+    for (const FrameRef& frame : impl_.index.others) own_ticks = std::max(own_ticks, frame.ticks);
+    impl_.latest_ticks = impl_.clock.ticks_at(impl_.clock.seconds_at(own_ticks) + kMargin);
+    if (impl_.index.last_ticks > impl_.latest_ticks) impl_.index.last_ticks = own_ticks;
+  }
+
+  void list_left_out() {
+    impl_.info.left_out = left_out_.take();
+    for (const LeftOut& entry : impl_.index.left_out) impl_.info.left_out.push_back(entry);
   }
 
   void describe_processes() {
@@ -178,6 +221,11 @@ class Opener {
     for (ProcessInfo& process : impl_.info.processes) by_pid[process.pid].push_back(&process);
     by_pid.erase(0);
     for (auto& [pid, images] : by_pid) end_images(images);
+    // Of process 0 are those that were known before the first began.
+    if (const auto known = impl_.metadata.find(0); known != impl_.metadata.end()) {
+      for (const auto& [code, diagnostic] : known->second.diagnostics)
+        impl_.info.diagnostics.push_back({0, code, std::string(diagnostic)});
+    }
     std::set<std::pair<std::string_view, std::string_view>> told_notes;
     for (const ProcessInfo& process : impl_.info.processes) {
       const ProcessMetadata& metadata = impl_.metadata[process.index];
@@ -252,10 +300,7 @@ class Opener {
     CaptureInfo& info = impl_.info;
     info.path = impl_.source.path();
     info.file_bytes = impl_.source.size_bytes();
-    info.complete = impl_.index.complete;
-    info.ending = !info.complete            ? "interrupted"
-                  : trailer_.reason.empty() ? "finished"
-                                            : trailer_.reason;
+    describe_ending();
     info.command = session_.command;
     if (info.command.empty() && !info.processes.empty()) info.command = info.processes[0].command;
     info.working_directory = session_.working_directory;
@@ -274,6 +319,34 @@ class Opener {
                                   std::to_string(trailer_.lost_processes) +
                                       " processes could not be recorded: too many at once"});
     }
+  }
+
+  void describe_ending() {
+    CaptureInfo& info = impl_.info;
+    const bool write_failed = trailer_.reason == "write_failed";
+    info.complete = impl_.index.complete && !write_failed;
+    info.ending = !impl_.index.complete     ? "interrupted"
+                  : trailer_.reason.empty() ? "finished"
+                                            : trailer_.reason;
+    if (info.complete) return;
+    // The trailer stands behind the cut, which it tells of.
+    const uint64_t end_bytes = impl_.index.good_bytes;
+    const uint64_t cut_bytes =
+        write_failed && !impl_.index.others.empty() ? impl_.index.others.back().offset : end_bytes;
+    const uint64_t ticks = write_failed ? trailer_.failed_ticks : impl_.index.last_ticks;
+    info.early_end =
+        write_failed
+            ? "could not be written to its end (" +
+                  (trailer_.failure.empty() ? std::string("a full disk?") : trailer_.failure) + ")"
+            : "ended early (interrupted, or still being written)";
+    info.early_end += ": it stops at byte " + std::to_string(cut_bytes);
+    if (ticks != 0) {  // known
+      char moment[48];
+      std::snprintf(moment, sizeof moment, ", %.3f s after the start",
+                    std::max(0.0, impl_.clock.seconds_at(ticks)));
+      info.early_end += moment;
+    }
+    info.early_end += "; read up to its last complete frame";
   }
 
   void sample_residents() {
@@ -325,7 +398,9 @@ class Opener {
   std::vector<Resident> residents_;
   std::vector<NamedTicks> marks_;
   uint64_t last_ticks_ = 0;
-  uint64_t raw_bytes_ = 0;
+  uint64_t own_ticks_ = 0;  // the latest that the collector itself noted
+  MemoryBudget budget_;
+  LeftOutList left_out_;
 };
 
 }  // namespace
@@ -340,6 +415,17 @@ const ProcessInfo* Capture::Impl::process(uint32_t process_index) const {
 uint64_t Capture::Impl::process_end_ticks(uint32_t process_index) const {
   const auto found = end_ticks.find(process_index);
   return found != end_ticks.end() ? found->second : UINT64_MAX;
+}
+
+const std::vector<EventStream>& Capture::Impl::readable_streams() const {
+  return has_sound ? sound.streams : event_streams();
+}
+
+void Capture::Impl::leave_out_damaged_chunks() const {
+  std::call_once(sound_once, [this] {
+    sound = find_sound_streams(source, event_streams(), latest_ticks);
+    has_sound = true;
+  });
 }
 
 const std::vector<EventStream>& Capture::Impl::event_streams() const {

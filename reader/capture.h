@@ -10,6 +10,7 @@
 
 #include "interposer/format/metadata_records.h"
 #include "reader/index/index_options.h"
+#include "reader/left_out.h"
 
 namespace memlens::reader {
 
@@ -66,8 +67,10 @@ struct Mark {
 struct CaptureInfo {
   std::string path;
   uint64_t file_bytes = 0;
-  bool complete = false;  // a trailer was there
-  std::string ending;     // "finished", "interrupted", "write_failed"; for the warning
+  bool complete = false;  // a trailer is there, and nothing before it could not be written
+  std::string ending;     // "finished", "interrupted", "write_failed"
+  // Of one that is not complete, what goes on "the recording ...": why and where it ends.
+  std::string early_end;
   std::vector<std::string> command;
   std::string working_directory;
   std::string hostname;
@@ -83,6 +86,7 @@ struct CaptureInfo {
   std::vector<Diagnostic> diagnostics;
   // By time. Those that stand among the events (format before 2.1) are in Analysis::marks alone.
   std::vector<Mark> marks;
+  std::vector<LeftOut> left_out;  // all but events, which Analysis tells of
 };
 
 // A sample of a process's resident set.

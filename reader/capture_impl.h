@@ -11,6 +11,7 @@
 #include "reader/capture.h"
 #include "reader/frame_index.h"
 #include "reader/process_metadata.h"
+#include "reader/sound_streams.h"
 #include "reader/source.h"
 #include "reader/source_text.h"
 #include "reader/string_pool.h"
@@ -28,11 +29,18 @@ struct Capture::Impl {
 
   // The threads' chunks; looked for now if the index left them out. Throws CaptureError.
   const std::vector<EventStream>& event_streams() const;
+  // The same, without what leave_out_damaged_chunks() found.
+  const std::vector<EventStream>& readable_streams() const;
+  const std::vector<LeftOut>& left_out_events() const { return sound.left_out; }
+  // Looks for chunks that make no sense, which readable_streams() does not have from then on.
+  // Throws CaptureError.
+  void leave_out_damaged_chunks() const;
 
   Source source;
   FrameIndex index;
   CaptureInfo info;
   TickClock clock;
+  uint64_t latest_ticks = UINT64_MAX;  // times beyond it make no sense
   StringPool pool;
   SourceText source_text;
   std::map<uint32_t, ProcessMetadata> metadata;
@@ -60,6 +68,9 @@ struct Capture::Impl {
 
   mutable std::once_flag streams_once;
   mutable std::vector<EventStream> streams;  // when not in `index`
+  mutable std::once_flag sound_once;
+  mutable bool has_sound = false;
+  mutable SoundStreams sound;  // when some chunk makes no sense
 };
 
 }  // namespace memlens::reader

@@ -6,8 +6,10 @@
 #include "interposer/format/allocation_kind.h"
 #include "interposer/format/metadata_records.h"
 #include "reader/capture_impl.h"
+#include "reader/error.h"
 #include "reader/event_decoder.h"
 #include "reader/frame_payload.h"
+#include "reader/memory_budget.h"
 #include "reader/utf8.h"
 
 namespace memlens::reader {
@@ -54,7 +56,7 @@ class Fields {
       const DecodedCodePoint next = decode_utf8(value);
       if (next.value == '"' || next.value == '\\') text_ += '\\';
       for (const char c : value.substr(0, next.size_bytes)) {
-        if (!next.valid || next.value < 0x20 || next.value == 0x7f) {
+        if (!next.valid || is_control(next.value)) {
           char escape[8];
           std::snprintf(escape, sizeof escape, "\\x%02x", static_cast<unsigned char>(c));
           text_ += escape;
@@ -127,8 +129,14 @@ class Dumper {
       record_.process = frame.process;
       record_.thread = frame.thread;
       dump_header(frame);
-      parse_payload(loader_, impl_.source, frame, buffer_,
-                    [&](ByteView view) { dump_payload(frame, view); });
+      loader_.load(frame, buffer_);
+      try {
+        dump_payload(frame, buffer_.view());
+      } catch (const PayloadError& error) {
+        dump_damage(error);
+      } catch (const OverBudget& error) {
+        throw CaptureError(impl_.source.path(), frame.offset, error.what());
+      }
     });
   }
 
@@ -154,12 +162,24 @@ class Dumper {
     emit("frame");
   }
 
+  // In place of what makes no sense: of a record of metadata, else of the rest of the frame.
+  void dump_damage(const PayloadError& error) {
+    fields_.clear();
+    fields_.string("reason", error.what());
+    emit("damaged");
+  }
+
   void dump_payload(const FrameRef& frame, ByteView view) {
     switch (frame.kind) {
       case FrameKind::kMetadata:
         while (!view.empty()) {
           const uint8_t type = view.read_byte();
-          dump_metadata(frame.process, type, ByteView(view.read_string()));
+          const ByteView body(view.read_string());
+          try {
+            dump_metadata(frame.process, type, body);
+          } catch (const PayloadError& error) {
+            dump_damage(error);
+          }
         }
         break;
       case FrameKind::kEvents:
@@ -360,7 +380,8 @@ class Dumper {
   void dump_symbols(ByteView view) {
     StringPool pool;
     SymbolMap symbols;
-    symbols.add_payload(view, pool);
+    MemoryBudget budget(impl_.source.size_bytes());
+    symbols.add_payload(view, pool, budget);
     symbols.visit([&](uint64_t address, std::span<const SymbolFrame> frames) {
       for (const SymbolFrame& frame : frames) {
         fields_.hex("address", address).string("function", frame.function);

@@ -51,7 +51,8 @@ bool read_frame_ref(const Source& source, uint64_t offset, FrameRef& ref) {
     throw CaptureError(source.path(), offset, "damaged: the frame header's checksum is wrong");
   if (header.stored_bytes > format::kMaxFrameBytes || header.raw_bytes > format::kMaxFrameBytes)
     throw CaptureError(source.path(), offset, "damaged: a frame of impossible size");
-  if (header.kind == static_cast<uint16_t>(FrameKind::kEvents) &&
+  if ((header.kind == static_cast<uint16_t>(FrameKind::kEvents) ||
+       header.kind == static_cast<uint16_t>(FrameKind::kSampledEvents)) &&
       header.raw_bytes > format::kMaxEventFrameBytes)
     throw CaptureError(source.path(), offset, "damaged: a chunk of impossible size");
   if ((header.flags & format::kFrameCompressed) == 0 && header.stored_bytes != header.raw_bytes)
@@ -77,21 +78,31 @@ bool read_frame_ref(const Source& source, uint64_t offset, FrameRef& ref) {
 
 namespace {
 
-// Sorts a stream's frames and counts the sequence numbers that are missing.
-uint64_t order_frames(const Source& source, std::vector<FrameRef>& frames) {
-  std::sort(frames.begin(), frames.end(),
-            [](const FrameRef& a, const FrameRef& b) { return a.sequence < b.sequence; });
+// Sorts a stream's frames, leaves those out whose numbers make no sense, and counts the numbers
+// that are missing.
+uint64_t order_frames(std::vector<FrameRef>& frames, LeftOutKind kind, LeftOutList& left_out) {
+  std::stable_sort(frames.begin(), frames.end(),
+                   [](const FrameRef& a, const FrameRef& b) { return a.sequence < b.sequence; });
+  // As many as a capture cut in its middle can lack; a number far beyond is none of the stream's.
+  constexpr uint64_t kMaxGap = 1 << 20;
   uint64_t missing = 0;
   uint64_t expected = 0;
+  std::vector<FrameRef> kept;
+  kept.reserve(frames.size());
   for (const FrameRef& frame : frames) {
-    if (frame.sequence < expected)
-      throw CaptureError(source.path(), frame.offset,
-                         "damaged: a second frame with sequence number " +
-                             std::to_string(frame.sequence) + " of process " +
-                             std::to_string(frame.process));
+    const bool second = frame.sequence < expected;
+    if (second || frame.sequence - expected > kMaxGap) {
+      left_out.add(
+          kind, frame.process, kind == LeftOutKind::kEvents ? frame.thread : 0, frame.offset,
+          (second ? "a second frame with sequence number " : "impossible sequence number ") +
+              std::to_string(frame.sequence));
+      continue;
+    }
     missing += frame.sequence - expected;
     expected = uint64_t{frame.sequence} + 1;
+    kept.push_back(frame);
   }
+  frames = std::move(kept);
   return missing;
 }
 
@@ -117,16 +128,19 @@ FrameIndex read_frame_index(const Source& source) {
   });
   // Bytes after the trailer that are no complete frame are no part of what was written.
   if (index.good_bytes != source.size_bytes()) index.complete = false;
-  for (auto& [process, frames] : index.metadata) order_frames(source, frames);
+  LeftOutList left_out;
+  for (auto& [process, frames] : index.metadata)
+    order_frames(frames, LeftOutKind::kMetadata, left_out);
   for (auto& [key, frames] : events) {
     EventStream stream;
     stream.process = key.first;
     stream.thread = key.second;
-    stream.missing_frames = order_frames(source, frames);
+    stream.missing_frames = order_frames(frames, LeftOutKind::kEvents, left_out);
     for (const FrameRef& frame : frames) stream.lost_events += frame.lost_events;
     stream.frames = std::move(frames);
     index.streams.push_back(std::move(stream));
   }
+  index.left_out = left_out.take();
   return index;
 }
 

@@ -12,6 +12,7 @@
 
 #include "interposer/format/event_codec.h"
 #include "interposer/format/file_layout.h"
+#include "reader/left_out.h"
 #include "reader/source.h"
 
 namespace memlens::reader {
@@ -58,7 +59,8 @@ struct FrameIndex {
   std::vector<FrameRef> others;                        // all but events and metadata, in file order
   std::map<uint32_t, std::vector<FrameRef>> metadata;  // by process, in order of sequence
   std::vector<EventStream> streams;                    // by process, then thread
-  bool lists_chunks = true;  // else the streams' frames are left out (reader/index)
+  std::vector<LeftOut> left_out;  // frames whose sequence numbers make no sense
+  bool lists_chunks = true;       // else the streams' frames are left out (reader/index)
 };
 
 // Throws CaptureError.

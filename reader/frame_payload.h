@@ -63,16 +63,4 @@ class PayloadLoader {
   ZSTD_DCtx_s* context_;
 };
 
-// Loads `frame` and calls `parse(ByteView)`; a PayloadError becomes a CaptureError of that frame.
-template <typename Parse>
-void parse_payload(PayloadLoader& loader, const Source& source, const FrameRef& frame,
-                   PayloadBuffer& buffer, Parse&& parse) {
-  loader.load(frame, buffer);
-  try {
-    parse(buffer.view());
-  } catch (const PayloadError& error) {
-    throw CaptureError(source.path(), frame.offset, std::string("damaged: ") + error.what());
-  }
-}
-
 }  // namespace memlens::reader

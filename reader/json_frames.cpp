@@ -42,7 +42,10 @@ std::string as_utf8(std::string_view bytes) {
 }
 
 Json parse_object(std::string_view json) {
-  Json parsed = Json::parse(as_utf8(json), nullptr, /*allow_exceptions=*/false);
+  // What is nested deeper is none of ours, and would take memory.
+  constexpr int kMaxDepth = 8;
+  const auto keep = [](int depth, Json::parse_event_t, Json&) { return depth <= kMaxDepth; };
+  Json parsed = Json::parse(as_utf8(json), keep, /*allow_exceptions=*/false);
   if (!parsed.is_object()) throw PayloadError("this is not a JSON object");
   return parsed;
 }
@@ -106,6 +109,8 @@ TrailerFrame parse_trailer(std::string_view json) {
   trailer.end_ticks = number_of(object, "end_ticks");
   trailer.end_monotonic_ns = number_of(object, "end_monotonic_ns");
   trailer.reason = text_of(object, "reason");
+  trailer.failure = text_of(object, "failure");
+  trailer.failed_ticks = number_of(object, "failed_ticks");
   trailer.lost_processes = number_of(object, "lost_processes");
   return trailer;
 }

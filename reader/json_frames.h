@@ -30,6 +30,8 @@ struct TrailerFrame {
   uint64_t end_ticks = 0;
   uint64_t end_monotonic_ns = 0;
   std::string reason;
+  std::string failure;        // of a write that failed: why
+  uint64_t failed_ticks = 0;  // ... and when
   uint64_t lost_processes = 0;
 };
 

@@ -34,8 +34,15 @@ class NodeTable {
     labels_.push_back(label);
   }
 
-  // Of the node that follows the one added last.
-  uint32_t next() const { return newest_ + 1; }
+  // Of the node that follows the one added last. After lose_place() that is not known until one is
+  // added by its id: throws PayloadError.
+  uint32_t next() const {
+    if (!in_place_) throw PayloadError("a stack follows one that is missing");
+    return newest_ + 1;
+  }
+  void lose_place() { in_place_ = false; }
+  // The next node is there, but nothing is known of it.
+  void skip_next() { ++newest_; }
   uint32_t parent_of_next(uint64_t distance) const {
     if (distance == 0 || distance > next()) throw PayloadError("a stack has an impossible caller");
     return static_cast<uint32_t>(next() - distance);
@@ -56,10 +63,12 @@ class NodeTable {
     if (node.parent >= id) throw PayloadError("a stack is its own caller");
     place = node;
     newest_ = id;
+    in_place_ = true;
   }
 
   IdTable<Node> nodes_;
   uint32_t newest_ = 0;
+  bool in_place_ = true;
   std::vector<std::string_view> labels_;
 };
 

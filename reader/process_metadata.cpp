@@ -4,11 +4,71 @@ namespace memlens::reader {
 
 using format::MetadataType;
 
-void ProcessMetadata::add_payload(ByteView payload, StringPool& pool) {
+namespace {
+
+// What a record takes of memory beside its strings, with what tables keep in reserve.
+uint64_t cost_of(MetadataType type) {
+  switch (type) {
+    case MetadataType::kPythonNode:
+    case MetadataType::kNativeNode:
+    case MetadataType::kNextPythonNode:
+    case MetadataType::kNextNativeNode:
+      return 2 * sizeof(Node);
+    case MetadataType::kThread:
+    case MetadataType::kThreadEnd:
+      return 2 * sizeof(ThreadRecord) + 64;
+    default:
+      return 96;
+  }
+}
+
+// The system's number of a thread or process. Where asking for it was refused (seccomp), -1 was
+// written: not known.
+int32_t read_kernel_id(ByteView& body) {
+  const uint64_t value = body.read_varint();
+  if (value == UINT64_MAX || value == UINT32_MAX) return 0;
+  if (value > INT32_MAX) throw PayloadError("an impossible process or thread id");
+  return static_cast<int32_t>(value);
+}
+
+}  // namespace
+
+void ProcessMetadata::add_payload(ByteView payload, StringPool& pool, MemoryBudget& budget,
+                                  const std::function<void(const char* reason)>& left_out) {
   while (!payload.empty()) {
-    const auto type = static_cast<MetadataType>(payload.read_byte());
-    const std::string_view body = payload.read_string();
-    add_record(type, ByteView(body), pool);
+    auto type = MetadataType{};
+    std::string_view body;
+    try {
+      type = static_cast<MetadataType>(payload.read_byte());
+      body = payload.read_string();
+    } catch (const PayloadError& error) {  // and where the next record begins is not known
+      nodes.lose_place();
+      left_out(error.what());
+      return;
+    }
+    budget.spend(cost_of(type) + body.size());
+    try {
+      add_record(type, ByteView(body), pool);
+    } catch (const PayloadError& error) {
+      pass_damage(type);
+      left_out(error.what());
+    }
+  }
+}
+
+void ProcessMetadata::pass_damage(MetadataType type) {
+  switch (type) {
+    case MetadataType::kNextPythonNode:
+    case MetadataType::kNextNativeNode:
+      nodes.skip_next();
+      break;
+    case MetadataType::kPythonNode:
+    case MetadataType::kNativeNode:
+    case MetadataType::kLabelNode:
+      nodes.lose_place();
+      break;
+    default:
+      break;
   }
 }
 
@@ -17,8 +77,8 @@ void ProcessMetadata::add_record(MetadataType type, ByteView body, StringPool& p
   switch (type) {
     case MetadataType::kProcess: {
       has_process_record = true;
-      pid = static_cast<int32_t>(body.read_varint32());
-      parent_pid = static_cast<int32_t>(body.read_varint32());
+      pid = read_kernel_id(body);
+      parent_pid = read_kernel_id(body);
       parent_index = body.read_varint32();
       origin = static_cast<format::ProcessOrigin>(body.read_varint32());
       start_ticks = body.read_varint();
@@ -28,7 +88,7 @@ void ProcessMetadata::add_record(MetadataType type, ByteView body, StringPool& p
     }
     case MetadataType::kThread: {
       ThreadRecord& thread = threads[body.read_varint32()];
-      thread.tid = static_cast<int32_t>(body.read_varint32());
+      thread.tid = read_kernel_id(body);
       const uint64_t ticks = body.read_varint();
       if (thread.start_ticks == 0) thread.start_ticks = ticks;  // a later record renames
       const std::string_view name = body.read_string();

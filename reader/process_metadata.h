@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
 #include <string_view>
@@ -11,6 +12,7 @@
 #include "reader/byte_view.h"
 #include "reader/capture.h"
 #include "reader/id_table.h"
+#include "reader/memory_budget.h"
 #include "reader/module_map.h"
 #include "reader/node_table.h"
 #include "reader/string_pool.h"
@@ -40,8 +42,12 @@ struct MarkRecord {
 };
 
 struct ProcessMetadata {
-  // Throws PayloadError. Records of unknown type are skipped.
-  void add_payload(ByteView payload, StringPool& pool);
+  // Records of unknown type are skipped. Those that make no sense are left out: `left_out` is
+  // called for each with the reason. Throws OverBudget.
+  void add_payload(ByteView payload, StringPool& pool, MemoryBudget& budget,
+                   const std::function<void(const char* reason)>& left_out);
+  // A frame of metadata is missing here.
+  void pass_gap() { nodes.lose_place(); }
   // After the last payload.
   void finish(StringPool& pool);
 
@@ -73,6 +79,7 @@ struct ProcessMetadata {
 
  private:
   void add_record(format::MetadataType type, ByteView body, StringPool& pool);
+  void pass_damage(format::MetadataType type);
 };
 
 }  // namespace memlens::reader

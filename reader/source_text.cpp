@@ -2,7 +2,8 @@
 
 namespace memlens::reader {
 
-void SourceText::add_payload(ByteView payload, StringPool& pool) {
+void SourceText::add_payload(ByteView payload, StringPool& pool, MemoryBudget& budget) {
+  constexpr uint64_t kLineBytes = 160;  // beside the texts
   const uint64_t count = payload.read_varint();
   for (uint64_t i = 0; i < count; ++i) {
     const std::string_view file = payload.read_string();
@@ -13,6 +14,7 @@ void SourceText::add_payload(ByteView payload, StringPool& pool) {
     const size_t begin = text.find_first_not_of(kSpace);
     if (begin == std::string_view::npos) continue;
     text = text.substr(begin, text.find_last_not_of(kSpace) - begin + 1);
+    budget.spend(kLineBytes + file.size() + text.size());
     lines_[{pool.intern(file), static_cast<uint32_t>(line)}] = pool.intern(text);
   }
 }

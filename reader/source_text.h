@@ -7,14 +7,15 @@
 #include <unordered_map>
 
 #include "reader/byte_view.h"
+#include "reader/memory_budget.h"
 #include "reader/string_pool.h"
 
 namespace memlens::reader {
 
 class SourceText {
  public:
-  // Adds the lines of one source frame. Throws PayloadError.
-  void add_payload(ByteView payload, StringPool& pool);
+  // Adds the lines of one source frame. Throws PayloadError, OverBudget.
+  void add_payload(ByteView payload, StringPool& pool, MemoryBudget& budget);
 
   // The line without the white space around it; empty: not stored.
   std::string_view line(std::string_view file, uint32_t line) const;

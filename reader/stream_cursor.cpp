@@ -5,12 +5,17 @@
 #include <utility>
 
 #include "reader/error.h"
+#include "reader/sound_streams.h"
 
 namespace memlens::reader {
 
 StreamCursor::StreamCursor(const Source& source, const EventStream& stream, ChunkQueue& queue,
-                           uint32_t number)
-    : source_(source), stream_(stream), queue_(queue), number_(number) {
+                           uint32_t number, uint64_t latest_ticks)
+    : source_(source),
+      stream_(stream),
+      queue_(queue),
+      number_(number),
+      latest_ticks_(latest_ticks) {
   if (!stream_.frames.empty()) {
     epoch_ = stream_.frames[0].order_epoch;
     shared_ = stream_.frames[0].shared_order();
@@ -30,6 +35,8 @@ bool StreamCursor::pass_control() {
     const Event& event = *next_;
     if (!is_control(event.type)) return true;
     if (event.type == EventType::kTime) {
+      if (event.address > latest_ticks_)
+        fail(PayloadError("an event later than the recording's end"));
       ticks_ = std::max(ticks_, event.address);
     } else {
       if (event.address < epoch_) fail(PayloadError("the order epochs of a thread go backwards"));
@@ -78,6 +85,7 @@ bool StreamCursor::open_next_frame() {
     ++requested_frames_;
   }
   queue_.wait(*current_);
+  if (frame.ticks > latest_ticks_) fail(PayloadError("it is later than the recording's end"));
   if (frame.order_epoch < epoch_) fail(PayloadError("the order epochs of a thread go backwards"));
   epoch_ = frame.order_epoch;
   shared_ = frame.shared_order();
@@ -193,7 +201,7 @@ void StreamCursor::release() {
 
 void StreamCursor::fail(const PayloadError& error) const {
   const FrameRef& frame = stream_.frames[next_frame_ == 0 ? 0 : next_frame_ - 1];
-  throw CaptureError(source_.path(), frame.offset, std::string("damaged: ") + error.what());
+  throw StreamDamage(source_.path(), frame.offset, std::string("damaged: ") + error.what());
 }
 
 }  // namespace memlens::reader

@@ -18,13 +18,15 @@ namespace memlens::reader {
 class StreamCursor {
  public:
   // `number` is the owner's own name for the stream.
-  StreamCursor(const Source& source, const EventStream& stream, ChunkQueue& queue, uint32_t number);
+  // Times beyond `latest_ticks` make no sense.
+  StreamCursor(const Source& source, const EventStream& stream, ChunkQueue& queue, uint32_t number,
+               uint64_t latest_ticks = UINT64_MAX);
   ~StreamCursor();
   StreamCursor(const StreamCursor&) = delete;
   StreamCursor& operator=(const StreamCursor&) = delete;
 
   // Passes epoch and time records until the next event about memory. False: the stream is over.
-  // Throws CaptureError.
+  // Throws CaptureError: StreamDamage where events make no sense.
   bool position() {
     return __builtin_expect(next_ != end_ && !is_control(next_->type), 1) || pass_control();
   }
@@ -97,6 +99,7 @@ class StreamCursor {
   const EventStream& stream_;
   ChunkQueue& queue_;
   uint32_t number_;
+  uint64_t latest_ticks_;
   uint64_t epoch_ = 0;
   uint64_t ticks_ = 0;
   bool shared_ = false;

@@ -7,7 +7,9 @@
 
 namespace memlens::reader {
 
-void SymbolMap::add_payload(ByteView payload, StringPool& pool) {
+void SymbolMap::add_payload(ByteView payload, StringPool& pool, MemoryBudget& budget) {
+  // An address takes seven bytes of the payload or more, and 130 here; a string one, and 80.
+  budget.spend(32 * payload.remaining_bytes());
   DecodedSymbols symbols;
   size_t damage_offset = 0;
   const std::string_view bytes = payload.read_bytes(payload.remaining_bytes());

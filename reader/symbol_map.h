@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "reader/byte_view.h"
+#include "reader/memory_budget.h"
 #include "reader/string_pool.h"
 
 namespace memlens::reader {
@@ -22,8 +23,8 @@ struct SymbolFrame {
 
 class SymbolMap {
  public:
-  // Adds what one symbols frame holds. Throws PayloadError.
-  void add_payload(ByteView payload, StringPool& pool);
+  // Adds what one symbols frame holds. Throws PayloadError, OverBudget.
+  void add_payload(ByteView payload, StringPool& pool, MemoryBudget& budget);
   void finish();  // after the last add_payload(), before find()
 
   // Innermost first; empty: the address was not resolved.

@@ -23,10 +23,20 @@ void TickClock::add(uint64_t ticks, uint64_t monotonic_ns) {
                              ? static_cast<double>(monotonic_ns - start_ns_) * 1e-9
                              : -static_cast<double>(start_ns_ - monotonic_ns) * 1e-9;
   points_.push_back({ticks, seconds});
+  // Recordings keep few. Of too many, every second one says as much.
+  constexpr size_t kMaxPoints = 1 << 16;
+  if (points_.size() < kMaxPoints) return;
+  keep_ordered();
+  for (size_t i = 1; 2 * i < points_.size(); ++i) points_[i] = points_[2 * i];
+  points_.resize((points_.size() + 1) / 2);
 }
 
 void TickClock::finish() {
   if (points_.empty()) points_.push_back({0, 0});
+  keep_ordered();
+}
+
+void TickClock::keep_ordered() {
   std::stable_sort(points_.begin(), points_.end(),
                    [](const Point& a, const Point& b) { return a.ticks < b.ticks; });
   // Both clocks only go forward; a point that says otherwise is left out.

@@ -25,6 +25,9 @@ class TickClock {
     double seconds;
   };
 
+  // Sorts the points and leaves out those that contradict the ones before.
+  void keep_ordered();
+
   uint64_t start_ns_ = 0;
   std::vector<Point> points_;  // ascending in both after finish(); never empty
 };

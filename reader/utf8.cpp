@@ -1,5 +1,7 @@
 #include "reader/utf8.h"
 
+#include <algorithm>
+
 namespace memlens::reader {
 
 DecodedCodePoint decode_utf8(std::string_view text) {
@@ -34,6 +36,18 @@ DecodedCodePoint decode_utf8(std::string_view text) {
     high = 0xBF;
   }
   return {value, size, true};
+}
+
+bool is_control(char32_t code_point) {
+  struct Range {
+    char32_t first, last;
+  };
+  static constexpr Range kControls[] = {{0x00, 0x1F},      {0x7F, 0x9F},     {0x61C, 0x61C},
+                                        {0x200E, 0x200F},  {0x2028, 0x202E}, {0x2066, 0x2069},
+                                        {0xE0000, 0xE007F}};
+  return std::ranges::any_of(kControls, [&](Range range) {
+    return code_point >= range.first && code_point <= range.last;
+  });
 }
 
 void append_utf8(std::string& text, char32_t code_point) {

@@ -19,6 +19,10 @@ struct DecodedCodePoint {
 // many bytes as could have begun a code point, as browsers and Python do.
 DecodedCodePoint decode_utf8(std::string_view text);
 
+// Whether a terminal could take it for an order, or for what turns the text around it: controls of
+// C0 and C1, line and paragraph separators, marks of direction, and invisible tags.
+bool is_control(char32_t code_point);
+
 void append_utf8(std::string& text, char32_t code_point);
 
 // The same text, with a replacement character for what is not UTF-8.

@@ -90,6 +90,20 @@ bool CaptureWriter::append(const FrameDescription& frame, std::string_view paylo
   return append(frame, {reinterpret_cast<const uint8_t*>(payload.data()), payload.size()});
 }
 
+bool CaptureWriter::append_last(const FrameDescription& frame, std::string_view payload) {
+  if (append(frame, payload)) return true;
+  if (previous_bytes_ < sizeof(format::FileHeader)) return false;
+  cut_to(previous_bytes_);
+  return append(frame, payload);
+}
+
+// Not every output can be cut (a device); then a reader sees the torn frame as the end.
+void CaptureWriter::cut_to(uint64_t file_bytes) {
+  if (ftruncate(fd_, static_cast<off_t>(file_bytes)) != 0) return;
+  lseek(fd_, static_cast<off_t>(file_bytes), SEEK_SET);
+  file_bytes_ = file_bytes;
+}
+
 bool CaptureWriter::write_all(const uint8_t* bytes, size_t size) {
   size_t written = 0;
   while (written < size) {
@@ -97,14 +111,12 @@ bool CaptureWriter::write_all(const uint8_t* bytes, size_t size) {
     if (count < 0 && errno == EINTR) continue;
     if (count <= 0) {
       if (failure_ == 0) failure_ = count < 0 ? errno : ENOSPC;
-      // Not every output can be cut (a device); then a reader sees the torn frame as the end.
-      if (ftruncate(fd_, static_cast<off_t>(file_bytes_)) == 0) {
-        lseek(fd_, static_cast<off_t>(file_bytes_), SEEK_SET);
-      }
+      cut_to(file_bytes_);
       return false;
     }
     written += static_cast<size_t>(count);
   }
+  previous_bytes_ = file_bytes_;
   file_bytes_ += size;
   return true;
 }

@@ -52,11 +52,16 @@ class CaptureWriter {
   bool append(const FrameDescription& frame, std::span<const uint8_t> payload);
   bool append(const FrameDescription& frame, std::string_view payload);
 
+  // Appends the trailer. Where the disk has no room for it, it takes that of the last frame, so
+  // that the capture says of itself that it was cut.
+  bool append_last(const FrameDescription& frame, std::string_view payload);
+
   // errno of the first write that failed; 0: none did.
   int failure() const { return failure_; }
   uint64_t file_bytes() const { return file_bytes_; }
 
  private:
+  void cut_to(uint64_t file_bytes);
   bool write_all(const uint8_t* bytes, size_t size);
 
   struct FreeContext {
@@ -65,7 +70,8 @@ class CaptureWriter {
 
   int fd_;
   int failure_ = 0;
-  uint64_t file_bytes_ = 0;  // up to the end of the last whole frame
+  uint64_t file_bytes_ = 0;      // up to the end of the last whole frame
+  uint64_t previous_bytes_ = 0;  // up to its beginning
   std::unique_ptr<ZSTD_CCtx_s, FreeContext> compressor_;
   std::vector<uint8_t> frame_bytes_;  // header and payload of the frame being written
 };

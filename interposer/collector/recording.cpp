@@ -261,6 +261,7 @@ void Recording::stop() {
 }
 
 void Recording::stop_after_write_failure() {
+  if (failed_ticks_ == 0) failed_ticks_ = read_moment().ticks;
   uint32_t running = segment::kRunning;
   if (segment_.header()->stop.compare_exchange_strong(running, segment::kStopWriteFailed)) {
     wake_everybody();
@@ -288,12 +289,16 @@ void Recording::write_trailer(EndReason reason, const ExitStatus& status) {
   json["reason"] = write_failure() != 0             ? "write_failed"
                    : reason == EndReason::kFinished ? "finished"
                                                     : "interrupted";
+  if (write_failure() != 0) {
+    json["failure"] = strerror(write_failure());
+    json["failed_ticks"] = failed_ticks_ != 0 ? failed_ticks_ : end_.ticks;
+  }
   add_status(json, status);
   json["lost_processes"] = processes_lost();
   FrameDescription frame;
   frame.kind = format::FrameKind::kTrailer;
   frame.ticks = end_.ticks;
-  writer_->append(frame, to_text(json));
+  writer_->append_last(frame, to_text(json));
 }
 
 uint32_t Recording::processes_seen() const { return segment_.header()->next_process.load() - 1; }

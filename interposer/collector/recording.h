@@ -108,6 +108,7 @@ class Recording {
   int64_t next_search_ns_ = 0;   // for unborn children, in /proc
   int64_t empty_since_ns_ = 0;   // no recorded process since; 0: there is one
   bool child_expected_ = false;  // somebody with our session in its environment lives
+  uint64_t failed_ticks_ = 0;    // when a write first failed; 0: none did
   Moment end_;  // of the last event; what is done to the capture after it is not the run's time
   bool ended_ = false;
 };

@@ -72,25 +72,114 @@ bool gains_rights(int directory_fd, const char* path) {
   return syscall(SYS_getxattr, path, "security.capability", capabilities, sizeof capabilities) > 0;
 }
 
+bool read_segment(const File& file, const ElfW(Ehdr) & header, unsigned index,
+                  ElfW(Phdr) & segment) {
+  return index < header.e_phnum &&
+         file.read_at(header.e_phoff + uint64_t{index} * header.e_phentsize, &segment,
+                      sizeof segment);
+}
+
+bool find_segment(const File& file, const ElfW(Ehdr) & header, unsigned type,
+                  ElfW(Phdr) & segment) {
+  for (unsigned i = 0; read_segment(file, header, i, segment); ++i) {
+    if (segment.p_type == type) return true;
+  }
+  return false;
+}
+
+// Where in the file an address of the program is; 0: nowhere.
+uint64_t file_offset(const File& file, const ElfW(Ehdr) & header, uint64_t address) {
+  ElfW(Phdr) segment;
+  for (unsigned i = 0; read_segment(file, header, i, segment); ++i) {
+    if (segment.p_type == PT_LOAD && address - segment.p_vaddr < segment.p_filesz)
+      return segment.p_offset + (address - segment.p_vaddr);
+  }
+  return 0;
+}
+
+// Whether names of dynamic linking begin (`begins`) or are (else) one of these.
+struct WantedName {
+  const char* text;
+  bool begins;
+  bool found = false;
+};
+
+// `text` starts behind a NUL.
+void match_names(const char* text, size_t bytes, WantedName* wanted, size_t count) {
+  for (size_t i = 0; i < count; ++i) {
+    const size_t length = std::strlen(wanted[i].text);
+    if (length < bytes && std::memcmp(text, wanted[i].text, length) == 0 &&
+        (wanted[i].begins || text[length] == '\0')) {
+      wanted[i].found = true;
+    }
+  }
+}
+
+bool link_order_check_is_off() {
+  for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry) {
+    if (std::strncmp(*entry, "ASAN_OPTIONS=", 13) == 0)
+      return std::strstr(*entry, "verify_asan_link_order=0") != nullptr;
+  }
+  return false;
+}
+
+// AddressSanitizer's run-time library beside a program that answers for its options. Reads the
+// names the program links by; of programs with very many only the first.
+bool sets_sanitizer_options(const File& file, const ElfW(Ehdr) & header) {
+  constexpr uint64_t kMaxNameBytes = 1 << 20;
+  constexpr size_t kEntries = 32;
+  ElfW(Phdr) segment;
+  if (!find_segment(file, header, PT_DYNAMIC, segment)) return false;
+  uint64_t names = 0;
+  uint64_t name_bytes = 0;
+  ElfW(Dyn) entries[kEntries];
+  for (uint64_t at = 0; at < segment.p_filesz; at += sizeof entries) {
+    const long bytes = file.read_some(segment.p_offset + at, entries, sizeof entries);
+    for (long i = 0; i < bytes / static_cast<long>(sizeof entries[0]); ++i) {
+      if (entries[i].d_tag == DT_STRTAB) names = entries[i].d_un.d_ptr;
+      if (entries[i].d_tag == DT_STRSZ) name_bytes = entries[i].d_un.d_val;
+    }
+    if (bytes < static_cast<long>(sizeof entries)) break;
+  }
+  uint64_t offset = file_offset(file, header, names);
+  if (offset == 0) return false;
+  const uint64_t end = offset + (name_bytes < kMaxNameBytes ? name_bytes : kMaxNameBytes);
+  WantedName wanted[] = {
+      {"libasan.so", true}, {"libclang_rt.asan", true}, {"__asan_default_options", false}};
+  constexpr size_t kLongest = 32;  // with the NUL
+  char text[512];
+  while (offset < end) {
+    const size_t wish = end - offset < sizeof text ? end - offset : sizeof text;
+    const long bytes = file.read_some(offset, text, wish);
+    if (bytes <= 0) break;
+    const auto size = static_cast<size_t>(bytes);
+    const bool last = offset + size >= end || size < wish;
+    const size_t done = last ? size : size - kLongest;
+    for (size_t i = 0; i < done; ++i) {
+      if (i + 1 < size && text[i] == '\0') match_names(text + i + 1, size - i - 1, wanted, 3);
+    }
+    if (last) break;
+    offset += done;
+  }
+  return (wanted[0].found || wanted[1].found) && wanted[2].found;
+}
+
 Obstacle inspect_elf(const File& file, const ElfW(Ehdr) & header, const char* path) {
   if (header.e_ident[EI_CLASS] != (sizeof(void*) == 8 ? ELFCLASS64 : ELFCLASS32) ||
       header.e_machine != kOwnMachine) {
     return Obstacle::kOtherMachine;
   }
-  for (unsigned i = 0; i < header.e_phnum; ++i) {
-    ElfW(Phdr) segment;
-    if (!file.read_at(header.e_phoff + uint64_t{i} * header.e_phentsize, &segment,
-                      sizeof segment)) {
-      return Obstacle::kNone;
-    }
-    if (segment.p_type != PT_INTERP) continue;
-    char loader[kLoaderPathBytes] = {};
-    const size_t bytes = segment.p_filesz < sizeof loader ? segment.p_filesz : sizeof loader - 1;
-    if (!file.read_at(segment.p_offset, loader, bytes)) return Obstacle::kNone;
-    return is_glibc_loader(loader) ? Obstacle::kNone : Obstacle::kOtherLibc;
+  ElfW(Phdr) segment;
+  if (!find_segment(file, header, PT_INTERP, segment)) {
+    // The loader itself, started as a program, has no loader either, and preloads.
+    return is_glibc_loader(path) ? Obstacle::kNone : Obstacle::kStatic;
   }
-  // The loader itself, started as a program, has no loader either, and preloads.
-  return is_glibc_loader(path) ? Obstacle::kNone : Obstacle::kStatic;
+  char loader[kLoaderPathBytes] = {};
+  const size_t bytes = segment.p_filesz < sizeof loader ? segment.p_filesz : sizeof loader - 1;
+  if (!file.read_at(segment.p_offset, loader, bytes)) return Obstacle::kNone;
+  if (!is_glibc_loader(loader)) return Obstacle::kOtherLibc;
+  if (link_order_check_is_off()) return Obstacle::kNone;
+  return sets_sanitizer_options(file, header) ? Obstacle::kOwnSanitizerOptions : Obstacle::kNone;
 }
 
 // The interpreter in "#! /path argument"; false when there is none.
@@ -107,6 +196,11 @@ bool script_interpreter(char* line, size_t bytes, const char*& interpreter) {
 
 }  // namespace
 
+bool forbids_preload(Obstacle obstacle) {
+  return obstacle == Obstacle::kOtherMachine || obstacle == Obstacle::kOtherLibc ||
+         obstacle == Obstacle::kOwnSanitizerOptions;
+}
+
 const char* explain(Obstacle obstacle) {
   switch (obstacle) {
     case Obstacle::kNone:
@@ -119,6 +213,9 @@ const char* explain(Obstacle obstacle) {
       return "uses another libc than glibc";
     case Obstacle::kPrivileged:
       return "gains privileges (setuid, setgid or capabilities)";
+    case Obstacle::kOwnSanitizerOptions:
+      return "is built with AddressSanitizer and sets its options itself (start it with "
+             "ASAN_OPTIONS=verify_asan_link_order=0 to have it recorded)";
     case Obstacle::kLibraryHidden:
       return "runs where libmemlens.so cannot be found (chroot or container)";
   }

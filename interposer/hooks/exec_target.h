@@ -11,12 +11,17 @@ namespace memlens::interposer {
 // Why a program cannot be recorded.
 enum class Obstacle : unsigned char {
   kNone,
-  kOtherMachine,   // 32-bit, or for another processor
-  kStatic,         // no dynamic loader
-  kOtherLibc,      // a dynamic loader that is not glibc's (musl)
-  kPrivileged,     // gains rights: the loader ignores LD_PRELOAD
-  kLibraryHidden,  // our library cannot be reached from here any more (chroot)
+  kOtherMachine,         // 32-bit, or for another processor
+  kStatic,               // no dynamic loader
+  kOtherLibc,            // a dynamic loader that is not glibc's (musl)
+  kPrivileged,           // gains rights: the loader ignores LD_PRELOAD
+  kOwnSanitizerOptions,  // AddressSanitizer would refuse the preload, and is not ours to tell
+  kLibraryHidden,        // our library cannot be reached from here any more (chroot)
 };
+
+// Whether the program must not be started with our library in LD_PRELOAD: its loader or run-time
+// library would complain or give up. (Others ignore it, and their children may be recorded.)
+bool forbids_preload(Obstacle obstacle);
 
 // The rest of a sentence that starts with the program's path.
 const char* explain(Obstacle obstacle);

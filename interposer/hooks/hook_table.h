@@ -22,6 +22,7 @@ enum class HookReport : unsigned char {
   kThreadName,    // a thread's name
   kFork,          // a child becomes a recorded process
   kExec,          // another program is given, or spared, the session
+  kOptions,       // a run-time library asks how it shall behave
   kNothing,       // no hook; `remark` says why
 };
 
@@ -98,6 +99,7 @@ inline constexpr Hook kHooks[] = {
     {"fexecve", "exec_hooks.cpp", HookReport::kExec},
     {"posix_spawn", "spawn_hooks.cpp", HookReport::kExec},
     {"posix_spawnp", "spawn_hooks.cpp", HookReport::kExec},
+    {"__asan_default_options", "sanitizer_options.cpp", HookReport::kOptions},
     {"mprotect", "", HookReport::kNothing, "cannot tell a first use from a change of rights"},
     {"pthread_create", "", HookReport::kNothing, "a thread is known from its first event"},
     {"vfork", "", HookReport::kNothing,

@@ -12,6 +12,7 @@ target_sources(memlens_interposer_objects PRIVATE
   hooks/mapping_hooks.cpp
   hooks/next_definition.cpp
   hooks/program_start.cpp
+  hooks/sanitizer_options.cpp
   hooks/spawn_hooks.cpp
   hooks/thread_hooks.cpp
 )

@@ -9,6 +9,7 @@
 #include "reader/analysis/process_accounts.h"
 #include "reader/capture_impl.h"
 #include "reader/process_merge.h"
+#include "reader/sound_streams.h"
 
 namespace memlens::reader {
 
@@ -73,7 +74,7 @@ class Pass {
   void add_streams() {
     Process* process = nullptr;
     uint32_t process_index = 0;
-    for (const EventStream& stream : impl_.event_streams()) {
+    for (const EventStream& stream : impl_.readable_streams()) {
       const auto metadata = impl_.metadata.find(stream.process);
       const ProcessMetadata* known = metadata != impl_.metadata.end() ? &metadata->second : nullptr;
       if (query_.pid && (known == nullptr || known->pid != *query_.pid)) continue;
@@ -89,7 +90,7 @@ class Pass {
       const bool selected = !query_.tid || (thread != nullptr && thread->tid == *query_.tid);
       const uint32_t number = process->accounts.add_stream(selected);
       process->merge.add_stream(
-          std::make_unique<StreamCursor>(impl_.source, stream, queue_, number));
+          std::make_unique<StreamCursor>(impl_.source, stream, queue_, number, impl_.latest_ticks));
       streams_.push_back({stream.process, stream.thread});
       if (selected) lost_events_ += stream.lost_events;
     }
@@ -212,7 +213,18 @@ class Pass {
 }  // namespace
 
 Analysis analyze(const Capture& capture, const Query& query) {
-  return Pass(capture.impl(), query).run();
+  const Capture::Impl& impl = capture.impl();
+  const auto run = [&] {
+    Analysis analysis = Pass(impl, query).run();
+    analysis.left_out = impl.left_out_events();
+    return analysis;
+  };
+  try {
+    return run();
+  } catch (const StreamDamage&) {
+    impl.leave_out_damaged_chunks();
+  }
+  return run();
 }
 
 }  // namespace memlens::reader

@@ -13,6 +13,7 @@
 #include "interposer/format/allocation_kind.h"
 #include "reader/analysis/range_matrix.h"
 #include "reader/capture.h"
+#include "reader/left_out.h"
 
 namespace memlens::reader {
 
@@ -138,6 +139,7 @@ struct Analysis {
   std::vector<Mark> marks;            // in the range of the query, by time
   std::optional<RangeMatrix> ranges;  // with Query::range_buckets
   std::optional<Growth> growth;       // with Query::growth_marks
+  std::vector<LeftOut> left_out;      // events that make no sense; CaptureInfo has what else
   bool operator==(const Analysis&) const = default;
 };
 

@@ -1,6 +1,7 @@
 #include "reader/index/analysis_codec.h"
 
 #include "reader/index/archive.h"
+#include "reader/index/archive_left_out.h"
 
 namespace memlens::reader {
 
@@ -54,6 +55,7 @@ void pass_sums(Archive& archive, Sums& analysis) {
   archive.list(analysis.marks, [](Archive& each, auto& mark) {
     each(mark.seconds, mark.process_index, mark.name);
   });
+  pass_left_out(archive, analysis.left_out);
 }
 
 template <typename Archive, typename Matrix>

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "reader/index/archive.h"
+#include "reader/index/archive_left_out.h"
 #include "reader/index/index_folder.h"
 #include "reader/index/index_key.h"
 
@@ -35,6 +36,7 @@ void pass_index(Archive& archive, Index& index, Metadata& metadata) {
   archive.list(index.streams, [](Archive& each, auto& stream) {
     each(stream.process, stream.thread, stream.lost_events, stream.missing_frames);
   });
+  pass_left_out(archive, index.left_out);
 }
 
 }  // namespace

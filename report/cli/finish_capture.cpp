@@ -24,6 +24,7 @@
 
 #include "reader/capture.h"
 #include "reader/symbolizer/capture_symbols.h"
+#include "report/text/columns.h"
 
 namespace memlens::report::cli {
 namespace {
@@ -112,7 +113,7 @@ void resolve_into(int pipe, const std::string& path, const FinishOptions& option
     send(pipe, static_cast<uint16_t>(kind), process, payload);
   };
   for (const std::string& warning : reader::resolve_capture(capture, symbols, append).warnings) {
-    std::fprintf(stderr, "memlens: %s\n", warning.c_str());
+    std::fprintf(stderr, "memlens: %s\n", printable(warning).c_str());
   }
 }
 
@@ -275,7 +276,8 @@ bool finish_capture(const std::string& path, const FinishOptions& options,
     missing = "files and lines of native functions";
     break;
   }
-  std::fprintf(stderr, "memlens: %s are missing from the capture: %s\n", missing, failure.c_str());
+  std::fprintf(stderr, "memlens: %s are missing from the capture: %s\n", missing,
+               printable(failure).c_str());
   return false;
 }
 

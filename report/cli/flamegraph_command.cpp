@@ -1,20 +1,19 @@
 // `memlens flamegraph`: one self-contained HTML page with every view.
 
-#include <cerrno>
-#include <cstdio>
-#include <cstring>
+#include <unistd.h>
+
 #include <filesystem>
-#include <fstream>
 #include <iostream>
 #include <memory>
-#include <stdexcept>
 #include <string>
 
 #include "report/cli/command.h"
+#include "report/cli/report_file.h"
 #include "report/cli/report_options.h"
 #include "report/html/page_budget.h"
 #include "report/html/page_builder.h"
 #include "report/html/page_writer.h"
+#include "report/text/columns.h"
 
 namespace memlens::report::cli {
 namespace {
@@ -37,32 +36,10 @@ std::string default_output_path(const std::string& capture_path) {
   return capture_path + ".html";
 }
 
-[[noreturn]] void fail_to_write(const std::string& path) {
-  throw std::runtime_error(path + ": cannot be written: " + std::strerror(errno));
-}
-
-// Complete or not at all: a page cut short by a full disk would open and show nothing.
-void write_file(const html::PageModel& page, const std::string& path) {
-  const std::string unfinished = path + ".part";
-  errno = 0;
-  std::ofstream out(unfinished, std::ios::binary | std::ios::trunc);
-  if (!out) fail_to_write(path);
-  html::write_page(page, out);
-  out.close();
-  if (!out || std::rename(unfinished.c_str(), path.c_str()) != 0) {
-    const int reason = errno;
-    std::remove(unfinished.c_str());
-    errno = reason;
-    fail_to_write(path);
-  }
-}
-
 int write_flamegraph(FlamegraphOptions& options) {
   std::string path = options.output_path;
   if (path.empty()) path = default_output_path(options.report.capture_path);
-  if (!options.force && std::filesystem::exists(path)) {
-    throw std::runtime_error(path + ": exists already; -f overwrites it, -o writes elsewhere");
-  }
+  check_report_file(path, options.force);
   const reader::Capture capture = open_capture(options.report);
   reader::Query query = options.report.query;
   query.range_buckets = kRangeBuckets;
@@ -71,8 +48,9 @@ int write_flamegraph(FlamegraphOptions& options) {
   options.page.native = shows_native(options.report, capture);
   html::PageModel page = html::build_page(capture, analysis, options.page);
   html::fit_budget(page, options.node_budget);
-  write_file(page, path);
-  std::cout << path << "\n";
+  write_report_file(path, [&](std::ostream& out) { html::write_page(page, out); });
+  // Whole, for scripts; a terminal is not to be given orders by a name.
+  std::cout << (isatty(STDOUT_FILENO) != 0 ? printable(path) : path) << "\n";
   return 0;
 }
 

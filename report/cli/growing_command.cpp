@@ -26,7 +26,7 @@ int print_growing(GrowingOptions& options) {
   const Growing growing = find_growing(analysis, shown_frames(options, capture), tree, origins);
   const std::vector<double>& marks = analysis.growth->seconds;
   if (options.json) {
-    write_growing_json(std::cout, capture.info(), marks, growing, tree,
+    write_growing_json(std::cout, capture.info(), analysis.left_out, marks, growing, tree,
                        options.shown.count.value_or(0));
     return 0;
   }

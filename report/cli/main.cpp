@@ -13,6 +13,7 @@
 #include "report/cli/run/closing_words.h"
 #include "report/cli/run/run_error.h"
 #include "report/cli/run_command.h"
+#include "report/text/columns.h"
 
 namespace memlens::report::cli {
 namespace {
@@ -77,7 +78,7 @@ int unknown_command(const CLI::App& app, const std::string& word) {
       nearest = command->get_name();
     }
   }
-  std::cerr << "memlens: no command '" << word << "'";
+  std::cerr << "memlens: no command '" << printable(word) << "'";
   if (!nearest.empty()) std::cerr << "; did you mean '" << nearest << "'?";
   std::cerr << "\nSee 'memlens --help'.\n";
   return kWrongUsage;
@@ -88,7 +89,7 @@ int wrong_usage(const CLI::App& app, const CLI::ParseError& error) {
   const std::string name = parsed.empty() ? "memlens" : "memlens " + parsed.front()->get_name();
   const std::string reason =
       parsed.empty() && error.get_name() == "RequiredError" ? "which command?" : error.what();
-  std::cerr << name << ": " << reason << "\nSee '" << name << " --help'.\n";
+  std::cerr << name << ": " << printable(reason) << "\nSee '" << name << " --help'.\n";
   return kWrongUsage;
 }
 
@@ -124,7 +125,7 @@ int main_without_run(int argc, char** argv) {
     print_line(error.what());
     return error.exit_code();
   } catch (const std::exception& error) {
-    std::cerr << "memlens: " << error.what() << "\n";
+    std::cerr << "memlens: " << printable(error.what()) << "\n";
     return kFailure;
   }
 }

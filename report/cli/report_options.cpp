@@ -8,6 +8,7 @@
 
 #include "reader/error.h"
 #include "report/cli/index_options.h"
+#include "report/text/columns.h"
 
 namespace memlens::report::cli {
 namespace {
@@ -92,14 +93,24 @@ void find_marks(ReportOptions& options, const reader::CaptureInfo& info) {
 
 void warn_of_early_end(const reader::CaptureInfo& info) {
   if (info.complete) return;
-  const char* reason = info.ending == "write_failed"
-                           ? "could not be written to its end (a full disk?)"
-                           : "ended early (interrupted, or still being written)";
-  std::cerr << "memlens: warning: " << info.path << " " << reason
-            << "; read up to its last complete frame\n";
+  std::cerr << "memlens: warning: " << printable(info.path) << " " << printable(info.early_end)
+            << "\n";
 }
 
 }  // namespace
+
+void warn_of_left_out(const reader::CaptureInfo& info,
+                      const std::vector<reader::LeftOut>& left_out) {
+  constexpr size_t kTold = 3;
+  for (size_t i = 0; i < left_out.size() && i < kTold; ++i) {
+    std::cerr << "memlens: warning: " << printable(info.path) << ": "
+              << printable(reader::describe(left_out[i], info)) << "\n";
+  }
+  if (left_out.size() > kTold) {
+    std::cerr << "memlens: warning: " << printable(info.path) << ": so much for "
+              << left_out.size() - kTold << " more; memlens summary lists them\n";
+  }
+}
 
 void add_capture_argument(CLI::App& command, std::string& path) {
   command.add_option("CAPTURE", path, "A file that memlens run wrote")
@@ -206,12 +217,16 @@ reader::Capture open_capture(ReportOptions& options) {
   check_selection(options, capture.info());
   find_marks(options, capture.info());
   warn_of_early_end(capture.info());
+  warn_of_left_out(capture.info(), capture.info().left_out);
   return capture;
 }
 
 reader::Analysis analyze(const ReportOptions& options, const reader::Capture& capture,
                          const reader::Query& query) {
-  return reader::analyze_indexed(capture, query, index_options(options.use_index));
+  reader::Analysis analysis =
+      reader::analyze_indexed(capture, query, index_options(options.use_index));
+  warn_of_left_out(capture.info(), analysis.left_out);
+  return analysis;
 }
 
 bool shows_native(const ReportOptions& options, const reader::Capture& capture) {

@@ -54,6 +54,10 @@ void add_view_option(CLI::App& command, View& view, const std::string& descripti
 // when the process or thread asked for is not in it.
 reader::Capture open_capture(ReportOptions& options);
 
+// On stderr, what of the capture is not in the report because it makes no sense.
+void warn_of_left_out(const reader::CaptureInfo& info,
+                      const std::vector<reader::LeftOut>& left_out);
+
 // What `query` gives, from the stored index where there is one.
 reader::Analysis analyze(const ReportOptions& options, const reader::Capture& capture,
                          const reader::Query& query);

@@ -64,7 +64,9 @@ int record(const RunOptions& options) {
   start.segment_fd = recording.segment().fd();
   start.inherited_fd = inherited_descriptor_number();
   start.environment =
-      recorded_environment(library, recording.segment().description(start.inherited_fd));
+      target.preload
+          ? recorded_environment(library, recording.segment().description(start.inherited_fd))
+          : unrecorded_environment();
   ChildProgram program(start);
   const OutputFile output =
       create_output(options.output, target.name, program.pid(), options.force);

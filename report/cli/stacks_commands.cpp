@@ -24,7 +24,8 @@ int print_stacks(View view, StacksOptions& options) {
   const Grouping grouping = options.json ? Grouping::kByThread : Grouping::kByFrames;
   const StackList list(analysis.sites, view, grouping, shown_frames(options, capture), tree);
   if (options.json) {
-    write_stacks_json(std::cout, capture.info(), view, list, tree, options.shown.count.value_or(0));
+    write_stacks_json(std::cout, capture.info(), analysis.left_out, view, list, tree,
+                      options.shown.count.value_or(0));
     return 0;
   }
   const StackReportLimits limits{options.shown.count.value_or(StackReportLimits{}.stacks),

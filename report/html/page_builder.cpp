@@ -117,6 +117,7 @@ class PageBuilder {
     about["command"] = shown_command(info_.command);
     about["complete"] = info_.complete;
     about["ending"] = info_.ending;
+    about["early_end"] = info_.early_end;
     about["python"] = info_.python ? json(*info_.python) : json();
     about["duration_seconds"] = info_.duration_seconds;
     about["first_view"] = view_name(options_.first_view);
@@ -199,6 +200,9 @@ class PageBuilder {
 
   json notes() const {
     json list = json::array();
+    for (const std::vector<reader::LeftOut>* entries : {&analysis_.left_out, &info_.left_out}) {
+      for (const reader::LeftOut& entry : *entries) list.push_back(reader::describe(entry, info_));
+    }
     for (const reader::Diagnostic& diagnostic : info_.diagnostics) {
       if (!options_.redact) list.push_back(diagnostic.text);
     }

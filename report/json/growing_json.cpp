@@ -5,6 +5,7 @@
 #include <span>
 
 #include "report/json/json_writer.h"
+#include "report/json/left_out_json.h"
 #include "report/json/stacks_json.h"
 
 namespace memlens::report {
@@ -64,6 +65,7 @@ void write_place(JsonWriter& json, const reader::CaptureInfo& info, const Growin
 }  // namespace
 
 void write_growing_json(std::ostream& out, const reader::CaptureInfo& info,
+                        const std::vector<reader::LeftOut>& left_out,
                         const std::vector<double>& marks, const Growing& growing,
                         const FrameTree& tree, size_t limit) {
   const std::vector<GrowingStack>& stacks = growing.stacks;
@@ -76,6 +78,7 @@ void write_growing_json(std::ostream& out, const reader::CaptureInfo& info,
   json.member("schema", "memlens.growing/1");
   json.member("view", "growing");
   json.member("complete", info.complete);
+  write_left_out(json, info, left_out);
   json.member("total_bytes", total.bytes);
   json.member("total_blocks", total.blocks);
   if (info.sample_bytes != 0) {

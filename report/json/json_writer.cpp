@@ -80,6 +80,19 @@ void JsonWriter::null() {
 
 namespace {
 
+// For terminals' sake, more than JSON asks for. Beyond 16 bits as a surrogate pair.
+std::string escape(char32_t code_point) {
+  char text[16];
+  if (code_point < 0x10000) {
+    std::snprintf(text, sizeof text, "\\u%04x", static_cast<unsigned>(code_point));
+  } else {
+    const unsigned offset = static_cast<unsigned>(code_point) - 0x10000;
+    std::snprintf(text, sizeof text, "\\u%04x\\u%04x", 0xD800 + (offset >> 10),
+                  0xDC00 + (offset & 0x3FF));
+  }
+  return text;
+}
+
 bool is_plain(char c) { return c >= 0x20 && c < 0x7F && c != '"' && c != '\\'; }
 
 }  // namespace
@@ -98,10 +111,8 @@ void JsonWriter::write_string(std::string_view text) {
     std::string escaped;
     if (next.value == '"' || next.value == '\\') {
       escaped = {'\\', static_cast<char>(next.value)};
-    } else if (next.value < 0x20 || next.value == 0x7F) {
-      char escape[8];
-      std::snprintf(escape, sizeof escape, "\\u%04x", static_cast<unsigned>(next.value));
-      escaped = escape;
+    } else if (reader::is_control(next.value)) {
+      escaped = escape(next.value);
     } else {
       reader::append_utf8(escaped, next.value);
     }

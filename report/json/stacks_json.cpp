@@ -5,6 +5,7 @@
 #include <map>
 
 #include "report/json/json_writer.h"
+#include "report/json/left_out_json.h"
 
 namespace memlens::report {
 namespace {
@@ -54,7 +55,8 @@ void write_stack_frames(JsonWriter& json, const FrameTree& tree, FrameTree::Node
   json.end_array();
 }
 
-void write_stacks_json(std::ostream& out, const reader::CaptureInfo& info, View view,
+void write_stacks_json(std::ostream& out, const reader::CaptureInfo& info,
+                       const std::vector<reader::LeftOut>& left_out, View view,
                        const StackList& list, const FrameTree& tree, size_t limit) {
   std::map<uint32_t, int32_t> pids;
   for (const reader::ProcessInfo& process : info.processes) pids[process.index] = process.pid;
@@ -70,6 +72,7 @@ void write_stacks_json(std::ostream& out, const reader::CaptureInfo& info, View 
   json.member("schema", "memlens.stacks/1");
   json.member("view", view_name(view));
   json.member("complete", info.complete);
+  write_left_out(json, info, left_out);
   json.member("total_bytes", list.total().bytes);
   json.member("total_blocks", list.total().blocks);
   const bool sampled = info.sample_bytes != 0;

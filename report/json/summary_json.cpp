@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "report/json/json_writer.h"
+#include "report/json/left_out_json.h"
 
 namespace memlens::report {
 namespace {
@@ -120,10 +121,12 @@ void write_summary_json(std::ostream& out, const Summary& summary, size_t locati
   write_marks(json, summary.info);
   json.key("diagnostics");
   json.begin_array();
+  if (!summary.info.complete) json.value("the capture " + summary.info.early_end);
   for (const reader::Diagnostic& diagnostic : summary.info.diagnostics) {
     json.value(diagnostic.text);
   }
   json.end_array();
+  write_left_out(json, summary.info, summary.analysis.left_out);
   json.end_object();
   json.finish();
 }

@@ -189,6 +189,13 @@ class SummaryPrinter {
   // What makes the numbers less than the whole truth, and why.
   void print_notes() {
     std::vector<std::string> notes;
+    if (!summary_.info.complete)
+      notes.push_back("the capture " + printable(summary_.info.early_end));
+    for (const std::vector<reader::LeftOut>* list :
+         {&summary_.analysis.left_out, &summary_.info.left_out}) {
+      for (const reader::LeftOut& left_out : *list)
+        notes.push_back(printable(reader::describe(left_out, summary_.info)));
+    }
     for (const reader::Diagnostic& diagnostic : summary_.info.diagnostics) {
       notes.push_back(printable(diagnostic.text));
     }

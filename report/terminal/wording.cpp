@@ -6,21 +6,12 @@
 
 #include "report/terminal/units.h"
 #include "report/text/columns.h"
+#include "report/text/shell_word.h"
 
 namespace memlens::report {
 namespace {
 
 constexpr size_t kListedFunctions = 2;
-
-std::string quoted(const std::string& argument) {
-  static constexpr std::string_view kPlain =
-      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=./:,@%^";
-  const bool plain = !argument.empty() && argument.find_first_not_of(kPlain) == std::string::npos;
-  if (plain) return argument;
-  std::string text = "'";
-  for (char c : argument) text += c == '\'' ? std::string("'\\''") : std::string(1, c);
-  return text + "'";
-}
 
 }  // namespace
 
@@ -64,7 +55,8 @@ std::string view_amount(View view, const reader::Totals& totals, const reader::C
 
 std::string command_text(const std::vector<std::string>& command) {
   std::string text;
-  for (const std::string& argument : command) text += (text.empty() ? "" : " ") + quoted(argument);
+  for (const std::string& argument : command)
+    text += (text.empty() ? "" : " ") + shell_word(argument);
   return printable(text);
 }
 
@@ -79,6 +71,12 @@ std::string capture_heading(const reader::CaptureInfo& info, const Terminal& ter
   if (info.sample_bytes != 0) {
     facts += dot + std::string("sampled, 1 per ") + format_interval(info.sample_bytes);
   }
+  // What was run may only have started what is recorded.
+  const bool itself_left_out =
+      std::ranges::any_of(info.diagnostics, [](const reader::Diagnostic& each) {
+        return each.process_index == 0 && each.code == format::DiagnosticCode::kUntrackedChild;
+      });
+  if (itself_left_out && !info.processes.empty()) facts += dot + "its children only";
   if (!info.complete) facts += dot + "ended early";
   const size_t room = terminal.columns - std::min(terminal.columns, column_count(facts));
   std::vector<std::string> arguments = info.command;

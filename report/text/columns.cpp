@@ -17,10 +17,6 @@ bool is_in(char32_t value, const Range* begin, const Range* end) {
   return std::any_of(begin, end, [&](Range r) { return value >= r.first && value <= r.last; });
 }
 
-// Controls of C0 and C1, line and paragraph separators, and what overrides direction.
-constexpr Range kControls[] = {{0x00, 0x1F},     {0x7F, 0x9F},     {0x61C, 0x61C},
-                               {0x200E, 0x200F}, {0x2028, 0x202E}, {0x2066, 0x2069}};
-
 // Zero columns: combining marks, joiners, variation selectors.
 constexpr Range kCombining[] = {{0x300, 0x36F},   {0x483, 0x489},   {0x591, 0x5BD},
                                 {0x610, 0x61A},   {0x64B, 0x65F},   {0x1AB0, 0x1AFF},
@@ -50,8 +46,8 @@ std::string printable(std::string_view text) {
     if (next.value == '\t') {
       result.push_back(' ');
     } else {
-      const bool control = is_in(next.value, std::begin(kControls), std::end(kControls));
-      reader::append_utf8(result, control ? reader::kReplacement : next.value);
+      reader::append_utf8(result,
+                          reader::is_control(next.value) ? reader::kReplacement : next.value);
     }
     text.remove_prefix(next.size_bytes);
   }

@@ -35,6 +35,9 @@ void describe_info(std::ostream& out, const reader::CaptureInfo& info) {
     out << "diagnostic " << diagnostic.process_index << ": " << diagnostic.text << "\n";
   for (const reader::Mark& mark : info.marks)
     out << "mark " << mark.seconds << " of " << mark.process_index << ": " << mark.name << "\n";
+  for (const reader::LeftOut& left_out : info.left_out)
+    out << "left out: " << describe(left_out, info) << "\n";
+  if (info.ending == "write_failed") out << info.early_end << "\n";
 }
 
 void describe_totals(std::ostream& out, const reader::Totals& totals) {
@@ -74,6 +77,8 @@ std::string describe_capture(const std::string& path) {
     describe_info(out, capture.info());
     const Analysis analysis = reader::analyze(capture, {.timeline_points = 8});
     describe_totals(out, analysis.totals);
+    for (const reader::LeftOut& left_out : analysis.left_out)
+      out << "left out: " << describe(left_out, capture.info()) << "\n";
     std::vector<std::string> sites;
     for (const reader::Site& site : analysis.sites) sites.push_back(describe_site(capture, site));
     std::sort(sites.begin(), sites.end());

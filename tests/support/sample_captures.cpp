@@ -178,6 +178,47 @@ std::string two_frames_of_one_number() {
   return capture.bytes();
 }
 
+// Three threads of which one wrote over its events: its middle block is nonsense.
+std::string thread_with_nonsense() {
+  CaptureBytes capture;
+  MetadataBytes metadata;
+  metadata.add_process(41, 1, 0, format::ProcessOrigin::kStart, kStart, "/bin/p", {"p"});
+  for (int i = 1; i <= 3; ++i) metadata.add_thread(static_cast<uint32_t>(i), 40 + i, kStart, "t");
+  capture.add_frame({.kind = FrameKind::kMetadata, .process = 1}, metadata.take());
+  for (uint32_t thread = 1; thread <= 3; ++thread) {
+    for (uint32_t sequence = 0; sequence < 3; ++sequence) {
+      EventBytes events;
+      events.allocate(AllocationKind::kMalloc, 0x10000 * thread + 0x100 * sequence, thread * 10, 1);
+      const bool harmed = thread == 2 && sequence == 1;
+      capture.add_frame({.kind = FrameKind::kEvents,
+                         .process = 1,
+                         .thread = thread,
+                         .sequence = sequence,
+                         .ticks = kStart + 100 * sequence,
+                         .order_epoch = 3 * sequence + thread},
+                        events.payload() + (harmed ? "\x02" : ""));
+    }
+  }
+  capture.add_trailer(kStart + 1000);
+  return capture.bytes();
+}
+
+std::string cut_by_a_full_disk() {
+  CaptureBytes capture;
+  EventBytes events;
+  events.allocate(AllocationKind::kMalloc, 0x1000, 100, 1);
+  capture.add_frame({.kind = FrameKind::kEvents, .process = 1, .thread = 1, .ticks = kStart},
+                    events.payload());
+  capture.add_frame(
+      {.kind = FrameKind::kTrailer, .ticks = kStart + 5000},
+      "{\"end_ticks\":" + std::to_string(kStart + 5'000'000) +
+          ",\"end_monotonic_ns\":" + std::to_string(CaptureBytes::kStartNs + 5'000'000) +
+          ",\"reason\":\"write_failed\",\"failure\":\"No space left on device\","
+          "\"failed_ticks\":" +
+          std::to_string(kStart + 2'000'000) + ",\"lost_processes\":0}");
+  return capture.bytes();
+}
+
 std::string newer_version() {
   std::string bytes = CaptureBytes().bytes();
   bytes[8] = 7;
@@ -212,6 +253,9 @@ std::map<std::string, std::string> sample_captures() {
   samples["cut_in_a_frame"] = everything().substr(0, 700);
   samples["cut_between_frames"] = CaptureBytes().bytes();
 
+  samples["cut_by_full_disk"] = cut_by_a_full_disk();
+  samples["damaged_thread"] = thread_with_nonsense();
+
   samples["invalid_empty"] = "";
   samples["invalid_foreign"] =
       "\x7f"
@@ -225,24 +269,24 @@ std::map<std::string, std::string> sample_captures() {
   flipped[64 + 64 + 5] ^= 4;
   samples["invalid_payload"] = flipped;
   samples["invalid_after_frame"] = everything() + std::string(100, 'x');
-  samples["invalid_sequence"] = two_frames_of_one_number();
-  samples["invalid_event_cut"] = events_only(std::string("\x01\x00\xff", 3));
-  samples["invalid_event_operation"] = events_only("\x02");
-  samples["invalid_event_dictionary"] = events_only(std::string("\x15\x05", 2));
-  samples["invalid_event_reference"] = events_only("\x14");
+  samples["damaged_sequence"] = two_frames_of_one_number();
+  samples["damaged_event_cut"] = events_only(std::string("\x01\x00\xff", 3));
+  samples["damaged_event_operation"] = events_only("\x02");
+  samples["damaged_event_dictionary"] = events_only(std::string("\x15\x05", 2));
+  samples["damaged_event_reference"] = events_only("\x14");
   std::string too_far("\x01\x00\x10\x02", 4);
   append_varint(too_far, uint64_t{1} << 45);
-  samples["invalid_event_address"] = events_only(too_far);
+  samples["damaged_event_address"] = events_only(too_far);
   MetadataBytes metadata;
   metadata.add_record(static_cast<uint8_t>(format::MetadataType::kNextPythonNode),
                       std::string("\x02\x01\x01", 3));
-  samples["invalid_node_caller"] = metadata_only(metadata);
+  samples["damaged_node_caller"] = metadata_only(metadata);
   metadata.add_record(static_cast<uint8_t>(format::MetadataType::kNativeNode),
                       std::string("\xff\xff\xff\xff\x0f\x00\x01", 7));
-  samples["invalid_node_id"] = metadata_only(metadata);
+  samples["damaged_node_id"] = metadata_only(metadata);
   metadata.add_record(static_cast<uint8_t>(format::MetadataType::kNativeNode),
                       std::string("\x01\x01\x01", 3));
-  samples["invalid_node_parent"] = metadata_only(metadata);
+  samples["damaged_node_parent"] = metadata_only(metadata);
   return samples;
 }
 

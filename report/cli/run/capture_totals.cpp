@@ -15,18 +15,28 @@ constexpr uint64_t kMaxFileBytes = 200'000'000;
 
 }  // namespace
 
-std::string describe_totals(const std::string& path) {
+CaptureCheck check_capture(const std::string& path, bool events) {
+  CaptureCheck check;
   try {
     const reader::Capture capture = reader::Capture::open(path, index_options());
-    if (capture.info().file_bytes > kMaxFileBytes) return "";
-    const reader::Totals totals = reader::analyze_indexed(capture, {}, index_options()).totals;
-    const char* about = capture.info().sample_bytes != 0 ? "about " : "";
-    return about + format_count_of(totals.allocations, "allocation") + ", " +
-           format_bytes(totals.peak_bytes) + " at the peak, " + format_bytes(totals.leaked_bytes) +
-           " still allocated";
-  } catch (const std::exception&) {
-    return "";  // whoever reads the capture next is told why
+    const reader::CaptureInfo& info = capture.info();
+    const auto add = [&](const std::vector<reader::LeftOut>& list) {
+      for (const reader::LeftOut& entry : list)
+        check.left_out.push_back(reader::describe(entry, info));
+    };
+    add(info.left_out);
+    if (!events || info.file_bytes > kMaxFileBytes) return check;
+    const reader::Analysis analysis = reader::analyze_indexed(capture, {}, index_options());
+    add(analysis.left_out);
+    const reader::Totals& totals = analysis.totals;
+    const char* about = info.sample_bytes != 0 ? "about " : "";
+    check.totals = about + format_count_of(totals.allocations, "allocation") + ", " +
+                   format_bytes(totals.peak_bytes) + " at the peak, " +
+                   format_bytes(totals.leaked_bytes) + " still allocated";
+  } catch (const std::exception& error) {
+    check.problem = error.what();
   }
+  return check;
 }
 
 }  // namespace memlens::report::cli

@@ -5,6 +5,8 @@
 #include <cstring>
 
 #include "report/cli/run/capture_totals.h"
+#include "report/text/columns.h"
+#include "report/text/shell_word.h"
 
 namespace memlens::report::cli {
 namespace {
@@ -23,10 +25,31 @@ std::string nothing_recorded(const Ending& ending) {
          "that clears LD_PRELOAD)";
 }
 
+// A capture is called one when it has been read back.
+void print_capture(const Ending& ending) {
+  const CaptureCheck check = check_capture(ending.path, !ending.quiet && ending.processes != 0);
+  if (!check.problem.empty()) {
+    print_line("the capture was written and cannot be read: " + check.problem);
+    return;
+  }
+  for (const std::string& left_out : check.left_out) {
+    print_line("of what was recorded, " + left_out);
+  }
+  // The failure itself was told when it happened.
+  if (ending.quiet) return;
+  const char* shortened = ending.write_failure != 0 ? "(cut short) "
+                          : ending.interrupted      ? "(ended early) "
+                                                    : "";
+  print_line(std::string("capture ") + shortened + "written to " + ending.path);
+  if (ending.processes == 0) return;
+  if (!check.totals.empty()) print_line(check.totals);
+  print_line("next: memlens summary " + shell_path(ending.path));
+}
+
 }  // namespace
 
 void print_line(const std::string& text) {
-  const std::string line = "memlens: " + text + "\n";
+  const std::string line = "memlens: " + printable(text) + "\n";
   // One write: the program's children may still write to the same terminal.
   if (write(STDERR_FILENO, line.data(), line.size()) < 0) return;
 }
@@ -40,17 +63,17 @@ void print_ending(const Ending& ending) {
     print_line(plural(ending.children_missing, "child process", "child processes") +
                " could not be recorded (or ended before they began)");
   }
-  if (ending.processes == 0) print_line(nothing_recorded(ending));
-  // The failure itself was told when it happened.
-  if (ending.quiet || !ending.readable) return;
-  const char* shortened = ending.write_failure != 0 ? "(cut short) "
-                          : ending.interrupted      ? "(ended early) "
-                                                    : "";
-  print_line(std::string("capture ") + shortened + "written to " + ending.path);
-  if (ending.processes == 0) return;
-  const std::string totals = describe_totals(ending.path);
-  if (!totals.empty()) print_line(totals);
-  print_line("next: memlens summary " + ending.path);
+  if (ending.processes == 0) {
+    print_line(nothing_recorded(ending));
+  } else if (!ending.obstacle.empty()) {
+    print_line("only what " + ending.command_name + " started was recorded: it " + ending.obstacle);
+  }
+  if (!ending.readable) return;
+  if (ending.removed) {
+    print_line(ending.path + " was removed or replaced while it was written: the capture is lost");
+    return;
+  }
+  print_capture(ending);
 }
 
 }  // namespace memlens::report::cli

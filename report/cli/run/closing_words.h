@@ -8,6 +8,7 @@ namespace memlens::report::cli {
 struct Ending {
   std::string path;
   bool readable = true;      // false: a device; there is nothing to look at
+  bool removed = false;      // somebody took the file away
   bool quiet = false;        // problems only
   bool interrupted = false;  // ended before the program did
   int write_failure = 0;     // errno; 0: none

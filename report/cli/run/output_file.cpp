@@ -14,16 +14,26 @@
 namespace memlens::report::cli {
 namespace {
 
-constexpr mode_t kMode = 0666;  // less the umask
+// A capture holds arguments, folders, names and the host's name.
+constexpr mode_t kMode = 0600;
 constexpr int kMaxDefaultNames = 1000;
 
 [[noreturn]] void cannot_create(const std::string& path) {
   throw RunError(kOwnFailure, "cannot create " + path + ": " + strerror(errno));
 }
 
+OutputFile identified(OutputFile file) {
+  struct stat status {};
+  if (file.fd >= 0 && fstat(file.fd, &status) == 0) {
+    file.device = status.st_dev;
+    file.inode = status.st_ino;
+  }
+  return file;
+}
+
 OutputFile create_new(const std::string& path) {
   const int fd = open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, kMode);
-  return {fd, path, true};
+  return identified({fd, path, true});
 }
 
 OutputFile open_existing(const std::string& path, bool force) {
@@ -47,10 +57,16 @@ OutputFile open_existing(const std::string& path, bool force) {
   }
   const int fd = open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, kMode);
   if (fd < 0) cannot_create(path);
-  return {fd, path, true};
+  return identified({fd, path, true});
 }
 
 }  // namespace
+
+bool is_still_there(const OutputFile& file) {
+  struct stat status {};
+  return stat(file.path.c_str(), &status) == 0 && status.st_dev == file.device &&
+         status.st_ino == file.inode;
+}
 
 std::string expand_output_pattern(const std::string& pattern, int pid) {
   std::string path;

@@ -1,6 +1,7 @@
 // The capture's name and its creation.
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 namespace memlens::report::cli {
@@ -12,11 +13,16 @@ struct OutputFile {
   int fd = -1;
   std::string path;
   bool regular = false;  // can be read again and cut
+  uint64_t device = 0;   // of a regular file: which it is
+  uint64_t inode = 0;
 };
+
+// Whether the path still names the regular file: nobody removed or replaced it.
+bool is_still_there(const OutputFile& file);
 
 // Creates the file the pattern names, for the program `pid`; an empty pattern is
 // "memlens-<name>-<pid>.mlens". An existing regular file is overwritten only with `force`, and then
-// replaced: who has the old one open keeps it. Throws RunError.
+// replaced: who has the old one open keeps it. A new file is its owner's alone. Throws RunError.
 OutputFile create_output(const std::string& pattern, const std::string& name, int pid, bool force);
 
 }  // namespace memlens::report::cli

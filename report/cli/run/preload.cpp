@@ -53,6 +53,12 @@ std::string find_preload_library() {
                                   directory.string() + "/memlens (looked in ../lib); reinstall");
 }
 
+std::vector<std::string> unrecorded_environment() {
+  std::vector<std::string> environment;
+  for (char** entry = environ; *entry != nullptr; ++entry) environment.emplace_back(*entry);
+  return environment;
+}
+
 std::vector<std::string> recorded_environment(const std::string& library,
                                               const std::string& session) {
   const auto value_of = [](const char* entry, const char* name) -> const char* {

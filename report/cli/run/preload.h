@@ -10,6 +10,9 @@ namespace memlens::report::cli {
 // RunError when there is none, or when LD_PRELOAD cannot name it.
 std::string find_preload_library();
 
+// This process's environment as it is, for a program that must not load the library.
+std::vector<std::string> unrecorded_environment();
+
 // This process's environment with the library first in LD_PRELOAD and the session named.
 std::vector<std::string> recorded_environment(const std::string& library,
                                               const std::string& session);

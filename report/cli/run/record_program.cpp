@@ -198,7 +198,9 @@ void close_recording(Recording& recording, const RecordedRun& run, bool interrup
   const bool failed_before = recording.write_failure() != 0;
   recording.end_events();
   Ending ending;
-  if (run.output.regular && recording.write_failure() == 0 && recording.processes_seen() != 0) {
+  const bool removed = run.output.regular && !is_still_there(run.output);
+  if (run.output.regular && !removed && recording.write_failure() == 0 &&
+      recording.processes_seen() != 0) {
     add_names_and_source(recording, run, inflated);
   }
   recording.write_trailer(
@@ -207,6 +209,7 @@ void close_recording(Recording& recording, const RecordedRun& run, bool interrup
   report_write_failure(recording, run, reported);
   ending.path = run.output.path;
   ending.readable = run.output.regular;
+  ending.removed = removed;
   ending.quiet = run.quiet;
   ending.interrupted = interrupted;
   ending.write_failure = recording.write_failure();

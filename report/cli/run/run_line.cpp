@@ -8,6 +8,7 @@
 #include <map>
 
 #include "report/cli/help_format.h"
+#include "report/cli/run/python_script.h"
 #include "report/cli/run/run_error.h"
 #include "report/cli/run/sample_option.h"
 
@@ -16,7 +17,8 @@ namespace {
 
 constexpr const char* kForms = R"(
 Forms:
-  memlens run [options] SCRIPT.py [args...]     a Python script, by python3 on PATH or --python
+  memlens run [options] SCRIPT.py [args...]     a Python script (also .pyz, a folder or archive with
+                                                a __main__.py), by python3 on PATH or --python
   memlens run [options] -m MODULE [args...]     a Python module
   memlens run [options] -c CODE [args...]       Python code
   memlens run [options] [--] PROGRAM [args...]  anything executable
@@ -36,14 +38,11 @@ bool takes_a_value(const std::string& option) {
   return is_one_of(option, {"-o", "--output", "--python", "--sample", "--mark-every"});
 }
 
-bool is_python_script(const std::string& path) {
-  return path.size() > 3 && path.compare(path.size() - 3, 3, ".py") == 0;
-}
-
 }  // namespace
 
 RunLine split_run_line(const std::vector<std::string>& arguments) {
   RunLine line;
+  bool python_given = false;
   const auto rest_from = [&](size_t i) {
     line.program.assign(arguments.begin() + static_cast<std::ptrdiff_t>(i), arguments.end());
   };
@@ -60,18 +59,19 @@ RunLine split_run_line(const std::vector<std::string>& arguments) {
     if (word == "--") {
       rest_from(i + 1);
       // What was named a program is one, but for a script that can only be meant for Python.
-      if (!line.program.empty() && is_python_script(line.program[0]) &&
-          access(line.program[0].c_str(), X_OK) != 0) {
+      if (!line.program.empty() && access(line.program[0].c_str(), X_OK) != 0 &&
+          is_meant_for_python(line.program[0], python_given)) {
         line.form = ProgramForm::kPythonScript;
       }
       return line;
     }
     if (word.size() < 2 || word[0] != '-') {
       rest_from(i);
-      if (is_python_script(word)) line.form = ProgramForm::kPythonScript;
+      if (is_meant_for_python(word, python_given)) line.form = ProgramForm::kPythonScript;
       return line;
     }
     line.own_arguments.push_back(word);
+    python_given |= word.starts_with("--python");
     if (takes_a_value(word) && i + 1 < arguments.size()) {
       line.own_arguments.push_back(arguments[++i]);
     }

@@ -11,21 +11,13 @@
 
 #include "interposer/hooks/exec_target.h"
 #include "report/cli/run/command_output.h"
+#include "report/cli/run/python_script.h"
 #include "report/cli/run/run_error.h"
 
 namespace memlens::report::cli {
 namespace {
 
 std::string file_name(const std::string& path) { return std::filesystem::path(path).filename(); }
-
-// "python3", "python3.14t", and debug builds: "python3.14d", Debian's "python3.14-dbg".
-bool is_python_name(const std::string& name) {
-  if (name.compare(0, 6, "python") != 0) return false;
-  const size_t flags = std::min(name.find_first_not_of("0123456789.", 6), name.size());
-  const size_t suffix = std::min(name.find_first_not_of("dmtu", flags), name.size());
-  const std::string rest = name.substr(suffix);
-  return rest.empty() || rest == "-dbg" || rest == "-debug";
-}
 
 // By its own name or, where that is a link, by the name of what it leads to.
 bool is_python(const std::string& path) {
@@ -45,27 +37,6 @@ std::string find_executable(const std::string& name) {
   if (S_ISDIR(status.st_mode)) throw RunError(kCannotRun, name + ": is a directory");
   if (access(found, X_OK) != 0) throw RunError(kCannotRun, name + ": " + strerror(errno));
   return found;
-}
-
-// The first line when it starts with "#!", without that.
-std::string interpreter_line(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::string line;
-  if (!file || !std::getline(file, line) || line.compare(0, 2, "#!") != 0) return "";
-  return line.substr(2);
-}
-
-// Whether a script's "#!" names Python, by path or through env.
-bool is_script_for_python(const std::string& path) {
-  std::string line = interpreter_line(path);
-  for (size_t start = 0; start < line.size();) {
-    const size_t begin = line.find_first_not_of(" \t", start);
-    if (begin == std::string::npos) break;
-    const size_t end = std::min(line.find_first_of(" \t", begin), line.size());
-    if (is_python_name(file_name(line.substr(begin, end - begin)))) return true;
-    start = end;
-  }
-  return false;
 }
 
 // pyenv and its like put shell scripts in front of the interpreter. Recording the shell would add
@@ -96,6 +67,7 @@ void look_for_obstacle(Target& target) {
   const interposer::Obstacle obstacle =
       interposer::inspect_program(AT_FDCWD, target.executable.c_str());
   if (obstacle != interposer::Obstacle::kNone) target.obstacle = interposer::explain(obstacle);
+  target.preload = !interposer::forbids_preload(obstacle);
 }
 
 Target find_python_target(const RunOptions& options) {
@@ -105,7 +77,8 @@ Target find_python_target(const RunOptions& options) {
   target.arguments = {target.executable};
   if (options.form == ProgramForm::kPythonModule) target.arguments.push_back("-m");
   if (options.form == ProgramForm::kPythonCode) target.arguments.push_back("-c");
-  if (options.form == ProgramForm::kPythonScript && access(options.program[0].c_str(), F_OK) != 0) {
+  if (options.form == ProgramForm::kPythonScript && options.program[0] != "-" &&
+      access(options.program[0].c_str(), F_OK) != 0) {
     throw RunError(kNotFound, options.program[0] + ": " + strerror(errno));
   }
   target.arguments.insert(target.arguments.end(), options.program.begin(), options.program.end());
@@ -134,8 +107,10 @@ Target find_program_target(const RunOptions& options) {
 std::string capture_name(ProgramForm form, const std::string& program) {
   if (form == ProgramForm::kPythonCode) return "python";
   std::string name = form == ProgramForm::kPythonModule ? program : file_name(program);
-  if (name.size() > 3 && name.compare(name.size() - 3, 3, ".py") == 0) name.resize(name.size() - 3);
-  return name.empty() ? "program" : name;
+  if (name.empty()) name = std::filesystem::path(program).parent_path().filename();  // "folder/"
+  if (name == "-") return "python";
+  name = without_python_extension(name);
+  return name.empty() || name == "." || name == ".." ? "program" : name;
 }
 
 Target find_target(const RunOptions& options) {

@@ -16,6 +16,7 @@ struct Target {
   bool python = false;  // runs in a Python interpreter, as far as can be told beforehand
   // Why it cannot be recorded ("is linked statically"); empty: it can, as far as can be told.
   std::string obstacle;
+  bool preload = true;  // false: with our library in LD_PRELOAD it would not start
 };
 
 // Throws RunError: not found (127) or not executable (126).

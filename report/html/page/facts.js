@@ -39,12 +39,9 @@ function residentFact({ bytes, resident, seconds }, processes) {
       : ''));
 }
 
-function notesOf({ complete, ending, notes, totals }) {
+function notesOf({ complete, early_end: earlyEnd, notes, totals }) {
   const all = [...notes];
-  if (!complete) {
-    all.unshift(`The recording ended early (${ending || 'interrupted'}): everything up to its last `
-      + 'complete frame is here, what came later is not.');
-  }
+  if (!complete) all.unshift(`The capture ${earlyEnd}.`);
   if (totals.lost_events > 0) all.push(`${formatCount(totals.lost_events)} events were lost.`);
   return all;
 }

@@ -223,8 +223,8 @@ TEST_CASE("what is not a capture is refused by name") {
         "at byte 40: the file ends inside its header: nothing was recorded");
   std::string newer = bytes;
   newer[8] = 3;
-  CHECK(error_of(newer).find("capture format version 3.0, this memlens reads up to 2.x") !=
-        std::string::npos);
+  CHECK(error_of(newer).find("capture format version 3.") != std::string::npos);
+  CHECK(error_of(newer).find(", this memlens reads up to 2.x") != std::string::npos);
   CHECK_THROWS_AS(Capture::open("/nonexistent/file.mlens"), CaptureError);
   CHECK_THROWS_AS(Capture::open("/tmp"), CaptureError);
 }

@@ -4,9 +4,12 @@
 #include <fcntl.h>
 #include <gelf.h>
 #include <unistd.h>
+#include <zstd.h>
 
+#include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <map>
 #include <string>
 
@@ -56,7 +59,87 @@ ModuleSymbols resolve_stripped(const SampleProgram& program) {
   return resolve(module, addresses, SymbolizerOptions());
 }
 
+// As newer toolchains make it, which Debian 12's objcopy does not: each section of debug
+// information compressed with zstd, at the end of the file.
+void compress_with_zstd(const std::filesystem::path& path) {
+  constexpr Elf64_Word kZstd = 2;  // ELFCOMPRESS_ZSTD
+  std::ifstream in(path, std::ios::binary);
+  std::string file(std::istreambuf_iterator<char>(in), {});
+  Elf64_Ehdr header;
+  std::memcpy(&header, file.data(), sizeof header);
+  const auto section_at = [&](unsigned index) {
+    Elf64_Shdr section;
+    std::memcpy(&section, file.data() + header.e_shoff + index * sizeof section, sizeof section);
+    return section;
+  };
+  const Elf64_Off names = section_at(header.e_shstrndx).sh_offset;
+  unsigned compressed = 0;
+  for (unsigned i = 0; i < header.e_shnum; ++i) {
+    Elf64_Shdr section = section_at(i);
+    if (std::string(file.data() + names + section.sh_name).rfind(".debug_", 0) != 0) continue;
+    Elf64_Chdr compression{};
+    compression.ch_type = kZstd;
+    compression.ch_size = section.sh_size;
+    compression.ch_addralign = section.sh_addralign;
+    std::string stored(ZSTD_compressBound(section.sh_size), '\0');
+    stored.resize(ZSTD_compress(stored.data(), stored.size(), file.data() + section.sh_offset,
+                                section.sh_size, 3));
+    file.resize((file.size() + 15) / 16 * 16);
+    section.sh_offset = file.size();
+    section.sh_size = sizeof compression + stored.size();
+    section.sh_flags |= SHF_COMPRESSED;
+    file.append(reinterpret_cast<const char*>(&compression), sizeof compression);
+    file += stored;
+    std::memcpy(file.data() + header.e_shoff + i * sizeof section, &section, sizeof section);
+    ++compressed;
+  }
+  REQUIRE(compressed >= 4);
+  std::ofstream(path, std::ios::binary | std::ios::trunc) << file;
+}
+
 }  // namespace
+
+TEST_CASE("debug information compressed with zstd is read from a file of its own") {
+  for (const char* flags : {"-g -gdwarf-4", "-g -gdwarf-5"}) {
+    const SampleProgram program(flags);
+    program.run("objcopy --only-keep-debug libsample.so sample.debug");
+    compress_with_zstd(program.directory() / "sample.debug");
+    const ModuleSymbols symbols = resolve_stripped(program);
+    REQUIRE(symbols.status == ModuleStatus::kLines);
+    CHECK(symbols.strings[symbols.frames[0].function] == "plain_function");
+    CHECK(symbols.frames[0].line == SampleProgram::line_of("plain"));
+  }
+}
+
+TEST_CASE("debug information compressed with zstd is read from the program's own file") {
+  for (const char* flags : {"-g -gdwarf-4", "-g -gdwarf-5"}) {
+    const SampleProgram program(flags);
+    compress_with_zstd(program.path());
+    ModuleImage module;
+    module.path = program.path();
+    module.build_id = program.build_id();
+    const uint64_t addresses[] = {program.address_of("plain"), program.address_of("inlined")};
+    const ModuleSymbols symbols = resolve(module, addresses, SymbolizerOptions());
+    REQUIRE(symbols.status == ModuleStatus::kLines);
+    CHECK(symbols.strings[symbols.frames[0].function] == "plain_function");
+    CHECK(symbols.frames[0].line == SampleProgram::line_of("plain"));
+  }
+}
+
+TEST_CASE("damaged zstd costs lines at most") {
+  const SampleProgram program("-g");
+  compress_with_zstd(program.path());
+  const auto size = static_cast<std::streamoff>(std::filesystem::file_size(program.path()));
+  {
+    std::fstream file(program.path(), std::ios::in | std::ios::out | std::ios::binary);
+    for (std::streamoff at = size - 2000; at < size; at += 16) file.seekp(at + 8).put('\x5a');
+  }
+  ModuleImage module;
+  module.path = program.path();
+  module.build_id = program.build_id();
+  const uint64_t addresses[] = {program.address_of("plain")};
+  CHECK(resolve(module, addresses, SymbolizerOptions()).frames.size() == 1);
+}
 
 TEST_CASE("an inflated copy has what was compressed, and nothing that is not read") {
   const SampleProgram program("-g");

@@ -38,7 +38,7 @@ TEST_CASE("stacks are written innermost first with their totals") {
   FrameTree tree;
   const StackList list(sample.sites, View::kLeaks, Grouping::kByThread, sample.frames(), tree);
   std::ostringstream out;
-  write_stacks_json(out, sample::capture_info(), View::kLeaks, list, tree, 1);
+  write_stacks_json(out, sample::capture_info(), {}, View::kLeaks, list, tree, 1);
   const json parsed = json::parse(out.str());
   CHECK(parsed["schema"] == "memlens.stacks/1");
   CHECK(parsed["view"] == "leaks");

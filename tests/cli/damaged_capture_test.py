@@ -1,0 +1,85 @@
+"""Nonsense in a capture costs the record or block it is in: the rest is read, and every report says what
+is missing. A capture is called written when it has been read back."""
+import os
+import re
+import subprocess
+
+from memlens_testing import MemlensTest, VIEWS, main
+
+HARMED = re.compile(r"make[s]? no sense and (is|are) left out")
+
+
+class HarmedByItsProgram(MemlensTest):
+    def test_a_thread_that_may_not_ask_for_its_number_is_recorded_in_full(self):
+        capture = self.record([self.program("refused_gettid")])
+        self.assertIn("next: memlens summary", self.recording.stderr)
+        blocks = [stack["blocks"] for stack in self.stacks("allocations", capture)["stacks"]
+                  if stack["frames"][0]["function"] == "work"]
+        self.assertEqual(blocks, [1000])
+
+    def test_stray_writes_into_the_shared_memory_cost_what_they_hit(self):
+        for what, count in (("bytes", 3000), ("words", 300), ("events", 3000)):
+            for seed in (1, 2, 3):
+                with self.subTest(what=what, seed=seed):
+                    self.check_harmed(what, seed, count)
+
+    def check_harmed(self, what, seed, count):
+        capture = self.record([self.program("stray_writes"), what, str(seed), str(count)])
+        self.assertIn("capture written to", self.recording.stderr)
+        self.assertNotIn("cannot be read", self.recording.stderr)
+        summary = self.summary(capture)
+        report = self.memlens("summary", capture)
+        self.assertEqual(bool(summary["left_out"]), bool(HARMED.search(report.stdout)))
+        for entry in summary["left_out"]:
+            self.assertGreater(entry["count"], 0)
+            self.assertTrue(entry["reason"])
+        # What is said when a recording ends is what every report finds.
+        self.assertEqual(bool(summary["left_out"]), bool(HARMED.search(self.recording.stderr)))
+        totals = {"peak": "peak_bytes", "leaks": "leaked_bytes", "temporary": None,
+                  "allocations": "allocated_bytes"}
+        for view in VIEWS:
+            stacks = self.stacks(view, capture)
+            self.assertEqual(stacks["left_out"], summary["left_out"])
+            if totals[view] is not None:
+                self.assertEqual(stacks["total_bytes"], summary[totals[view]])
+        self.assertEqual(summary["allocations"] - summary["frees"], summary["leaked_blocks"])
+        for command in ("tree", "growing", "dump"):
+            self.memlens(command, capture)
+        self.memlens("flamegraph", "-f", "-o", "harmed.html", capture)
+
+
+class WrittenAndReadBack(MemlensTest):
+    def test_a_capture_that_was_removed_is_not_called_written(self):
+        for command in ("rm c.mlens", "mv c.mlens d.mlens; echo other > c.mlens"):
+            result = self.memlens("run", "-q", "-f", "-o", "c.mlens", "sh", "-c", command)
+            self.assertEqual(result.stderr, "memlens: c.mlens was removed or replaced while it was "
+                             "written: the capture is lost\n")
+
+    def test_the_next_command_can_be_typed_as_it_stands(self):
+        names = ("plain.mlens", "two words.mlens", "it's.mlens", "-dash.mlens", "a;b$c`d.mlens",
+                 "new\nline.mlens", "caf\u00e9.mlens")
+        for name in names:
+            result = self.memlens("run", f"--output={name}", "true")
+            line = [l for l in result.stderr.splitlines() if l.startswith("memlens: next: ")]
+            self.assertEqual(len(line), 1, result.stderr)
+            command = line[0][len("memlens: next: "):].replace("memlens", "printf '%s\\n'", 1)
+            typed = self.run_shell("bash", command)
+            self.assertIn(typed, (f"summary\n{name}\n", f"summary\n./{name}\n"))
+            self.assertTrue(os.path.exists(os.path.join(self.directory, name)))
+
+    def run_shell(self, shell, command):
+        return subprocess.run([self.need(shell), "-c", command], cwd=self.directory, text=True,
+                              stdout=subprocess.PIPE, check=True).stdout
+
+    def test_a_capture_is_its_owners_alone_and_a_page_follows_the_umask(self):
+        before = os.umask(0o022)
+        self.addCleanup(os.umask, before)
+        self.memlens("run", "-q", "-o", "c.mlens", "true")
+        self.memlens("flamegraph", "c.mlens")
+        mode = lambda name: os.stat(os.path.join(self.directory, name)).st_mode & 0o777
+        self.assertEqual(mode("c.mlens"), 0o600)
+        self.assertEqual(mode("c.html"), 0o644)
+
+
+if __name__ == "__main__":
+    main()
