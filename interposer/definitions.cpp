@@ -25,17 +25,48 @@ using format::MetadataType;
 // do not take it.
 PrivateLock definitions_lock;
 
+constexpr size_t kStringPartBytes = 12 * 1024;
+
+// Holds the lock, and room for records of `bytes`. Not held when recording is over, or when the
+// lock could not be had, which is counted.
 class DefinitionsGuard {
  public:
-  DefinitionsGuard() : held_(definitions_lock.lock(&thread_state)) {}
+  explicit DefinitionsGuard(size_t bytes) : held_(lock()) {
+    while (held_ && records_lack_room_locked(bytes)) {
+      definitions_lock.unlock();
+      const ClaimedChunk claimed = claim_record_chunk();
+      held_ = claimed.header != nullptr && lock();
+      if (held_) {
+        give_record_chunk_locked(claimed);
+      } else if (claimed.header != nullptr) {
+        return_record_chunk(claimed);
+      }
+    }
+  }
   ~DefinitionsGuard() {
     if (held_) definitions_lock.unlock();
   }
+  DefinitionsGuard(const DefinitionsGuard&) = delete;
+  DefinitionsGuard& operator=(const DefinitionsGuard&) = delete;
   explicit operator bool() const { return held_; }
 
  private:
+  static bool lock() {
+    if (definitions_lock.lock(&thread_state)) return true;
+    own_slot().refused_definitions.fetch_add(1, std::memory_order_relaxed);
+    return false;
+  }
+
   bool held_;
 };
+
+// What a definition's records come to at most, besides the strings in them.
+constexpr size_t kPlainBytes = 512;
+
+// A string in its parts.
+size_t record_bytes(size_t string_bytes) {
+  return string_bytes + (string_bytes / kStringPartBytes + 1) * 64;
+}
 
 // Content known by a 128-bit hash instead of a copy: what was defined need not be kept here.
 class ContentTable {
@@ -105,7 +136,6 @@ struct {
   uint32_t chunk;
 } last_node_record;
 
-constexpr size_t kStringPartBytes = 12 * 1024;
 constexpr uint64_t kMaxStringBytes = 16 << 20;  // a line table of a giant generated function
 constexpr uint32_t kMaxContents = 1u << 22;     // distinct strings, and distinct code objects
 
@@ -190,7 +220,7 @@ uint32_t intern(const NodeKey& key, const NodeRecordTypes& types) {
   const uint32_t newest = node_table::newest();
   if (const uint32_t known = node_table::find(key)) return known;
   if (!recording()) return format::kRootNode;
-  DefinitionsGuard guard;
+  DefinitionsGuard guard(kPlainBytes);
   if (!guard) return format::kRootNode;
   if (node_table::newest() != newest) {
     if (const uint32_t known = node_table::find(key)) return known;
@@ -204,19 +234,22 @@ uint32_t intern(const NodeKey& key, const NodeRecordTypes& types) {
 }  // namespace
 
 bool write_definition(format::MetadataType type, const RecordBody& body) {
-  DefinitionsGuard guard;
+  if (!recording()) return false;
+  DefinitionsGuard guard(body.size() + kPlainBytes);
   return guard && write_record_locked(type, body);
 }
 
 uint32_t define_string(const char* bytes, size_t size_bytes) {
   if (!recording()) return 0;
-  DefinitionsGuard guard;
+  DefinitionsGuard guard(record_bytes(size_bytes));
   return guard ? define_string_locked(bytes, size_bytes) : 0;
 }
 
 uint32_t define_code(const CodeDescription& code) {
   if (!recording()) return 0;
-  DefinitionsGuard guard;
+  DefinitionsGuard guard(kPlainBytes + record_bytes(code.filename_bytes) +
+                         record_bytes(code.qualified_name_bytes) +
+                         record_bytes(code.line_table_bytes));
   if (!guard) return 0;
   struct {
     uint32_t filename, qualified_name, line_table, first_line, format;
@@ -255,14 +288,14 @@ uint32_t intern_native_node(uint32_t parent, uint64_t address) {
 
 uint32_t intern_label_node(uint32_t parent, const char* label) {
   if (!recording()) return format::kRootNode;
-  DefinitionsGuard guard;
+  DefinitionsGuard guard(kPlainBytes + 2 * std::strlen(label));
   return guard ? intern_label_locked(parent, label) : format::kRootNode;
 }
 
 uint32_t define_module(uint64_t load_bias, uint64_t start, uint64_t end, const char* path,
                        const void* build_id, size_t build_id_bytes) {
   if (!recording()) return 0;
-  DefinitionsGuard guard;
+  DefinitionsGuard guard(kPlainBytes + std::strlen(path) + build_id_bytes);
   if (!guard) return 0;
   const uint32_t id = module_count + 1;
   RecordBody body;

@@ -44,7 +44,7 @@ namespace {
 __attribute__((constructor)) void start() {
   const int saved_errno = errno;
   {
-    HookScope scope;
+    HookScope scope(InnerCalls::kExpected);
     resolve_next_functions();
     join_session();
     if (recording()) {

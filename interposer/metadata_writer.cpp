@@ -15,7 +15,37 @@ ClaimedChunk chunk;
 uint32_t committed = 0;
 uint32_t sequence = 0;
 
+// Claimed before the lock was taken. Enough for any definition but a line table of hundreds of
+// kilobytes, which may wait for the rest of its chunks under the lock.
+constexpr unsigned kMaxSpares = 8;
+ClaimedChunk spares[kMaxSpares];
+unsigned spare_count = 0;
+
+// A record is not split, so this much of a chunk may stay empty.
+constexpr size_t kUsableBytes = segment::kChunkPayloadBytes - kMaxRecordBytes - 64;
+
 }  // namespace
+
+bool records_lack_room_locked(size_t bytes) {
+  const size_t open = chunk.header == nullptr ? 0 : segment::kChunkPayloadBytes - committed;
+  if (bytes <= open && bytes <= kMaxRecordBytes) return false;
+  const size_t wanted = bytes / kUsableBytes + 1;
+  return spare_count < (wanted < kMaxSpares ? wanted : kMaxSpares);
+}
+
+ClaimedChunk claim_record_chunk() { return claim_chunk(process.segment, process.slot); }
+
+void give_record_chunk_locked(const ClaimedChunk& claimed) {
+  if (spare_count < kMaxSpares) {
+    spares[spare_count++] = claimed;
+  } else {
+    return_record_chunk(claimed);
+  }
+}
+
+void return_record_chunk(const ClaimedChunk& claimed) {
+  hand_over_chunk(process.segment, claimed.index, process.slot);
+}
 
 bool make_record_room_locked(size_t body_bytes) {
   const size_t bytes = 1 + format::kMaxVarintBytes + body_bytes;
@@ -24,7 +54,7 @@ bool make_record_room_locked(size_t body_bytes) {
     hand_over_chunk(process.segment, chunk.index, process.slot);
     chunk = {};
   }
-  chunk = claim_chunk(process.segment, process.slot);
+  chunk = spare_count != 0 ? spares[--spare_count] : claim_record_chunk();
   if (chunk.header == nullptr) return false;
   segment::ChunkHeader& header = *chunk.header;
   header.kind = static_cast<uint16_t>(format::FrameKind::kMetadata);
@@ -72,6 +102,7 @@ bool write_record_locked(format::MetadataType type, const RecordBody& body) {
 
 void drop_metadata_chunk() {
   chunk = {};
+  spare_count = 0;
   committed = 0;
   sequence = 0;
 }

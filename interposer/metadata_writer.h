@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "interposer/chunk_producer.h"
 #include "interposer/format/metadata_records.h"
 #include "interposer/format/primitives.h"
 
@@ -60,6 +61,15 @@ class RecordBody {
 
 // The longest body that may be written.
 inline constexpr size_t kMaxRecordBytes = 16 * 1024;
+
+// Chunks are waited for while the collector has none, which may take any time: not under the lock,
+// which others give up on. Whoever is about to define something asks, under the lock, whether the
+// records of that many bytes lack room; lets go of the lock to claim a chunk (header null:
+// recording is over), and gives it under the lock, or returns it unused.
+bool records_lack_room_locked(size_t bytes);
+ClaimedChunk claim_record_chunk();
+void give_record_chunk_locked(const ClaimedChunk& claimed);
+void return_record_chunk(const ClaimedChunk& claimed);
 
 // Writes and commits one record. The caller holds the definitions lock. False: recording is over.
 bool write_record_locked(format::MetadataType type, const RecordBody& body);

@@ -12,6 +12,7 @@
 #include "interposer/platform/clock.h"
 #include "interposer/private_memory.h"
 #include "interposer/process_registration.h"
+#include "interposer/reentrancy.h"
 #include "interposer/sampler.h"
 #include "interposer/segment/futex.h"
 #include "interposer/session.h"
@@ -52,6 +53,7 @@ bool begin(segment::SegmentHeader* segment, format::ProcessOrigin origin) {
   process.slot = slot;
   process.index = index;
   process.over = false;
+  count_skipped_calls_in(&own_slot().skipped_calls);
   sampler::start();
   describe_process(origin);
   describe_inherited_modules();

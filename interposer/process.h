@@ -26,6 +26,9 @@ enum Attention : uint32_t {
 };
 extern std::atomic<uint32_t> attention;
 
+// This process's slot in the segment. Precondition: joined.
+inline segment::ProcessSlot& own_slot() { return process.segment->processes[process.slot]; }
+
 // Whether events are recorded (or may be, at the next slow path).
 inline bool recording() { return process.segment != nullptr && !process.over; }
 

@@ -57,6 +57,8 @@ bool claim_process_slot(segment::SegmentHeader* segment, uint32_t& slot, uint32_
     candidate.process = index;
     candidate.pid = system_call::process_id();
     candidate.pid_namespace = pid_namespace_inode();
+    candidate.skipped_calls.store(0, std::memory_order_relaxed);
+    candidate.refused_definitions.store(0, std::memory_order_relaxed);
     candidate.birth_ticks = platform::read_ticks();
     candidate.state.store(segment::kSlotLive, std::memory_order_release);
     return true;

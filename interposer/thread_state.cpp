@@ -38,38 +38,49 @@ void on_thread_exit(void* value) {
   HookScope scope;
   if (state != thread_state) return;  // a forked child's leftover
   if (++state->exit_rounds <= kExitRounds && pthread_setspecific(exit_key, state) == 0) return;
-  release_thread_state(state);
+  end_thread_state(state);
 }
 
 bool thread_is_gone(int32_t thread_id) {
   return syscall(SYS_tgkill, system_call::process_id(), thread_id, 0) != 0 && errno == ESRCH;
 }
 
+void give_up_chunk(ThreadState& state) {
+  order::release(state.owner);
+  if (state.chunk != nullptr) hand_over_chunk(process.segment, state.chunk_index, process.slot);
+  state.chunk = nullptr;
+  state.cursor = state.soft_limit = state.hard_limit = nullptr;
+}
+
 // Threads that end without destructors (a raw exit system call) must not keep their chunk for
-// long. Looked for now and then, when states run short.
-void reclaim_states_of_dead_threads() {
-  for (ThreadState* state = all_states; state != nullptr; state = state->next) {
-    if (state->in_use.load() == 1 && thread_is_gone(state->thread_id)) {
-      uint32_t expected = 1;
-      if (!state->in_use.compare_exchange_strong(expected, 2)) continue;
-      order::release(state->owner);
-      if (state->chunk != nullptr) {
-        hand_over_chunk(process.segment, state->chunk_index, process.slot);
-        state->chunk = nullptr;
-      }
-      define_thread_end(state->thread_index);
-      state->in_use.store(0, std::memory_order_release);
+// long. Looked for now and then, when states run short. Their indexes are the caller's to define as
+// ended once it has let go of the lock.
+constexpr unsigned kMaxReclaimed = 64;
+struct Reclaimed {
+  uint32_t indexes[kMaxReclaimed];
+  unsigned count = 0;
+};
+
+void reclaim_states_of_dead_threads(Reclaimed& reclaimed) {
+  for (ThreadState* state = all_states; state != nullptr && reclaimed.count < kMaxReclaimed;
+       state = state->next) {
+    if (state->use == StateUse::kRunning && thread_is_gone(state->thread_id)) {
+      reclaimed.indexes[reclaimed.count++] = state->thread_index;
+      give_up_chunk(*state);
+      state->use = StateUse::kFree;
     }
   }
 }
 
+// A thread that has ended goes on for a moment: libc frees what it kept for it after the last
+// destructor. Its state is another's only when the kernel has no such thread any more.
 ThreadState* reuse_state() {
   for (ThreadState* state = all_states; state != nullptr; state = state->next) {
-    uint32_t expected = 0;
-    if (state->in_use.load(std::memory_order_relaxed) == 0 &&
-        state->in_use.compare_exchange_strong(expected, 1, std::memory_order_acquire)) {
-      return state;
+    if (state->use == StateUse::kEnded && thread_is_gone(state->thread_id)) {
+      give_up_chunk(*state);
+      state->use = StateUse::kFree;
     }
+    if (state->use == StateUse::kFree) return state;
   }
   return nullptr;
 }
@@ -87,23 +98,29 @@ ThreadState* add_state() {
     return nullptr;
   }
   state->owner = ++state_count;
-  state->in_use.store(1, std::memory_order_relaxed);
   state->next = all_states;
   all_states = state;
   return state;
 }
 
 ThreadState* find_or_add_state() {
+  Reclaimed reclaimed;
   if (!states_lock.lock(&thread_state)) return nullptr;
   ThreadState* state = reuse_state();
   if (state == nullptr) {
     if (state_count >= 64 && state_count % 64 == 0) {
-      reclaim_states_of_dead_threads();
+      reclaim_states_of_dead_threads(reclaimed);
       state = reuse_state();
     }
     if (state == nullptr) state = add_state();
   }
+  if (state != nullptr) {
+    // Under the lock, as whoever looks for dead threads' states reads both.
+    state->thread_id = system_call::thread_id();
+    state->use = StateUse::kRunning;
+  }
   states_lock.unlock();
+  for (unsigned i = 0; i < reclaimed.count; ++i) define_thread_end(reclaimed.indexes[i]);
   return state;
 }
 
@@ -131,7 +148,6 @@ ThreadState* acquire_thread_state() {
     state->exit_rounds = 0;
     state->undoable = 0;
     state->thread_index = threads_seen.fetch_add(1) + 1;
-    state->thread_id = system_call::thread_id();
     reset_stack_state(state->stacks);
     thread_state = state;
     if (exit_key_made) pthread_setspecific(exit_key, state);
@@ -149,16 +165,16 @@ uint32_t take_events_without_state() {
              : events_without_state.exchange(0, std::memory_order_relaxed);
 }
 
-void release_thread_state(ThreadState* state) {
+void end_thread_state(ThreadState* state) {
   const int saved_errno = errno;
-  thread_state = nullptr;
   if (recording()) {
-    order::release(state->owner);
-    if (state->chunk != nullptr) hand_over_chunk(process.segment, state->chunk_index, process.slot);
+    give_up_chunk(*state);
     define_thread_end(state->thread_index);
   }
-  state->chunk = nullptr;
-  state->in_use.store(0, std::memory_order_release);
+  if (states_lock.lock(&thread_state)) {
+    state->use = StateUse::kEnded;
+    states_lock.unlock();
+  }
   errno = saved_errno;
 }
 

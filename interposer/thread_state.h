@@ -18,6 +18,12 @@ namespace memlens::interposer {
 // A record is being written: left so by whoever was killed doing so. Beyond every limit.
 inline uint8_t* const kBusyCursor = reinterpret_cast<uint8_t*>(UINTPTR_MAX);
 
+enum class StateUse : uint32_t {
+  kFree = 0,
+  kRunning,
+  kEnded,  // its thread's last destructor has run; what the thread still does is recorded in it
+};
+
 // Lives in zeroed pages, which are a valid initial state.
 struct ThreadState {
   // ---- what every event touches
@@ -47,7 +53,7 @@ struct ThreadState {
   uint64_t undoable_place;  // sampling: of the block that is undoable
   uint64_t chunk_interval;  // sampling: the last the chunk was told of; 0: none
   ThreadState* next;        // list of all states
-  std::atomic<uint32_t> in_use;
+  StateUse use;             // under the lock of the states
 
   StackState stacks;
 };
@@ -60,8 +66,9 @@ ThreadState* acquire_thread_state();
 // thread begins a chunk next.
 uint32_t take_events_without_state();
 
-// Hands over the chunk and returns the state to the pool. For the calling thread's end.
-void release_thread_state(ThreadState* state);
+// Hands over the chunk; the state goes to another thread once this one is gone. For the calling
+// thread's end.
+void end_thread_state(ThreadState* state);
 
 // In a forked child: forget the parent's states.
 void drop_thread_states();

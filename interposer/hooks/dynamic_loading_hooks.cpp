@@ -35,14 +35,25 @@ MEMLENS_HOOK __attribute__((optimize("optimize-sibling-calls"))) void* dlmopen(L
   return next_dlmopen.get()(list, file, mode);
 }
 
+namespace memlens::interposer {
+namespace {
+
+void look_at_modules() {
+  HookScope scope;
+  if (scope.outermost()) scan_modules();
+}
+
+}  // namespace
+}  // namespace memlens::interposer
+
 // What the library's destructors free is the program's: no hook is active around the real call.
 MEMLENS_HOOK int dlclose(void* handle) {
-  scan_modules();
+  look_at_modules();
   int status;
   {
     const UnloadingScope unloading;
     status = next_dlclose.get()(handle);
   }
-  scan_modules();
+  look_at_modules();
   return status;
 }

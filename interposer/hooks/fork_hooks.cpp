@@ -37,7 +37,7 @@ auto fork_and_follow(Fork fork_in_libc) {
   const int saved_errno = errno;
   release_loader_readings();
   if (system_call::process_id() != parent) {
-    HookScope scope;
+    HookScope scope(InnerCalls::kExpected);
     forked_child_started(announced);
   } else if (result < 0 && announced) {
     withdraw_birth();

@@ -20,6 +20,7 @@ enum class HookReport : unsigned char {
   kBreak,         // a map after growth, an unmap before shrinking
   kModules,       // the list of libraries
   kThreadName,    // a thread's name
+  kJump,          // a hook may be left
   kFork,          // a child becomes a recorded process
   kExec,          // another program is given, or spared, the session
   kOptions,       // a run-time library asks how it shall behave
@@ -84,6 +85,10 @@ inline constexpr Hook kHooks[] = {
     {"dlclose", "dynamic_loading_hooks.cpp", HookReport::kModules},
     {"pthread_setname_np", "thread_hooks.cpp", HookReport::kThreadName},
     {"prctl", "thread_hooks.cpp", HookReport::kThreadName, "PR_SET_NAME"},
+    {"longjmp", "jump_hooks.cpp", HookReport::kJump},
+    {"_longjmp", "jump_hooks.cpp", HookReport::kJump},
+    {"siglongjmp", "jump_hooks.cpp", HookReport::kJump},
+    {"__longjmp_chk", "jump_hooks.cpp", HookReport::kJump},
     {"fork", "fork_hooks.cpp", HookReport::kFork},
     {"_Fork", "fork_hooks.cpp", HookReport::kFork},
     {"daemon", "fork_hooks.cpp", HookReport::kFork},

@@ -68,8 +68,9 @@ __attribute__((always_inline)) inline void* recorded(const HookScope& scope, All
 // realloc is a free and an allocation: begin before the real call, end after it.
 template <typename Call>
 __attribute__((always_inline)) inline void* reallocate(AllocationKind kind, void* block,
-                                                       size_t bytes, Call call) {
-  HookScope scope;
+                                                       size_t bytes, Call call,
+                                                       InnerCalls inner_calls = {}) {
+  HookScope scope(inner_calls);
   const bool record = scope.outermost();
   if (record && block != nullptr) record_free(block);
   void* moved = call();
@@ -232,9 +233,11 @@ MEMLENS_HOOK void* reallocarray(void* block, size_t count, size_t bytes) {
   }
   be_ready();
   auto* next = next_reallocarray.get();
-  return reallocate(AllocationKind::kReallocarray, block, total, [&] {
+  const auto call = [&] {
     return next != nullptr ? next(block, count, bytes) : next_realloc.get()(block, total);
-  });
+  };
+  // libc's own calls realloc.
+  return reallocate(AllocationKind::kReallocarray, block, total, call, InnerCalls::kExpected);
 }
 
 MEMLENS_HOOK int posix_memalign(void** result, size_t alignment, size_t bytes) {

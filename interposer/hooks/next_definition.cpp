@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "interposer/hooks/next_function.h"
+#include "interposer/reentrancy.h"
 #include "interposer/symbol_table.h"
 
 // The section that holds every NextFunction (next_function.h), as the linker names its ends.
@@ -116,6 +117,7 @@ void resolve_next_functions() {
   const link_map* object = find_next_definition("malloc").object;
   const bool is_libc = find_next_definition(kOnlyInLibc).object == object;
   allocator.store(is_libc ? nullptr : object, std::memory_order_relaxed);
+  if (!is_libc) expect_calls_of_allocator();
   resolved.store(true, std::memory_order_release);
 }
 

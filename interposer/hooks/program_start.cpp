@@ -11,6 +11,7 @@
 #include "interposer/diagnostics.h"
 #include "interposer/order.h"
 #include "interposer/process.h"
+#include "interposer/reentrancy.h"
 #include "interposer/session.h"
 
 namespace memlens::interposer {
@@ -27,6 +28,8 @@ bool noted_before(const char* text) {
 }
 
 void note_obstacle(const char* path, Obstacle obstacle) {
+  HookScope scope;
+  if (!scope.outermost()) return;  // in a signal handler within a hook
   // A child of a raw fork must not write to its parent's tables.
   if (order::load() == 0) forked_child_started(false);
   Line line;

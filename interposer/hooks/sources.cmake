@@ -7,6 +7,7 @@ target_sources(memlens_interposer_objects PRIVATE
   hooks/exec_target.cpp
   hooks/fork_hooks.cpp
   hooks/jemalloc_hooks.cpp
+  hooks/jump_hooks.cpp
   hooks/malloc_hooks.cpp
   hooks/operator_new_hooks.cpp
   hooks/mapping_hooks.cpp

@@ -13,6 +13,7 @@
 #include "interposer/definitions.h"
 #include "interposer/hooks/hook_export.h"
 #include "interposer/hooks/next_function.h"
+#include "interposer/reentrancy.h"
 #include "interposer/system_call.h"
 #include "interposer/thread_state.h"
 
@@ -35,6 +36,15 @@ void define_own_name() {
   errno = saved_errno;
 }
 
+void name_was_given() {
+  HookScope scope;
+  if (scope.outermost()) {
+    define_own_name();
+  } else {  // by a signal handler within a hook
+    names_given.fetch_add(1, std::memory_order_relaxed);
+  }
+}
+
 }  // namespace
 
 void poll_thread_name() {
@@ -52,7 +62,7 @@ MEMLENS_HOOK int pthread_setname_np(pthread_t thread, const char* name) {
   const int status = next_pthread_setname_np.get()(thread, name);
   if (status != 0) return status;
   if (pthread_equal(thread, pthread_self())) {
-    define_own_name();
+    name_was_given();
   } else {
     names_given.fetch_add(1, std::memory_order_relaxed);
   }
@@ -67,6 +77,6 @@ MEMLENS_HOOK int prctl(int option, ...) {
   va_end(list);
   const int status =
       next_prctl.get()(option, arguments[0], arguments[1], arguments[2], arguments[3]);
-  if (option == PR_SET_NAME && status == 0) define_own_name();
+  if (option == PR_SET_NAME && status == 0) name_was_given();
   return status;
 }

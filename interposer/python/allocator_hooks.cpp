@@ -37,7 +37,7 @@ size_t layer_count[kDomainCount];
 template <size_t domain, size_t layer>
 struct Hooks {
   static void* malloc(void*, size_t bytes) {
-    HookScope scope;
+    HookScope scope(InnerCalls::kExpected);
     const Allocator& original = originals[domain][layer];
     void* block = original.malloc(original.context, bytes);
     if (scope.outermost() && block != nullptr) {
@@ -47,7 +47,7 @@ struct Hooks {
   }
 
   static void* calloc(void*, size_t count, size_t bytes) {
-    HookScope scope;
+    HookScope scope(InnerCalls::kExpected);
     const Allocator& original = originals[domain][layer];
     void* block = original.calloc(original.context, count, bytes);
     // The product cannot overflow: the call would have failed.
@@ -58,7 +58,7 @@ struct Hooks {
   }
 
   static void* realloc(void*, void* old_block, size_t bytes) {
-    HookScope scope;
+    HookScope scope(InnerCalls::kExpected);
     const Allocator& original = originals[domain][layer];
     if (!scope.outermost()) return original.realloc(original.context, old_block, bytes);
     if (old_block != nullptr) record_free(old_block);
@@ -72,7 +72,7 @@ struct Hooks {
   }
 
   static void free(void*, void* block) {
-    HookScope scope;
+    HookScope scope(InnerCalls::kExpected);
     const Allocator& original = originals[domain][layer];
     if (scope.outermost() && block != nullptr) record_free(block);
     original.free(original.context, block);
@@ -109,7 +109,7 @@ struct SamplingHooks {
   template <typename Call>
   __attribute__((always_inline)) static void* sampled(AllocationKind kind, size_t bytes,
                                                       Call call) {
-    HookScope scope;
+    HookScope scope(InnerCalls::kExpected);
     if (!scope.outermost()) {
       sampler::draw_anew();
       return call(bytes);
@@ -129,7 +129,7 @@ struct SamplingHooks {
   }
 
   __attribute__((noinline)) static void* malloc_in_scope(size_t bytes) {
-    HookScope scope;
+    HookScope scope(InnerCalls::kExpected);
     const Allocator& original = originals[domain][layer];
     return original.malloc(original.context, bytes);
   }
@@ -151,7 +151,7 @@ struct SamplingHooks {
   }
 
   __attribute__((noinline)) static void* calloc_in_scope(size_t count, size_t bytes) {
-    HookScope scope;
+    HookScope scope(InnerCalls::kExpected);
     const Allocator& original = originals[domain][layer];
     return original.calloc(original.context, count, bytes);
   }
@@ -175,7 +175,7 @@ struct SamplingHooks {
 
   __attribute__((noinline)) static void* realloc_of_sample(void* old_block, size_t bytes) {
     const Allocator& original = originals[domain][layer];
-    HookScope scope;
+    HookScope scope(InnerCalls::kExpected);
     if (!scope.outermost()) return original.realloc(original.context, old_block, bytes);
     record_free(old_block);
     const uint64_t interval = draw_sample(bytes);
@@ -192,13 +192,13 @@ struct SamplingHooks {
   static void* realloc(void*, void* old_block, size_t bytes) {
     if (sampled_blocks::may_hold(old_block)) return realloc_of_sample(old_block, bytes);
     if (!sampler::passes_unsampled(bytes)) return realloc_not_passed(old_block, bytes);
-    HookScope scope;  // the old block may be a large one
+    HookScope scope(InnerCalls::kExpected);  // the old block may be a large one
     const Allocator& original = originals[domain][layer];
     return original.realloc(original.context, old_block, bytes);
   }
 
   __attribute__((noinline)) static void free_not_passed(void* block) {
-    HookScope scope;
+    HookScope scope(InnerCalls::kExpected);
     const Allocator& original = originals[domain][layer];
     if (scope.outermost() && block != nullptr) record_free(block);
     original.free(original.context, block);

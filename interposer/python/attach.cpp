@@ -53,7 +53,7 @@ class Discreetly {
   Discreetly& operator=(const Discreetly&) = delete;
 
  private:
-  HookScope scope_;
+  HookScope scope_{InnerCalls::kExpected};
   int saved_errno_;
 };
 
@@ -154,7 +154,7 @@ void python_attach_at_start() { attach(true); }
 
 void python_attach_loaded() {
   if (attached.load(std::memory_order_acquire)) return;
-  HookScope scope;
+  HookScope scope(InnerCalls::kExpected);
   const python::Presence presence = python::interpreter_presence();
   being_loaded.store(presence == python::Presence::kBeingLoaded, std::memory_order_relaxed);
   if (presence == python::Presence::kThere) attach(false);

@@ -187,12 +187,13 @@ void dealloc_code(void* code) {
   // innermost one. Callbacks of weak references may allocate then, when the code object's names
   // are gone already: it has to be known before.
   if (is_executing(code)) {
-    HookScope scope;
+    HookScope scope(InnerCalls::kExpected);
     code_id_of(code);
   }
   original_dealloc(code);
   // After, not before: see above. No other object can have got the address yet, since the
   // GIL under which it was freed is still held.
+  HookScope scope;  // a signal handler that came now would find the table's lock taken
   forget(reinterpret_cast<uintptr_t>(code));
 }
 

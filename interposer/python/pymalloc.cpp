@@ -26,13 +26,13 @@ constexpr size_t kMinArenaBytes = size_t{256} << 10;  // to 3.9; 1 MB later
 
 void* allocate_arena(void*, size_t bytes) {
   if (bytes < kMinArenaBytes) return original.allocate(original.context, bytes);
-  HookScope scope;
+  HookScope scope(InnerCalls::kExpected);
   return original.allocate(original.context, bytes);
 }
 
 void free_arena(void*, void* arena, size_t bytes) {
   if (bytes < kMinArenaBytes) return original.free(original.context, arena, bytes);
-  HookScope scope;
+  HookScope scope(InnerCalls::kExpected);
   original.free(original.context, arena, bytes);
 }
 

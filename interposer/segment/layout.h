@@ -66,6 +66,10 @@ struct alignas(64) ProcessSlot {
   int32_t pid;                  // as the process sees itself
   uint64_t pid_namespace;       // inode of /proc/self/ns/pid
   uint64_t birth_ticks;
+  // What the process's numbers lack, counted as it happens (interposer/reentrancy.h,
+  // definitions.h).
+  std::atomic<uint32_t> skipped_calls;
+  std::atomic<uint32_t> refused_definitions;
 };
 
 // ---- options the collector sets before the program starts
