@@ -9,6 +9,7 @@
 #include "interposer/process.h"
 #include "interposer/python/allocator_hooks.h"
 #include "interposer/python/code_table.h"
+#include "interposer/python/other_pythons.h"
 #include "interposer/python/runtime.h"
 #include "interposer/python/thread_of_interpreter.h"
 #include "interposer/recorder.h"
@@ -148,9 +149,26 @@ void attach(bool at_start) {
   python_poll();
 }
 
+std::atomic<bool> other_python_told{false};
+
+void tell_of_other_python() {
+  if (other_python_told.load(std::memory_order_relaxed)) return;
+  const char* name = python::other_python();
+  if (name == nullptr || other_python_told.exchange(true)) return;
+  Discreetly discreetly;
+  Line line;
+  line.text("no Python stacks: ").text(name).text(" keeps its objects in a heap of its own; ");
+  line.text("recorded are its mappings and mallocs, with native stacks");
+  define_diagnostic(format::DiagnosticCode::kPythonLayoutUnknown, line.c_str());
+  report_line(line);
+}
+
 }  // namespace
 
-void python_attach_at_start() { attach(true); }
+void python_attach_at_start() {
+  attach(true);
+  if (!attached.load(std::memory_order_relaxed)) tell_of_other_python();
+}
 
 void python_attach_loaded() {
   if (attached.load(std::memory_order_acquire)) return;
@@ -158,6 +176,7 @@ void python_attach_loaded() {
   const python::Presence presence = python::interpreter_presence();
   being_loaded.store(presence == python::Presence::kBeingLoaded, std::memory_order_relaxed);
   if (presence == python::Presence::kThere) attach(false);
+  if (presence == python::Presence::kAbsent) tell_of_other_python();
 }
 
 void python_poll() {

@@ -3,6 +3,7 @@ target_sources(memlens_interposer_objects PRIVATE
   python/attach.cpp
   python/code_table.cpp
   python/debug_offsets.cpp
+  python/other_pythons.cpp
   python/pymalloc.cpp
   python/runtime.cpp
   python/symbol_lookup.cpp

@@ -1,5 +1,6 @@
 """An interpreter that memlens does not know gets one clear warning, and everything but its stacks."""
 import os
+import shutil
 
 from memlens_testing import MemlensTest, main
 from python_versions import TOOLS
@@ -21,6 +22,23 @@ class UnknownLayout(MemlensTest):
         self.assertTrue(summary["python"].startswith("3.99.0"))
         for stack in self.stacks("allocations", capture)["stacks"]:
             self.assertNotIn("python", [frame["kind"] for frame in stack["frames"]])
+
+    def test_pypy_is_recorded_natively_and_with_one_line_that_says_why(self):
+        pypy = self.need("pypy3")
+        script = self.script("import sys\nkept = bytearray(3_000_000)\nsys.exit(7)\n")
+        capture = self.record([pypy, script], code=7)
+        lines = [line for line in self.recording.stderr.splitlines() if "PyPy" in line]
+        self.assertEqual(len(lines), 1, self.recording.stderr)
+        self.assertIn("no Python stacks: PyPy", lines[0])
+        stacks = self.stacks("allocations", capture)["stacks"]
+        self.assertIn("native", {frame["kind"] for stack in stacks for frame in stack["frames"]})
+        self.assertGreater(self.summary(capture)["allocations"], 1000)
+
+    def test_graalpy_is_known_by_its_launcher_s_name(self):
+        launcher = os.path.join(self.directory, "graalpy3.12")
+        shutil.copy(self.program("failed_realloc"), launcher)
+        self.record([launcher])
+        self.assertEqual(self.recording.stderr.count("no Python stacks: GraalPy"), 1)
 
 
 if __name__ == "__main__":
