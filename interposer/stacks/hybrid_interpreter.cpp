@@ -9,7 +9,9 @@
 #include <atomic>
 #include <cstring>
 
+#include "interposer/private_lock.h"
 #include "interposer/python/symbol_lookup.h"
+#include "interposer/reentrancy.h"
 #include "interposer/stacks/unwind_rule_cache.h"
 
 namespace memlens::interposer {
@@ -23,9 +25,13 @@ struct Range {
   bool contains(uintptr_t address) const { return address >= start && address < end; }
 };
 
-constexpr int kMaxRanges = 4;
+constexpr int kMaxRanges = 64;
+// The exported function of an interpreter with tail calls has some 300 bytes, a loop 50,000.
+constexpr uintptr_t kSmallestLoopBytes = 8192;
 Range ranges[kMaxRanges];
 std::atomic<int> range_count{0};
+std::atomic<bool> tail_calls{false};
+PrivateLock ranges_lock;
 std::atomic<uint32_t> search_state{0};  // 0 not begun, 1 going on, 2 done
 
 bool function_at(const CodeObject& object, unwind::CfiScratch& scratch, uintptr_t address,
@@ -97,6 +103,11 @@ void find_evaluation_loop(unwind::ObjectCache& objects, unwind::CfiScratch& scra
   const CodeObject* object = start == 0 ? nullptr : unwind::find_object(start, objects);
   Range loop;
   if (object != nullptr && function_at(*object, scratch, start, loop)) {
+    if (loop.end - loop.start < kSmallestLoopBytes) {
+      tail_calls.store(true, std::memory_order_release);
+      search_state.store(2, std::memory_order_release);
+      return;
+    }
     ranges[0] = loop;
     const int cold = find_cold_parts(*object, scratch, loop, ranges + 1, kMaxRanges - 1);
     range_count.store(1 + cold, std::memory_order_release);
@@ -104,6 +115,29 @@ void find_evaluation_loop(unwind::ObjectCache& objects, unwind::CfiScratch& scra
   }
   search_state.store(2, std::memory_order_release);
 }
+
+bool learn_evaluation_loop(uintptr_t address, unwind::ObjectCache& objects,
+                           unwind::CfiScratch& scratch) {
+  if (search_state.load(std::memory_order_acquire) != 2 || is_evaluation_loop(address))
+    return false;
+  Range range{address, address + 1};
+  if (!has_opcode_handlers()) {
+    const CodeObject* object = unwind::find_object(address, objects);
+    if (object == nullptr || !function_at(*object, scratch, address, range)) return false;
+  }
+  if (!ranges_lock.lock(&thread_state)) return false;
+  const int count = range_count.load(std::memory_order_relaxed);
+  const bool learned = count < kMaxRanges;
+  if (learned) {
+    ranges[count] = range;
+    range_count.store(count + 1, std::memory_order_release);
+    unwind::forget_rules();
+  }
+  ranges_lock.unlock();
+  return learned;
+}
+
+bool has_opcode_handlers() { return tail_calls.load(std::memory_order_relaxed); }
 
 bool is_evaluation_loop(uintptr_t address) {
   const int count = range_count.load(std::memory_order_acquire);

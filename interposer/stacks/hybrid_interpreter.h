@@ -11,6 +11,14 @@ namespace memlens::interposer {
 // caches are the calling thread's.
 void find_evaluation_loop(unwind::ObjectCache& objects, unwind::CfiScratch& scratch);
 
+// A frame whose code is at `address` runs the loop: an entry frame of Python's lies in it. Whether
+// that was news. Any thread; takes a private lock briefly.
+bool learn_evaluation_loop(uintptr_t address, unwind::ObjectCache& objects,
+                           unwind::CfiScratch& scratch);
+
+// Whether what a loop's frame calls is an opcode's handler: part of the loop. Any thread, no lock.
+bool has_opcode_handlers();
+
 // Whether the code at `address` is part of the loop. Any thread, no lock.
 bool is_evaluation_loop(uintptr_t address);
 

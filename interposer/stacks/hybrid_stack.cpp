@@ -1,5 +1,6 @@
 #include "interposer/stacks/hybrid_stack.h"
 
+#include <algorithm>
 #include <cerrno>
 
 #include "interposer/definitions.h"
@@ -197,6 +198,34 @@ uint32_t capture_deep_stack(NativeStackState& native, PythonStackState& python,
   return node_of_deep_frames(native, node, first);
 }
 
+// Loops and Python's frames do not match: makes those loops known that entry frames lie in. Of a
+// program where that is so for good (another interpreter's loops), only now and then.
+__attribute__((noinline, cold)) bool learn_loops(HybridStackState& state, NativeStackState& native,
+                                                 PythonStackState& python, uint32_t python_depth) {
+  constexpr uint32_t kAtOnce = 16, kNowAndThen = 4096;
+  if (state.lessons++ >= kAtOnce && state.lessons % kNowAndThen != 0) return false;
+  bool too_deep = false;
+  native.depth = 0;
+  update_native_frames(native, __builtin_frame_address(0), false, too_deep);
+  if (too_deep) return false;
+  bool learned = false;
+  for (uint32_t position = 0; position < python_depth; ++position) {
+    const uintptr_t entry = entry_on_c_stack(python, position);
+    if (entry == 0) continue;
+    const NativeFrame* const frames = native.frames;
+    const NativeFrame* const end = frames + native.depth;
+    const NativeFrame* frame = std::partition_point(
+        frames, end, [entry](const NativeFrame& each) { return each.stack_pointer > entry; });
+    if (frame == frames || frame == end || frame->interpreter != 0) continue;
+    if (learn_evaluation_loop(frame->code_address(), native.objects, native.scratch)) {
+      learned = true;
+    }
+  }
+  native.depth = 0;
+  if (learned) state.lessons = 0;
+  return learned;
+}
+
 }  // namespace
 
 __attribute__((noinline)) uint32_t capture_hybrid_stack(HybridStackState& state,
@@ -249,10 +278,20 @@ __attribute__((noinline)) uint32_t capture_hybrid_stack(HybridStackState& state,
   if (__builtin_expect(walk.depth > 0 && state.loop_count == 0, 0)) {
     // Python runs, but none of its loops is to be seen.
     state.python_depth = 0;
+    if (learn_loops(state, native, python, walk.depth)) {
+      return capture_hybrid_stack(state, native, python);
+    }
     return python_node(python, walk);
   }
+  const uint32_t node = with_top(state.node, weaver.native_depth);
+  if (__builtin_expect(state.unbalanced != 0, 0)) {
+    if (learn_loops(state, native, python, walk.depth)) {
+      return capture_hybrid_stack(state, native, python);
+    }
+    if (native.depth == 0) return node;
+  }
   native.depth = weaver.native_depth;
-  return with_top(state.node, native.depth);
+  return node;
 }
 
 }  // namespace memlens::interposer

@@ -44,6 +44,7 @@ struct HybridStackState {
   uint32_t loop_count;
   uint32_t unbalanced;                      // loops and marks did not match: nothing is kept
   uint32_t node;                            // of the whole stack
+  uint32_t lessons;                         // how often loops were looked for in vain
   uint32_t python_nodes[kMaxPythonFrames];  // woven, of the stack up to each Python frame
   Loop loops[kMaxPythonFrames];
 

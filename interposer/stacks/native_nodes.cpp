@@ -2,6 +2,7 @@
 
 #include "interposer/definitions.h"
 #include "interposer/process.h"
+#include "interposer/stacks/hybrid_interpreter.h"
 #include "interposer/stacks/native_node_cache.h"
 #include "interposer/stacks/own_code.h"
 
@@ -40,6 +41,9 @@ uint32_t intern_native_frame(NativeStackState& state, uint32_t parent, const Nat
     // A run of them is one frame of the report.
     if (parent_frame != nullptr && parent_frame->has(NativeFrame::kOutside)) return parent;
     return intern_label_node(parent, kCodeWithoutInformationLabel);
+  }
+  if (parent_frame != nullptr && parent_frame->interpreter != 0 && has_opcode_handlers()) {
+    return parent;
   }
   uint64_t address = frame.code_address();
   // Wrappers of ours in the middle of a stack (around dlclose) are none of the program's business.

@@ -531,6 +531,12 @@ bool begins_loop(PythonStackState& state, uint32_t position) {
   return (position == 0 || is_mark(position)) && !thread_mark;
 }
 
+uintptr_t entry_on_c_stack(PythonStackState& state, uint32_t position) {
+  const char* frame = state.stack[position].frame;
+  if (runtime.layout.minor < 12 || !is_interpreters_own<StatedLayout>(frame)) return 0;
+  return reinterpret_cast<uintptr_t>(frame);
+}
+
 uint32_t intern_python_frame(PythonStackState& state, uint32_t position, uint32_t parent) {
   PythonFrame frame = state.stack[position];  // a copy: the kept node is of the Python stack alone
   switch (runtime.layout.instruction_form) {

@@ -118,6 +118,10 @@ bool is_entry_frame(PythonStackState& state, uint32_t position);
 // is there before the first Python frame of the run and still after the last.
 bool begins_loop(PythonStackState& state, uint32_t position);
 
+// Where on the C stack the interpreter's own frame is that marks the run of the loop beginning at
+// `position`; 0: it is none, or elsewhere. From 3.12 on.
+uintptr_t entry_on_c_stack(PythonStackState& state, uint32_t position);
+
 // The node of the kept frame at `position` on top of `parent`, which need not be a Python frame.
 uint32_t intern_python_frame(PythonStackState& state, uint32_t position, uint32_t parent);
 

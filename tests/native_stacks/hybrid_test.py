@@ -48,10 +48,13 @@ for statement in ("a, b = 1, 2, 3", "[*5]", "unbound(*5)", "unbound(**5)", "rais
 """
 
 
-def shared_library(python):
-    """The libpython that an interpreter is linked with; None when it is whole in itself."""
+def shared_library(python, by_path=False):
+    """The libpython that an interpreter is linked with; None when it is whole in itself. `by_path`: also
+    one that it names by its path, which no LD_LIBRARY_PATH replaces."""
     listed = subprocess.run(["ldd", python], stdout=subprocess.PIPE, text=True, check=False).stdout
     found = re.search(r"libpython3\S* => (/\S+)", listed)
+    if found is None and by_path:
+        found = re.search(r"^\s*(/\S*/libpython3\S*)", listed, re.M)
     return found and os.path.realpath(found.group(1))
 
 
@@ -136,7 +139,7 @@ class HybridStacks(MemlensTest):
             if library is None or shutil.which("strip") is None:
                 continue
             with self.subTest(python=name):
-                stripped = os.path.join(self.directory, "stripped-" + name)
+                stripped = os.path.join(self.directory, "stripped-" + name.replace("/", "-"))
                 os.mkdir(stripped)
                 copy = os.path.join(stripped, os.path.basename(library))
                 subprocess.run(["strip", "-o", copy, library], check=True)
@@ -153,11 +156,12 @@ class HybridStacks(MemlensTest):
             if shutil.which("readelf") is None or shutil.which("nm") is None:
                 self.skipTest("needs readelf and nm")
             with self.subTest(python=name):
-                binary = shared_library(path) or os.path.realpath(path)
+                binary = shared_library(path, by_path=True) or os.path.realpath(path)
                 ranges = loop_ranges(binary)
                 capture = self.record([path, "-c", SMALL_PROGRAM], "--native")
                 dump = self.memlens("dump", capture).stdout
-                bias = int(re.search(r" load_bias=0x([0-9a-f]+) .*path=\"" + re.escape(binary) + '"',
+                bias = int(re.search(r" load_bias=0x([0-9a-f]+) .*path=\"[^\"]*/" +
+                                     re.escape(os.path.basename(binary)) + '"',
                                      dump).group(1), 16)
                 nodes = {0: (0, 0, False)}  # parent, address, has Python's frames further out
                 for kind, node, parent, rest in re.findall(

@@ -67,6 +67,7 @@ uint32_t intern_label_node(uint32_t parent, const char*) { return intern(parent,
 void at_forked_child(void (*)()) {}
 void met_object(const link_map*) {}
 bool is_evaluation_loop(uintptr_t) { return false; }
+bool has_opcode_handlers() { return false; }
 
 }  // namespace memlens::interposer
 
