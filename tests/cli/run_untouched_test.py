@@ -25,6 +25,16 @@ int main(int argc, char **argv) {
 }
 """
 
+STARTS_ANOTHER = """
+#include <sys/wait.h>
+#include <unistd.h>
+int main(void) {
+  if (fork() == 0) execl("/bin/true", "true", (char *)0);
+  wait(0);
+  return 3;
+}
+"""
+
 OWN_OPTIONS = PROGRAM + 'const char *__asan_default_options(void) { return "exitcode=5"; }\n'
 
 
@@ -69,6 +79,16 @@ class Untouched(MemlensTest):
         for flags in (["-static"], ["-static-pie"]):
             with self.subTest(flags=flags):
                 self.assertIn("/p is linked statically", self.check_same(self.build("cc", *flags)))
+
+    def test_a_static_program_is_not_taken_for_what_it_starts(self):
+        program = self.build("cc", "-static", text=STARTS_ANOTHER)
+        result = self.memlens("run", "-o", "c.mlens", program, code=3)
+        self.assertIn(f"memlens: only what {program} started was recorded: it is linked statically\n",
+                      result.stderr)
+        self.assertIn("its children only", self.memlens("summary", "c.mlens").stdout.splitlines()[0])
+        summary = self.summary("c.mlens")
+        self.assertEqual(summary["processes"], 1)
+        self.assertIn(f"{program} is linked statically", summary["diagnostics"])
 
     def test_another_word_size(self):
         said = self.check_same(self.build("gcc", "-m32"))
