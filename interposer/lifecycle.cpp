@@ -1,6 +1,6 @@
 // The library's start, and what it looks at from time to time. There is no end: recording goes on
 // through exit handlers and destructors until the kernel takes the process, and the collector
-// drains what it left.
+// drains what it left (process_end.h leaves a word of when that was).
 #include <errno.h>
 
 #include <atomic>
@@ -12,6 +12,7 @@
 #include "interposer/modules.h"
 #include "interposer/poll.h"
 #include "interposer/process.h"
+#include "interposer/process_end.h"
 #include "interposer/python/attach.h"
 #include "interposer/reentrancy.h"
 #include "interposer/session.h"
@@ -49,6 +50,7 @@ __attribute__((constructor)) void start() {
     join_session();
     if (recording()) {
       publish_session();
+      say_last_word_at_exit();
       at_forked_child(forked_child);
       scan_modules();
       report_unseen_allocator();

@@ -1,5 +1,6 @@
 #include "interposer/process_registration.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 
@@ -60,6 +61,11 @@ bool claim_process_slot(segment::SegmentHeader* segment, uint32_t& slot, uint32_
     candidate.skipped_calls.store(0, std::memory_order_relaxed);
     candidate.refused_definitions.store(0, std::memory_order_relaxed);
     candidate.birth_ticks = platform::read_ticks();
+    candidate.end_ticks.store(0, std::memory_order_relaxed);
+    candidate.reaped_ticks.store(0, std::memory_order_relaxed);
+    uint32_t used = segment->slots_used.load();
+    while (used <= i && !segment->slots_used.compare_exchange_weak(used, i + 1)) {
+    }
     candidate.state.store(segment::kSlotLive, std::memory_order_release);
     return true;
   }
@@ -82,8 +88,9 @@ void describe_process(format::ProcessOrigin origin) {
   char command_line[kMaxCommandLineBytes];
   const size_t command_line_bytes = read_command_line(command_line, sizeof command_line);
   RecordBody body;
-  body.number(static_cast<uint64_t>(system_call::process_id()))
-      .number(static_cast<uint64_t>(system_call::parent_process_id()))
+  // Negative where a filter refuses the call.
+  body.number(static_cast<uint64_t>(std::max(0, system_call::process_id())))
+      .number(static_cast<uint64_t>(std::max(0, system_call::parent_process_id())))
       .number(process.parent_index)
       .number(static_cast<uint64_t>(origin))
       .number(platform::read_ticks())

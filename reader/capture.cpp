@@ -215,6 +215,8 @@ class Opener {
       process->exit_code = end.exit_code;
       process->signal = end.signal;
       set_end(*process, end.ticks);
+      if (end.earliest_ticks != 0 && end.earliest_ticks < end.ticks)
+        impl_.earliest_end_ticks[end.process] = end.earliest_ticks;
     }
     // An exec replaces the image of the same pid: what that had allocated is gone.
     std::map<int32_t, std::vector<ProcessInfo*>> by_pid;
@@ -252,8 +254,10 @@ class Opener {
     uint64_t exec_ticks = UINT64_MAX;  // the next one
     for (size_t i = images.size(); i-- > 0;) {
       if (start_ticks(images[i]) < exec_ticks &&
-          impl_.process_end_ticks(images[i]->index) > exec_ticks)
+          impl_.process_end_ticks(images[i]->index) > exec_ticks) {
         set_end(*images[i], exec_ticks);
+        impl_.earliest_end_ticks.erase(images[i]->index);
+      }
       if (images[i]->origin == format::ProcessOrigin::kExec) exec_ticks = start_ticks(images[i]);
     }
   }

@@ -44,7 +44,8 @@ struct Capture::Impl {
   StringPool pool;
   SourceText source_text;
   std::map<uint32_t, ProcessMetadata> metadata;
-  std::map<uint32_t, uint64_t> end_ticks;  // by process
+  std::map<uint32_t, uint64_t> end_ticks;           // by process
+  std::map<uint32_t, uint64_t> earliest_end_ticks;  // of those that ended at some time until then
   std::vector<ResidentSample> resident_samples;
 
   // What a node shows, inlined frames included, by its process, kind and value; made when first

@@ -98,6 +98,7 @@ ProcessEndFrame parse_process_end(std::string_view json) {
   ProcessEndFrame end;
   end.process = static_cast<uint32_t>(number_of(object, "process"));
   end.ticks = number_of(object, "ticks");
+  end.earliest_ticks = number_of(object, "earliest_ticks");
   end.exit_code = integer_of(object, "exit_code");
   end.signal = integer_of(object, "signal");
   return end;

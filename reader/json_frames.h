@@ -21,7 +21,8 @@ struct SessionFrame {
 
 struct ProcessEndFrame {
   uint32_t process = 0;
-  uint64_t ticks = 0;
+  uint64_t ticks = 0;           // when it ended, or by when
+  uint64_t earliest_ticks = 0;  // 0: it ended just then
   std::optional<int> exit_code;
   std::optional<int> signal;
 };

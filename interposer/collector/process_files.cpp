@@ -2,6 +2,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -89,6 +90,39 @@ bool is_running(int32_t pid) {
   if (after_name == std::string::npos || after_name + 2 >= stat.size()) return true;
   const char state = stat[after_name + 2];
   return state != 'Z' && state != 'X';
+}
+
+Zombie look_at_zombie(int32_t pid) {
+  std::string text;
+  if (pid <= 0 || !read_file(proc_path(pid, "stat"), text)) return {};
+  const size_t after_name = text.rfind(')');
+  if (after_name == std::string::npos || after_name + 2 >= text.size()) return {};
+  if (text[after_name + 2] != 'Z') return {};  // another process has the number by now
+  Zombie zombie;
+  zombie.exists = true;
+  // The last field, from Linux 3.5 on. It reads 0 where we may not know.
+  struct stat owner {};
+  const bool may_know = stat(("/proc/" + std::to_string(pid)).c_str(), &owner) == 0 &&
+                        (owner.st_uid == geteuid() || geteuid() == 0);
+  const size_t last = text.find_last_of(' ');
+  if (may_know && last != std::string::npos) zombie.wait_status = atoi(text.c_str() + last + 1);
+  return zombie;
+}
+
+Mapped has_mapped(int32_t pid, uint64_t inode) {
+  std::string maps;
+  if (!read_file(proc_path(pid, "maps"), maps) || maps.empty()) return Mapped::kUnreadable;
+  // "7f..-7f.. rw-s 00000000 00:01 2051    /memfd:memlens (deleted)"
+  const std::string needle = " " + std::to_string(inode) + " ";
+  for (size_t start = 0; start < maps.size();) {
+    const size_t end = std::min(maps.find('\n', start), maps.size());
+    const std::string_view line(maps.data() + start, end - start);
+    if (line.find(needle) != line.npos && line.find("memfd:memlens") != line.npos) {
+      return Mapped::kYes;
+    }
+    start = end + 1;
+  }
+  return Mapped::kNo;
 }
 
 std::optional<uint64_t> resident_bytes(int32_t pid) {

@@ -17,6 +17,18 @@ int32_t find_host_pid(int32_t pid, uint64_t pid_namespace);
 // Whether `pid` exists and is no zombie.
 bool is_running(int32_t pid);
 
+// What is left of a process that has ended: whether its parent has yet to wait for it, and its
+// status as of waitpid() where the kernel shows it to us (our own user's processes).
+struct Zombie {
+  bool exists = false;
+  std::optional<int> wait_status;
+};
+Zombie look_at_zombie(int32_t pid);
+
+// Whether a process has the file of this inode mapped (of those without a name in the file system).
+enum class Mapped : uint8_t { kNo, kYes, kUnreadable };
+Mapped has_mapped(int32_t pid, uint64_t inode);
+
 // Resident set in bytes; nothing when the process has gone.
 std::optional<uint64_t> resident_bytes(int32_t pid);
 

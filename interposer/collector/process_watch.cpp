@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "interposer/collector/process_files.h"
+#include "interposer/platform/clock.h"
 
 namespace memlens::collector {
 
@@ -18,8 +19,6 @@ using segment::ProcessSlot;
 
 namespace {
 
-// How long a dead process's status is waited for: its parent has to reap it first.
-constexpr int64_t kStatusPatienceNs = 50'000'000;
 // A process in another pid namespace is looked for this often before it counts as dead.
 constexpr int kMaxFailedLookups = 3;
 
@@ -85,7 +84,9 @@ void ProcessWatch::find_new_slots() {
     if (state == segment::kSlotClaimed) ++pending_slots_;
     if (state != segment::kSlotLive || slot_watched_[i]) continue;
     slot_watched_[i] = true;
+    ++processes_seen_;
     WatchedProcess process;
+    process.alive_ticks = std::min<uint64_t>(slot.birth_ticks, look_ticks_);
     process.slot = i;
     process.process = slot.process;
     process.pid = slot.pid;
@@ -93,7 +94,11 @@ void ProcessWatch::find_new_slots() {
     for (WatchedProcess& older : living_) {
       if (older.pid == process.pid && older.pid_namespace == process.pid_namespace) {
         // Slots are reused in any order; indices only grow.
-        (older.process < process.process ? older : process).replaced = true;
+        const bool older_image = older.process < process.process;
+        WatchedProcess& replaced = older_image ? older : process;
+        replaced.replaced = true;
+        replaced.replaced_ticks =
+            older_image ? slot.birth_ticks : segment_->processes[older.slot].birth_ticks;
       }
     }
     open_pidfd(process);
@@ -101,49 +106,116 @@ void ProcessWatch::find_new_slots() {
   }
 }
 
-// Whether how the process ended is known, or will not be.
-bool ProcessWatch::status_is_final(WatchedProcess& process, int64_t now_ns) const {
+// Whether how the process ended is known, or will not be. Asked until the kernel lets go of it: its
+// parent may take its time to wait for it.
+bool ProcessWatch::status_is_final(WatchedProcess& process) const {
+  if (process.replaced) return true;
   if (process.host_pid == child_pid_ && child_pid_ != 0) {
     if (child_status_) process.status = *child_status_;
     return child_status_.has_value();
   }
+  const ProcessSlot& slot = segment_->processes[process.slot];
+  if (slot.reaped_ticks.load(std::memory_order_acquire) != 0) {
+    process.status = from_wait_status(static_cast<int>(slot.reaped_status.load()));
+    return true;
+  }
   PidfdInfo info{};
   info.mask = kPidfdInfoExit;
-  if (process.pidfd < 0 || ioctl(process.pidfd, kPidfdGetInfo, &info) != 0) return true;
-  if ((info.mask & kPidfdInfoExit) != 0) {
+  if (process.pidfd >= 0 && ioctl(process.pidfd, kPidfdGetInfo, &info) == 0 &&
+      (info.mask & kPidfdInfoExit) != 0) {
     process.status = from_wait_status(info.exit_status);
     return true;
   }
-  return now_ns - process.ended_ns > kStatusPatienceNs;
+  const Zombie zombie = look_at_zombie(process.host_pid);
+  if (zombie.wait_status) {
+    process.status = from_wait_status(*zombie.wait_status);
+    return true;
+  }
+  if (slot.end_ticks.load(std::memory_order_acquire) != 0) {
+    process.status = from_wait_status(static_cast<int>(slot.end_status.load()));
+    return true;
+  }
+  return !zombie.exists;
 }
 
-bool ProcessWatch::has_ended(WatchedProcess& process, bool pidfd_readable, int64_t now_ns) {
-  if (process.replaced) return true;
-  if (pidfd_readable) process.ended = true;
+void ProcessWatch::find_end_time(WatchedProcess& process) const {
+  const uint64_t now = platform::read_ticks();
+  const ProcessSlot& slot = segment_->processes[process.slot];
+  // Each is read once: the memory is the programs' to damage, and so are the moments it names.
+  const uint64_t reaped = slot.reaped_ticks.load(std::memory_order_acquire);
+  const uint64_t last_word = slot.end_ticks.load(std::memory_order_acquire);
+  uint64_t latest = process.replaced ? process.replaced_ticks : now;
+  if (reaped > process.alive_ticks && reaped < latest) latest = reaped;
+  const bool said = last_word != 0 && last_word <= latest;
+  process.end_ticks = said ? last_word : latest;
+  process.earliest_end_ticks =
+      said || process.replaced ? process.end_ticks : std::min(process.alive_ticks, latest);
+}
+
+void ProcessWatch::look_for_end(WatchedProcess& process) {
+  if (process.ended) return;
+  process.ended = process.replaced;
   if (process.pidfd < 0 && !process.ended) open_pidfd(process);
   // A kernel or a sandbox without pidfds, or no descriptor left for one.
   if (process.pidfd < 0 && !process.ended && process.host_pid != 0) {
     process.ended = !is_running(process.host_pid);
   }
-  if (!process.ended) return false;
-  if (process.ended_ns == 0) process.ended_ns = now_ns;
-  return status_is_final(process, now_ns);
+  if (!process.ended) process.alive_ticks = look_ticks_;
 }
 
-std::vector<WatchedProcess> ProcessWatch::update(int64_t now_ns) {
-  find_new_slots();
+// In groups: poll() takes no more descriptors at a time than a process may have.
+void ProcessWatch::poll_pidfds() {
+  constexpr size_t kGroup = 256;
   std::vector<pollfd> polled;
-  for (const WatchedProcess& process : living_) polled.push_back({process.pidfd, POLLIN, 0});
-  if (poll(polled.data(), polled.size(), 0) < 0) return {};
-  std::vector<WatchedProcess> ended;
-  std::vector<WatchedProcess> still_living;
-  for (size_t i = 0; i < living_.size(); ++i) {
-    const bool readable = (polled[i].revents & POLLIN) != 0;
-    const bool over = has_ended(living_[i], readable, now_ns);
-    (over ? ended : still_living).push_back(living_[i]);
+  for (size_t start = 0; start < living_.size(); start += kGroup) {
+    polled.clear();
+    const size_t end = std::min(living_.size(), start + kGroup);
+    for (size_t i = start; i < end; ++i) {
+      polled.push_back({living_[i].ended ? -1 : living_[i].pidfd, POLLIN, 0});
+    }
+    if (poll(polled.data(), polled.size(), 0) <= 0) continue;
+    for (size_t i = start; i < end; ++i) {
+      if ((polled[i - start].revents & POLLIN) != 0) living_[i].ended = true;
+    }
   }
-  living_ = std::move(still_living);
+}
+
+std::vector<WatchedProcess> ProcessWatch::take_ended(bool all) {
+  std::vector<WatchedProcess> ended;
+  std::vector<WatchedProcess> rest;
+  for (WatchedProcess& process : living_) {
+    const bool over = process.ended && (status_is_final(process) || all);
+    if (process.ended && process.end_ticks == 0) find_end_time(process);
+    (over ? ended : rest).push_back(process);
+  }
+  living_ = std::move(rest);
   return ended;
+}
+
+std::vector<WatchedProcess> ProcessWatch::update() {
+  look_ticks_ = platform::read_ticks();
+  find_new_slots();
+  poll_pidfds();
+  for (WatchedProcess& process : living_) look_for_end(process);
+  return take_ended(/*all=*/false);
+}
+
+std::vector<WatchedProcess> ProcessWatch::finish() {
+  std::vector<WatchedProcess> ended = update();
+  for (WatchedProcess& process : take_ended(/*all=*/true)) ended.push_back(process);
+  return ended;
+}
+
+bool ProcessWatch::any_alive() const {
+  return std::any_of(living_.begin(), living_.end(),
+                     [](const WatchedProcess& process) { return !process.ended; });
+}
+
+void ProcessWatch::drop_strangers(uint64_t segment_inode) {
+  for (WatchedProcess& process : living_) {
+    if (process.host_pid == 0 || process.ended) continue;
+    if (has_mapped(process.host_pid, segment_inode) == Mapped::kNo) process.ended = true;
+  }
 }
 
 void ProcessWatch::free_slot(const WatchedProcess& ended) {

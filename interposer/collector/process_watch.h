@@ -29,7 +29,11 @@ struct WatchedProcess {
   int failed_lookups = 0;
   bool replaced = false;  // by exec
   bool ended = false;
-  int64_t ended_ns = 0;  // CLOCK_MONOTONIC, when the end was seen
+  uint64_t replaced_ticks = 0;  // when the new image began
+  uint64_t alive_ticks = 0;     // when it was last seen alive
+  // When it ended: then, or, where earliest_end_ticks is another moment, no later than then.
+  uint64_t end_ticks = 0;
+  uint64_t earliest_end_ticks = 0;
   ExitStatus status;
 };
 
@@ -40,16 +44,25 @@ class ProcessWatch {
   ProcessWatch(const ProcessWatch&) = delete;
   ProcessWatch& operator=(const ProcessWatch&) = delete;
 
-  // Looks for new slots and for deaths, and returns the processes that ended since the last call.
-  // The caller drains their chunks and then calls free_slot(). `now_ns`: CLOCK_MONOTONIC.
-  std::vector<WatchedProcess> update(int64_t now_ns);
+  // Looks for new slots and for deaths, and returns the processes that ended since the last call
+  // and whose status is known, or will not be. The caller drains their chunks and then calls
+  // free_slot().
+  std::vector<WatchedProcess> update();
+  // The last update: those that are dead by now and wait for their status as well.
+  std::vector<WatchedProcess> finish();
   void free_slot(const WatchedProcess& ended);
 
   // The direct child's status comes from waiting for it, which only its parent can do.
   void set_child(int32_t pid) { child_pid_ = pid; }
   void child_ended(const ExitStatus& status);
 
+  // Those too that are dead and have not been returned.
   const std::vector<WatchedProcess>& living() const { return living_; }
+  bool any_alive() const;
+  // Ends the watch over processes that are none of this recording's, or not any longer: what a slot
+  // names has not got `segment_inode` mapped. Looks at each process's maps, so call it seldom.
+  void drop_strangers(uint64_t segment_inode);
+  uint32_t processes_seen() const { return processes_seen_; }
   // Slots taken by a process that has not filled them in yet, or taken since the last update.
   bool registration_pending() const {
     return pending_slots_ != 0 ||
@@ -60,13 +73,18 @@ class ProcessWatch {
  private:
   void find_new_slots();
   void open_pidfd(WatchedProcess& process);
-  bool has_ended(WatchedProcess& process, bool pidfd_readable, int64_t now_ns);
-  bool status_is_final(WatchedProcess& process, int64_t now_ns) const;
+  void poll_pidfds();
+  void look_for_end(WatchedProcess& process);
+  void find_end_time(WatchedProcess& process) const;
+  bool status_is_final(WatchedProcess& process) const;
+  std::vector<WatchedProcess> take_ended(bool all);
 
   segment::SegmentHeader* segment_;
   uint64_t own_namespace_;
   uint32_t known_processes_ = 1;  // value of next_process at the last look
   uint32_t pending_slots_ = 0;
+  uint32_t processes_seen_ = 0;
+  uint64_t look_ticks_ = 0;  // just before the latest look at who lives
   int32_t child_pid_ = 0;
   std::optional<ExitStatus> child_status_;
   std::vector<WatchedProcess> living_;

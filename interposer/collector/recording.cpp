@@ -31,6 +31,8 @@ constexpr int64_t kChildPatienceNs = 2'000'000'000;
 // The same where a birth was announced and no such child can be seen.
 constexpr int64_t kBirthPatienceNs = 300'000'000;
 constexpr int64_t kSearchIntervalNs = 20'000'000;
+// How often, once the program has ended, what still lives is asked whether it takes part.
+constexpr int64_t kStrangerIntervalNs = 1'000'000'000;
 
 uint32_t option_bits(const RecordingOptions& options) {
   uint32_t bits = 0;
@@ -83,7 +85,8 @@ Recording::Recording(const RecordingOptions& options)
       control_(segment_.header()->nonce),
       watch_(segment_.header()),
       clock_interval_ns_(kFirstClockIntervalNs) {
-  segment_.header()->sample_interval.store(options.sample_bytes);
+  sample_interval_ = options.sample_bytes;
+  segment_.header()->sample_interval.store(sample_interval_);
   segment_.header()->steady_ticks_per_us = steady_ticks_per_us();
   // For checks that must not depend on luck.
   const char* seed = getenv("MEMLENS_SAMPLE_SEED");
@@ -120,26 +123,31 @@ void Recording::write_session(const SessionDescription& session) {
   FrameDescription frame;
   frame.kind = format::FrameKind::kSession;
   writer_->append(frame, to_text(json));
-  uint32_t sequence = 0;
   for (const std::string& note : session.notes) {
-    FrameDescription note_frame;
-    note_frame.kind = format::FrameKind::kMetadata;
-    note_frame.sequence = sequence++;
-    writer_->append(note_frame, diagnostic_record(format::DiagnosticCode::kUntrackedChild, note));
+    write_note(note, format::DiagnosticCode::kUntrackedChild);
   }
 }
 
+void Recording::write_note(const std::string& text, format::DiagnosticCode code) {
+  FrameDescription frame;
+  frame.kind = format::FrameKind::kMetadata;
+  frame.sequence = notes_written_++;
+  writer_->append(frame, diagnostic_record(code, text));
+}
+
 void Recording::write_process_end(const WatchedProcess& process) {
-  const Moment now = read_moment();
   Json json;
   json["process"] = process.process;
   json["pid"] = process.pid;
-  json["ticks"] = now.ticks;
+  json["ticks"] = process.end_ticks;
+  if (process.earliest_end_ticks != process.end_ticks) {
+    json["earliest_ticks"] = process.earliest_end_ticks;
+  }
   add_status(json, process.status);
   FrameDescription frame;
   frame.kind = format::FrameKind::kProcessEnd;
   frame.process = process.process;
-  frame.ticks = now.ticks;
+  frame.ticks = process.end_ticks;
   writer_->append(frame, to_text(json));
 }
 
@@ -173,8 +181,8 @@ void Recording::write_marks() {
   writer_->append(frame, payload);
 }
 
-void Recording::settle_ended_processes() {
-  for (const WatchedProcess& process : watch_.update(monotonic_ns())) {
+void Recording::settle_ended_processes(const std::vector<WatchedProcess>& ended) {
+  for (const WatchedProcess& process : ended) {
     drain_->drain_dead(process.slot);
     if (write_failure() == 0) write_process_end(process);
     // Last: a process that takes the slot over must not find the old one's chunks under it.
@@ -192,7 +200,7 @@ void Recording::update() {
     write_marks();
   }
   drain_->drain();
-  settle_ended_processes();
+  settle_ended_processes(watch_.update());
   if (write_failure() != 0) {
     stop_after_write_failure();
   } else {
@@ -212,11 +220,11 @@ void Recording::update() {
 }
 
 void Recording::thin_out_samples() {
-  std::atomic<uint64_t>& interval = segment_.header()->sample_interval;
-  if (interval.load(std::memory_order_relaxed) == 0) return;  // everything is recorded
-  interval.store(
-      thinning_.next_interval(interval.load(std::memory_order_relaxed), writer_->file_bytes()),
-      std::memory_order_relaxed);
+  if (sample_interval_ == 0) return;  // everything is recorded
+  const uint64_t next = thinning_.next_interval(sample_interval_, writer_->file_bytes());
+  if (next == sample_interval_) return;
+  sample_interval_ = next;
+  segment_.header()->sample_interval.store(next, std::memory_order_relaxed);
 }
 
 void Recording::sleep() {
@@ -228,8 +236,12 @@ void Recording::interrupt_sleep() { segment_.header()->collector_asleep.store(0)
 
 bool Recording::is_over() {
   const int64_t now = monotonic_ns();
-  if (!watch_.living().empty()) {
+  if (watch_.any_alive()) {
     empty_since_ns_ = 0;
+    if (now >= next_stranger_search_ns_) {
+      next_stranger_search_ns_ = now + kStrangerIntervalNs;
+      watch_.drop_strangers(segment_.inode());
+    }
     return false;
   }
   if (!options_.follow) return true;
@@ -255,28 +267,40 @@ void Recording::wake_everybody() {
 }
 
 void Recording::stop() {
-  uint32_t running = segment::kRunning;
-  segment_.header()->stop.compare_exchange_strong(running, segment::kStopRequested);
+  if (stop_ == segment::kRunning) stop_ = segment::kStopRequested;
+  segment_.header()->stop.store(stop_);
   wake_everybody();
 }
 
 void Recording::stop_after_write_failure() {
   if (failed_ticks_ == 0) failed_ticks_ = read_moment().ticks;
-  uint32_t running = segment::kRunning;
-  if (segment_.header()->stop.compare_exchange_strong(running, segment::kStopWriteFailed)) {
-    wake_everybody();
-  }
+  if (stop_ != segment::kRunning) return;
+  stop_ = segment::kStopWriteFailed;
+  segment_.header()->stop.store(stop_);
+  wake_everybody();
 }
 
 void Recording::end_events() {
   if (ended_) return;
   ended_ = true;
   end_ = read_moment();
-  settle_ended_processes();
+  settle_ended_processes(watch_.finish());
   drain_->drain();
+  const bool stopped_by_program = segment_.header()->stop.load() != stop_;
   stop();
   drain_->drain_rest();
   if (write_failure() == 0) {
+    if (stopped_by_program) {
+      write_note("a stray write of the program ended the recording before its end",
+                 format::DiagnosticCode::kStopped);
+    }
+    if (damaged_chunks() != 0) {
+      write_note(
+          std::to_string(damaged_chunks()) +
+              " blocks of the recording's shared memory were written over by the program and "
+              "are left out",
+          format::DiagnosticCode::kOther);
+    }
     sampler_->flush();
     append_clock_frame(*writer_);
   }
@@ -301,7 +325,7 @@ void Recording::write_trailer(EndReason reason, const ExitStatus& status) {
   writer_->append_last(frame, to_text(json));
 }
 
-uint32_t Recording::processes_seen() const { return segment_.header()->next_process.load() - 1; }
+uint32_t Recording::processes_seen() const { return watch_.processes_seen(); }
 
 uint32_t Recording::processes_lost() const { return segment_.header()->lost_processes.load(); }
 

@@ -21,6 +21,7 @@
 #include "interposer/collector/resident_sampler.h"
 #include "interposer/collector/sample_thinning.h"
 #include "interposer/collector/shared_segment.h"
+#include "interposer/format/metadata_records.h"
 
 namespace memlens::collector {
 
@@ -80,12 +81,15 @@ class Recording {
   // Children that were started and never joined the recording.
   uint32_t births_missing() const;
   uint64_t event_bytes() const { return drain_->event_bytes(); }
+  // Of shared memory: what programs wrote over by mistake, and what is therefore left out.
+  uint32_t damaged_chunks() const { return drain_ ? drain_->damaged_chunks() : 0; }
 
  private:
   void write_session(const SessionDescription& session);
+  void write_note(const std::string& text, format::DiagnosticCode code);
   void write_process_end(const WatchedProcess& process);
   void write_marks();
-  void settle_ended_processes();
+  void settle_ended_processes(const std::vector<WatchedProcess>& ended);
   void thin_out_samples();
   void stop_after_write_failure();
   void wake_everybody();
@@ -103,9 +107,13 @@ class Recording {
   int64_t next_mark_ns_ = 0;  // by itself
   uint64_t own_marks_ = 0;
   SampleThinning thinning_;
+  uint64_t sample_interval_ = 0;
+  uint32_t notes_written_ = 0;
+  segment::StopReason stop_ = segment::kRunning;  // the header's is the programs' to damage
   uint32_t births_seen_ = 0;
-  int64_t last_birth_ns_ = 0;    // when births_announced last changed
-  int64_t next_search_ns_ = 0;   // for unborn children, in /proc
+  int64_t last_birth_ns_ = 0;   // when births_announced last changed
+  int64_t next_search_ns_ = 0;  // for unborn children, in /proc
+  int64_t next_stranger_search_ns_ = 0;
   int64_t empty_since_ns_ = 0;   // no recorded process since; 0: there is one
   bool child_expected_ = false;  // somebody with our session in its environment lives
   uint64_t failed_ticks_ = 0;    // when a write first failed; 0: none did

@@ -31,6 +31,7 @@ class SharedSegment {
   uint64_t first_ticks() const { return first_ticks_; }
   // The nonce that is also the capture's session id; the header's own is the programs' to damage.
   uint64_t nonce() const { return nonce_; }
+  uint64_t inode() const { return inode_; }
 
   // The value of segment::kSessionVariable for a program that inherits the segment at descriptor
   // `inherited_fd` (or, where it inherits none, any number: inode and nonce are verified).

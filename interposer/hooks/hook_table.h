@@ -24,6 +24,7 @@ enum class HookReport : unsigned char {
   kFork,          // a child becomes a recorded process
   kExec,          // another program is given, or spared, the session
   kOptions,       // a run-time library asks how it shall behave
+  kEnd,           // when and how a process ended
   kNothing,       // no hook; `remark` says why
 };
 
@@ -105,6 +106,13 @@ inline constexpr Hook kHooks[] = {
     {"posix_spawn", "spawn_hooks.cpp", HookReport::kExec},
     {"posix_spawnp", "spawn_hooks.cpp", HookReport::kExec},
     {"__asan_default_options", "sanitizer_options.cpp", HookReport::kOptions},
+    {"_exit", "end_hooks.cpp", HookReport::kEnd},
+    {"_Exit", "end_hooks.cpp", HookReport::kEnd},
+    {"wait", "end_hooks.cpp", HookReport::kEnd},
+    {"waitpid", "end_hooks.cpp", HookReport::kEnd},
+    {"wait3", "end_hooks.cpp", HookReport::kEnd},
+    {"wait4", "end_hooks.cpp", HookReport::kEnd},
+    {"waitid", "end_hooks.cpp", HookReport::kEnd},
     {"mprotect", "", HookReport::kNothing, "cannot tell a first use from a change of rights"},
     {"pthread_create", "", HookReport::kNothing, "a thread is known from its first event"},
     {"vfork", "", HookReport::kNothing,
@@ -112,7 +120,6 @@ inline constexpr Hook kHooks[] = {
     {"clone", "", HookReport::kNothing, "a child with memory of its own notices it is one"},
     {"system", "", HookReport::kNothing, "hands on the environment, which holds the session"},
     {"popen", "", HookReport::kNothing, "hands on the environment, which holds the session"},
-    {"_exit", "", HookReport::kNothing, "the collector drains what a process leaves"},
 };
 
 }  // namespace memlens::interposer

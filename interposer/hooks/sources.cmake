@@ -2,6 +2,7 @@ target_sources(memlens_interposer_objects PRIVATE
   hooks/allocator_module.cpp
   hooks/brk_hooks.cpp
   hooks/dynamic_loading_hooks.cpp
+  hooks/end_hooks.cpp
   hooks/exec_environment.cpp
   hooks/exec_hooks.cpp
   hooks/exec_target.cpp

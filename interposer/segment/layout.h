@@ -22,7 +22,7 @@ namespace memlens::segment {
 
 inline constexpr uint64_t kMagic = 0x31474553534e4c4dull;  // "MLNSSEG1"
 // Producer and collector are built together; anything else is refused at attach.
-inline constexpr uint32_t kLayoutVersion = 4;
+inline constexpr uint32_t kLayoutVersion = 5;
 
 inline constexpr uint32_t kChunkBytes = 64 * 1024;
 inline constexpr uint32_t kInitialChunks = 64;  // 4 MB, rotated first-fit: stays in the cache
@@ -70,7 +70,15 @@ struct alignas(64) ProcessSlot {
   // definitions.h).
   std::atomic<uint32_t> skipped_calls;
   std::atomic<uint32_t> refused_definitions;
+  // Its own last word: 0 while it has not spoken. Written before the real exit, so a process that
+  // is found dead with it ended just then.
+  std::atomic<uint64_t> end_ticks;
+  // When its parent's wait returned it: it had ended by then.
+  std::atomic<uint64_t> reaped_ticks;
+  std::atomic<uint32_t> end_status;  // as of waitpid(), of either
+  std::atomic<uint32_t> reaped_status;
 };
+static_assert(sizeof(ProcessSlot) == 64);
 
 // ---- options the collector sets before the program starts
 enum Option : uint32_t {
@@ -116,6 +124,7 @@ struct alignas(64) SegmentHeader {
   std::atomic<uint32_t> births_announced;
   std::atomic<uint32_t> births_arrived;
   std::atomic<uint32_t> lost_processes;  // found no free slot
+  std::atomic<uint32_t> slots_used;      // no slot at or beyond this one was ever taken
 
   ProcessSlot processes[kMaxProcesses];
   alignas(64) std::atomic<uint64_t> chunk_words[kMaxChunks];

@@ -63,7 +63,7 @@ void Accounts::finish(const TickClock& clock, Analysis& analysis) {
   }
   totals.peak_bytes = peak_bytes_;
   totals.peak_seconds = std::max(0.0, clock.seconds_at(peak_ticks_));
-  totals.peak_is_exact = peak_is_exact_;
+  totals.peak_is_exact = peak_is_exact_ && !peak_may_count_ended_;
   totals.sample_bytes = samples_.longest_interval_bytes();
   for (uint32_t i = 0; i < sites_.size(); ++i) {
     SiteAccount& site = sites_[i];

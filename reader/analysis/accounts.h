@@ -80,6 +80,10 @@ class Accounts {
   // The clock has not moved on since.
   bool peak_is_now() const { return peak_ticks_ == now_ticks_; }
   void mark_peak_inexact() { peak_is_exact_ = false; }
+  // A process that may have ended before it is in the present peak.
+  void mark_peak_may_count_ended() { peak_may_count_ended_ = true; }
+  uint64_t peak_ticks() const { return peak_ticks_; }
+  uint64_t now_ticks() const { return now_ticks_; }
 
   // ---- moments the program named, by process number and string id
   struct MarkAccount {
@@ -117,6 +121,7 @@ class Accounts {
     peak_bytes_ = live_bytes_;
     peak_ticks_ = now_ticks_;
     peak_is_exact_ = order_is_exact_;
+    peak_may_count_ended_ = false;
   }
   void pass_moment();
   RangeMatrix finish_ranges(const TickClock& clock);
@@ -138,6 +143,7 @@ class Accounts {
   uint64_t peak_epoch_ = 1;
   uint64_t peak_ticks_ = 0;
   bool peak_is_exact_ = true;
+  bool peak_may_count_ended_ = false;
   bool order_is_exact_ = true;
   bool in_range_ = false;
   bool finished_ = false;

@@ -22,8 +22,9 @@ struct Process {
 
   ProcessAccounts accounts;
   ProcessMerge<ProcessAccounts> merge;
-  uint64_t end_ticks = UINT64_MAX;  // when its memory went with it; not known: it lives on
-  uint64_t next_ticks = 0;          // of its next event, or its end
+  uint64_t end_ticks = UINT64_MAX;      // when its memory went with it; not known: it lives on
+  uint64_t next_ticks = 0;              // of its next event, or its end
+  uint64_t may_end_ticks = UINT64_MAX;  // from then on; UINT64_MAX: it ended just at end_ticks
   bool has_events = true;
   bool begun = false;
 };
@@ -85,6 +86,8 @@ class Pass {
         process = processes_.back().get();
         process_index = stream.process;
         process->end_ticks = impl_.process_end_ticks(process_index);
+        const auto earliest = impl_.earliest_end_ticks.find(process_index);
+        if (earliest != impl_.earliest_end_ticks.end()) process->may_end_ticks = earliest->second;
       }
       const ThreadRecord* thread = known != nullptr ? known->thread(stream.thread) : nullptr;
       const bool selected = !query_.tid || (thread != nullptr && thread->tid == *query_.tid);
@@ -121,6 +124,7 @@ class Pass {
       if (!process.has_events) {
         accounts_.set_time(process.next_ticks);
         if (!accounts_.finished()) process.accounts.end_process();
+        std::erase(perhaps_ended_, &process);
         continue;
       }
       const uint64_t peak_epoch_before = accounts_.peak_epoch();
@@ -134,11 +138,23 @@ class Pass {
       const bool next_begins = !heap.empty() && heap.front()->has_events && accounts_.peak_is_now();
       if (accounts_.peak_epoch() != peak_epoch_before && (others_run || next_begins))
         accounts_.mark_peak_inexact();
+      if (accounts_.peak_epoch() != peak_epoch_before && peak_counts_perhaps_ended())
+        accounts_.mark_peak_may_count_ended();
+      if (!process.has_events && process.may_end_ticks != UINT64_MAX) {
+        process.may_end_ticks = std::max(process.may_end_ticks, accounts_.now_ticks());
+        perhaps_ended_.push_back(&process);
+      }
       process.next_ticks = process.has_events ? process.merge.next_ticks() : process.end_ticks;
       if (!process.has_events && process.end_ticks == UINT64_MAX) continue;
       heap.push_back(&process);
       std::push_heap(heap.begin(), heap.end(), runs_later);
     }
+  }
+
+  bool peak_counts_perhaps_ended() const {
+    return std::ranges::any_of(perhaps_ended_, [&](const Process* process) {
+      return accounts_.peak_ticks() >= process->may_end_ticks;
+    });
   }
 
   void name_processes(RangeMatrix& ranges) const {
@@ -206,7 +222,9 @@ class Pass {
   std::vector<std::unique_ptr<Process>> processes_;
   std::vector<uint32_t> process_indexes_;  // of processes_
   std::vector<StreamName> streams_;        // by the accounts' number of the stream
-  unsigned running_ = 0;                   // processes that have begun and have more events
+  std::vector<const Process*>
+      perhaps_ended_;     // no more events, and a time of end not known exactly
+  unsigned running_ = 0;  // processes that have begun and have more events
   uint64_t lost_events_ = 0;
 };
 

@@ -46,10 +46,23 @@ class SummaryPrinter {
   void print_totals() {
     Table table({{}, {}});
     for (View view : kViews) {
-      table.add_row(
-          {{view_title(view), Paint::kBold}, view_amount(view, totals_, summary_.info, terminal_)});
+      std::string amount = view_amount(view, totals_, summary_.info, terminal_);
+      if (view == View::kLeaks && totals_.leaked_bytes > totals_.peak_bytes) {
+        amount += ", at most " + format_bytes(most_leaked_by_one_process()) + " of one";
+      }
+      table.add_row({{view_title(view), Paint::kBold}, amount});
     }
     table.print(out_, terminal_, kIndent);
+  }
+
+  uint64_t most_leaked_by_one_process() const {
+    std::map<uint32_t, uint64_t> leaked;
+    for (const reader::Site& site : summary_.analysis.sites) {
+      leaked[site.process_index] += site.leaked.bytes;
+    }
+    uint64_t most = 0;
+    for (const auto& [process, bytes] : leaked) most = std::max(most, bytes);
+    return most;
   }
 
   void print_allocators() {
@@ -218,7 +231,12 @@ class SummaryPrinter {
       }
     }
     if (!totals_.peak_is_exact) {
-      notes.push_back("several threads allocated around the peak; it is within 0.25 %");
+      notes.push_back(
+          summary_.info.processes.size() > 1
+              ? "several threads or processes allocated around the peak, and it is within "
+                "0.25 %; or one was killed around it that may have been gone by then, and "
+                "without it the peak is lower"
+              : "several threads allocated around the peak; it is within 0.25 %");
     }
     if (notes.empty()) return;
     print_title("Notes");

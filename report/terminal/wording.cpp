@@ -40,6 +40,10 @@ std::string view_amount(View view, const reader::Totals& totals, const reader::C
       return in_blocks + ", at " + format_seconds(totals.peak_seconds) + " of " +
              format_seconds(info.duration_seconds);
     case View::kLeaks:
+      // Processes that lived one after another were never alive together.
+      if (tally.bytes > totals.peak_bytes && info.processes.size() > 1) {
+        return in_blocks + ": adds what each process held when it ended";
+      }
       return in_blocks + " at the end";
     case View::kTemporary:
       return format_count(tally.blocks) +

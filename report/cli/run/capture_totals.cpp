@@ -32,7 +32,10 @@ CaptureCheck check_capture(const std::string& path, bool events) {
     const char* about = info.sample_bytes != 0 ? "about " : "";
     check.totals = about + format_count_of(totals.allocations, "allocation") + ", " +
                    format_bytes(totals.peak_bytes) + " at the peak, " +
-                   format_bytes(totals.leaked_bytes) + " still allocated";
+                   format_bytes(totals.leaked_bytes) +
+                   (totals.leaked_bytes > totals.peak_bytes && info.processes.size() > 1
+                        ? " still allocated, adding up each process's end"
+                        : " still allocated");
   } catch (const std::exception& error) {
     check.problem = error.what();
   }

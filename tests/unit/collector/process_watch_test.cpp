@@ -2,12 +2,15 @@
 
 #include <doctest/doctest.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "interposer/collector/clock.h"
+#include <algorithm>
+
 #include "interposer/collector/process_files.h"
 #include "interposer/collector/shared_segment.h"
+#include "interposer/platform/clock.h"
 
 using namespace memlens;
 using collector::ProcessWatch;
@@ -22,6 +25,9 @@ uint32_t register_process(segment::SegmentHeader* segment, uint32_t slot, int32_
   taken.process = segment->next_process.fetch_add(1);
   taken.pid = pid;
   taken.pid_namespace = collector::pid_namespace_of(0);
+  taken.birth_ticks = platform::read_ticks();
+  taken.end_ticks = 0;
+  taken.reaped_ticks = 0;
   taken.state.store(segment::kSlotLive, std::memory_order_release);
   return taken.process;
 }
@@ -37,7 +43,7 @@ pid_t start_sleeper() {
 
 std::vector<WatchedProcess> wait_for_end(ProcessWatch& watch) {
   for (int i = 0; i < 1000; ++i) {
-    auto ended = watch.update(collector::monotonic_ns());
+    auto ended = watch.update();
     if (!ended.empty()) return ended;
     usleep(2000);
   }
@@ -51,7 +57,7 @@ TEST_CASE("a process lives until its pidfd says otherwise, and its slot is used 
   ProcessWatch watch(segment.header());
   const pid_t pid = start_sleeper();
   const uint32_t index = register_process(segment.header(), 3, pid);
-  CHECK(watch.update(collector::monotonic_ns()).empty());
+  CHECK(watch.update().empty());
   REQUIRE(watch.living().size() == 1);
   CHECK(watch.living()[0].host_pid == pid);
   CHECK(watch.is_tracked(pid));
@@ -67,7 +73,7 @@ TEST_CASE("a process lives until its pidfd says otherwise, and its slot is used 
 
   const pid_t next = start_sleeper();
   register_process(segment.header(), 3, next);
-  watch.update(collector::monotonic_ns());
+  watch.update();
   CHECK(watch.is_tracked(next));
   kill(next, SIGKILL);
   waitpid(next, nullptr, 0);
@@ -93,7 +99,7 @@ TEST_CASE("exec ends the old image though the pid lives on, in whatever order sl
     const pid_t pid = start_sleeper();
     const uint32_t old_image = register_process(segment.header(), newer_slot_first ? 9 : 1, pid);
     const uint32_t new_image = register_process(segment.header(), 5, pid);
-    const auto ended = watch.update(collector::monotonic_ns());
+    const auto ended = watch.update();
     REQUIRE(ended.size() == 1);
     CHECK(ended[0].process == old_image);
     REQUIRE(watch.living().size() == 1);
@@ -109,13 +115,13 @@ TEST_CASE("the direct child's status is the one that was waited for") {
   const pid_t pid = start_sleeper();
   watch.set_child(pid);
   register_process(segment.header(), 0, pid);
-  watch.update(collector::monotonic_ns());
+  watch.update();
   kill(pid, SIGKILL);
   usleep(20'000);
-  CHECK(watch.update(collector::monotonic_ns()).empty());  // not before it was waited for
+  CHECK(watch.update().empty());  // not before it was waited for
   waitpid(pid, nullptr, 0);
   watch.child_ended({std::nullopt, SIGKILL});
-  const auto ended = watch.update(collector::monotonic_ns());
+  const auto ended = watch.update();
   REQUIRE(ended.size() == 1);
   CHECK(ended[0].status.signal == SIGKILL);
 }
@@ -125,7 +131,95 @@ TEST_CASE("a slot that is claimed but not filled in is waited for") {
   ProcessWatch watch(segment.header());
   segment.header()->processes[0].state = segment::kSlotClaimed;
   segment.header()->next_process.fetch_add(1);
-  watch.update(collector::monotonic_ns());
+  watch.update();
   CHECK(watch.registration_pending());
   CHECK(watch.living().empty());
+}
+
+TEST_CASE("a process ended when it said its last word, or by the time its parent knew") {
+  collector::SharedSegment segment(0);
+  segment::ProcessSlot* slots = segment.header()->processes;
+  ProcessWatch watch(segment.header());
+  pid_t pids[3];
+  for (uint32_t i = 0; i < 3; ++i) register_process(segment.header(), i, pids[i] = start_sleeper());
+  watch.update();
+  const uint64_t before = platform::read_ticks();
+  slots[0].end_ticks = before;
+  slots[0].end_status = 3 << 8;
+  for (const pid_t pid : pids) {
+    kill(pid, SIGKILL);
+    waitpid(pid, nullptr, 0);
+  }
+  slots[1].reaped_status = SIGKILL;
+  slots[1].reaped_ticks = platform::read_ticks();
+  const uint64_t after = platform::read_ticks();
+  std::vector<WatchedProcess> ended;
+  while (ended.size() < 3) {
+    for (const WatchedProcess& process : watch.update()) ended.push_back(process);
+  }
+  std::ranges::sort(ended, {}, &WatchedProcess::slot);
+  CHECK(ended[0].end_ticks == before);
+  CHECK(ended[0].earliest_end_ticks == before);
+  CHECK(ended[1].end_ticks == slots[1].reaped_ticks);
+  CHECK(ended[1].status.signal == SIGKILL);
+  CHECK(ended[1].earliest_end_ticks < before);
+  CHECK(ended[2].end_ticks > after);
+  CHECK(ended[2].earliest_end_ticks < before);
+}
+
+TEST_CASE("moments that cannot be true are not believed") {
+  collector::SharedSegment segment(0);
+  segment::ProcessSlot* slots = segment.header()->processes;
+  ProcessWatch watch(segment.header());
+  const pid_t pid = start_sleeper();
+  register_process(segment.header(), 0, pid);
+  slots[0].reaped_ticks = 1;
+  slots[0].end_ticks = UINT64_MAX;
+  watch.update();
+  kill(pid, SIGKILL);
+  waitpid(pid, nullptr, 0);
+  const uint64_t after = platform::read_ticks();
+  const auto ended = wait_for_end(watch);
+  REQUIRE(ended.size() == 1);
+  CHECK(ended[0].end_ticks > after);
+  CHECK(ended[0].end_ticks <= platform::read_ticks());
+}
+
+TEST_CASE("the status of a zombie is known however long its parent takes") {
+  collector::SharedSegment segment(0);
+  ProcessWatch watch(segment.header());
+  const pid_t pid = start_sleeper();
+  register_process(segment.header(), 0, pid);
+  watch.update();
+  kill(pid, SIGTERM);
+  const auto ended = wait_for_end(watch);
+  REQUIRE(ended.size() == 1);
+  CHECK(ended[0].status.signal == SIGTERM);
+  waitpid(pid, nullptr, 0);
+}
+
+TEST_CASE("a slot that names a process of somebody else's keeps nobody waiting") {
+  collector::SharedSegment segment(0);
+  ProcessWatch watch(segment.header());
+  const pid_t stranger = fork();
+  if (stranger == 0) {
+    munmap(segment.header(), segment::attached_bytes());
+    pause();
+    _exit(0);
+  }
+  const pid_t member = start_sleeper();  // has the segment, as a forked child
+  register_process(segment.header(), 0, stranger);
+  register_process(segment.header(), 1, member);
+  usleep(20'000);
+  watch.update();
+  CHECK(watch.living().size() == 2);
+  watch.drop_strangers(segment.inode());
+  const auto ended = wait_for_end(watch);
+  REQUIRE(ended.size() == 1);
+  CHECK(ended[0].slot == 0);
+  CHECK(watch.is_tracked(member));
+  for (const pid_t pid : {stranger, member}) {
+    kill(pid, SIGKILL);
+    waitpid(pid, nullptr, 0);
+  }
 }
