@@ -116,7 +116,9 @@ ThreadState* find_or_add_state() {
   }
   if (state != nullptr) {
     // Under the lock, as whoever looks for dead threads' states reads both.
-    state->thread_id = system_call::thread_id();
+    // Negative where a filter refuses the call: then the thread has no number.
+    const int32_t thread_id = system_call::thread_id();
+    state->thread_id = thread_id < 0 ? 0 : thread_id;
     state->use = StateUse::kRunning;
   }
   states_lock.unlock();

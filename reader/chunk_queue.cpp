@@ -1,6 +1,7 @@
 #include "reader/chunk_queue.h"
 
 #include <algorithm>
+#include <system_error>
 #include <utility>
 
 namespace memlens::reader {
@@ -65,8 +66,13 @@ std::unique_ptr<ChunkQueue::Job> ChunkQueue::request(const FrameRef& frame, bool
     if (!always) {
       waiting_.push_back(job.get());
       // A small capture needs no thread, a large one soon has them all.
-      if (threads_.size() < max_threads_ && waiting_.size() > threads_.size())
-        threads_.emplace_back([this] { work(); });
+      if (threads_.size() < max_threads_ && waiting_.size() > threads_.size()) {
+        try {
+          threads_.emplace_back([this] { work(); });
+        } catch (const std::system_error&) {
+          // No thread more for this user (`ulimit -u`): the consumer does the rest.
+        }
+      }
     }
   }
   if (!always) work_there_.notify_one();

@@ -1,6 +1,5 @@
 #include "interposer/collector/capture_writer.h"
 
-#include <sys/stat.h>
 #include <unistd.h>
 #include <xxhash.h>
 #include <zstd.h>
@@ -103,13 +102,6 @@ void CaptureWriter::cut_to(uint64_t file_bytes) {
   if (ftruncate(fd_, static_cast<off_t>(file_bytes)) != 0) return;
   lseek(fd_, static_cast<off_t>(file_bytes), SEEK_SET);
   file_bytes_ = file_bytes;
-}
-
-bool CaptureWriter::is_at(const std::string& path) const {
-  struct stat named {};
-  struct stat written {};
-  return stat(path.c_str(), &named) == 0 && fstat(fd_, &written) == 0 &&
-         named.st_dev == written.st_dev && named.st_ino == written.st_ino;
 }
 
 bool CaptureWriter::write_all(const uint8_t* bytes, size_t size) {

@@ -55,8 +55,6 @@ class CaptureWriter {
   // Appends the trailer. Where the disk has no room for it, it takes that of the last frame, so
   // that the capture says of itself that it was cut.
   bool append_last(const FrameDescription& frame, std::string_view payload);
-  // Whether a file of this name is still the one that is written.
-  bool is_at(const std::string& path) const;
 
   // errno of the first write that failed; 0: none did.
   int failure() const { return failure_; }

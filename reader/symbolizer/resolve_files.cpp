@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <exception>
 #include <mutex>
+#include <system_error>
 #include <thread>
 
 namespace memlens::reader {
@@ -43,8 +44,10 @@ class FileResolver {
     plan(threads);
     std::vector<std::thread> workers;
     const size_t needed = std::min<size_t>(threads, jobs_.size());
-    for (size_t i = 1; i < needed; ++i) {
-      workers.emplace_back([this] { work(); });
+    try {
+      for (size_t i = 1; i < needed; ++i) workers.emplace_back([this] { work(); });
+    } catch (const std::system_error&) {
+      // No thread more for this user (`ulimit -u`): those there are do all of it.
     }
     work();
     for (std::thread& worker : workers) worker.join();

@@ -63,6 +63,11 @@ void print_ending(const Ending& ending) {
     print_line(plural(ending.children_missing, "child process", "child processes") +
                " could not be recorded (or ended before they began)");
   }
+  if (ending.damaged_chunks != 0) {
+    print_line(
+        plural(ending.damaged_chunks, "block", "blocks") +
+        " of the recording's shared memory were written over by the program and are left out");
+  }
   if (ending.processes == 0) {
     print_line(nothing_recorded(ending));
   } else if (!ending.obstacle.empty()) {

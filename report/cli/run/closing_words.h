@@ -15,6 +15,7 @@ struct Ending {
   unsigned processes = 0;
   unsigned processes_lost = 0;
   unsigned children_missing = 0;  // started, never joined
+  unsigned damaged_chunks = 0;    // of shared memory, by stray writes
   std::string command_name;       // what was run, for messages
   std::string obstacle;           // why it could not be recorded
 };

@@ -9,6 +9,11 @@
 namespace memlens::report::cli {
 
 OwnDescriptors::OwnDescriptors() {
+  // What is opened next would take their numbers, and our messages would go into it. The program
+  // finds them closed, as it would have.
+  for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    if (fcntl(fd, F_GETFD) < 0) (void)!open("/dev/null", O_RDWR | O_CLOEXEC);
+  }
   DIR* directory = opendir("/proc/self/fd");
   if (directory == nullptr) return;
   while (const dirent* entry = readdir(directory)) {

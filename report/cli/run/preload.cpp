@@ -38,6 +38,10 @@ std::string find_preload_library() {
   namespace fs = std::filesystem;
   std::error_code error;
   const fs::path directory = fs::read_symlink("/proc/self/exe", error).parent_path();
+  if (error) {
+    throw RunError(kOwnFailure, "cannot read /proc/self/exe (" + error.message() +
+                                    "): memlens needs /proc to be mounted");
+  }
   // MEMLENS_LIBRARY_DIRECTORY is where `cmake --install` puts it ("lib/x86_64-linux-gnu").
   for (const char* relative : {"../lib", "../" MEMLENS_LIBRARY_DIRECTORY, "../lib64", "."}) {
     const fs::path candidate = (directory / relative / kLibraryName).lexically_normal();

@@ -128,7 +128,7 @@ void ProgramRun::handle(const ReceivedSignal& signal) {
     case SIGTERM:
     case SIGHUP:
       if (program_ended_) {
-        ended_early_ = true;
+        ended_early_ = !was_ignored(signal.number);
       } else {
         forward(signal);
       }
@@ -140,6 +140,7 @@ void ProgramRun::handle(const ReceivedSignal& signal) {
 }
 
 void ProgramRun::handle_interrupt(const ReceivedSignal& signal) {
+  if (was_ignored(SIGINT)) return forward(signal);
   const int64_t now = collector::monotonic_ns();
   const bool second = last_interrupt_ns_ != 0 && now - last_interrupt_ns_ < kSecondInterruptNs;
   last_interrupt_ns_ = now;
@@ -216,6 +217,7 @@ void close_recording(Recording& recording, const RecordedRun& run, bool interrup
   ending.processes = recording.processes_seen();
   ending.processes_lost = recording.processes_lost();
   ending.children_missing = recording.births_missing();
+  ending.damaged_chunks = recording.damaged_chunks();
   ending.command_name = run.name;
   ending.obstacle = run.obstacle;
   print_ending(ending);

@@ -34,7 +34,7 @@ std::atomic<bool> end_is_wished{false};
 
 void on_signal(int number, siginfo_t* info, void*) {
   const int saved_errno = errno;
-  if (number == SIGINT || number == SIGTERM) end_wished() = true;
+  if ((number == SIGINT || number == SIGTERM) && !was_ignored(number)) end_wished() = true;
   if (number != SIGCHLD) {
     Entry& entry = ring[written.load(std::memory_order_relaxed) % kEntries];
     entry.from_terminal = info->si_code == SI_KERNEL;
@@ -55,11 +55,9 @@ void catch_signals(void (*wake)()) {
   action.sa_flags = SA_SIGINFO | SA_RESTART;
   sigfillset(&action.sa_mask);
   for (size_t i = 0; i < kCaught.size(); ++i) {
+    // Also what is ignored here (nohup; SIGINT of a script's background jobs): the program starts
+    // out ignoring it too, and may have set a handler of its own since.
     sigaction(kCaught[i], &action, &caught_before[i]);
-    // nohup: what was ignored stays ignored, for us as for the program.
-    if (caught_before[i].sa_handler == SIG_IGN && kCaught[i] != SIGCHLD) {
-      sigaction(kCaught[i], &caught_before[i], nullptr);
-    }
   }
   struct sigaction ignore {};
   ignore.sa_handler = SIG_IGN;
@@ -77,6 +75,13 @@ void restore_original_signals() {
   for (size_t i = 0; i < kIgnored.size(); ++i) {
     sigaction(kIgnored[i], &ignored_before[i], nullptr);
   }
+}
+
+bool was_ignored(int number) {
+  for (size_t i = 0; i < kCaught.size(); ++i) {
+    if (kCaught[i] == number) return installed && caught_before[i].sa_handler == SIG_IGN;
+  }
+  return false;
 }
 
 std::atomic<bool>& end_wished() { return end_is_wished; }

@@ -25,6 +25,9 @@ void catch_signals(void (*wake)());
 // In the program's process, before exec: as this process found them.
 void restore_original_signals();
 
+// Whether memlens was started with this signal ignored: it is then for the program alone.
+bool was_ignored(int number);
+
 // Set by SIGINT and SIGTERM, for work that can be cut short.
 std::atomic<bool>& end_wished();
 
