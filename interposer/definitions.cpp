@@ -318,6 +318,20 @@ void define_python(uint32_t minor, uint32_t hexversion, const char* version, con
   write_definition(MetadataType::kPython, body);
 }
 
+void define_heap(uint32_t heap_id, format::HeapFamily family, const char* name) {
+  constexpr uint64_t kOwnAddressSpace = 0;
+  RecordBody body;
+  body.number(heap_id).number(static_cast<uint64_t>(family)).number(kOwnAddressSpace);
+  body.string(name, std::strlen(name));
+  write_definition(MetadataType::kHeap, body);
+}
+
+void define_heap_function(format::AllocationKind kind, uint32_t heap_id, const char* name) {
+  RecordBody body;
+  body.number(static_cast<uint64_t>(kind)).number(heap_id).string(name, std::strlen(name));
+  write_definition(MetadataType::kHeapFunction, body);
+}
+
 void define_diagnostic(format::DiagnosticCode code, const char* text) {
   RecordBody body;
   body.number(static_cast<uint64_t>(code)).string(text, std::strlen(text));

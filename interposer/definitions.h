@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "interposer/format/heap.h"
 #include "interposer/format/metadata_records.h"
 
 namespace memlens::interposer {
@@ -41,6 +42,9 @@ uint32_t define_module(uint64_t load_bias, uint64_t start, uint64_t end, const c
 void define_module_end(uint32_t module_id);
 
 void define_python(uint32_t minor, uint32_t hexversion, const char* version, const char* how);
+// A heap of its own space 0 (format/heap.h), and a function that allocates from it.
+void define_heap(uint32_t heap_id, format::HeapFamily family, const char* name);
+void define_heap_function(format::AllocationKind kind, uint32_t heap_id, const char* name);
 void define_diagnostic(format::DiagnosticCode code, const char* text);
 // A moment the program names; thread_index 0: by a thread without events.
 void define_mark(uint32_t thread_index, const char* name, size_t name_bytes);

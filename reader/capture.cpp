@@ -230,7 +230,8 @@ class Opener {
     }
     std::set<std::pair<std::string_view, std::string_view>> told_notes;
     for (const ProcessInfo& process : impl_.info.processes) {
-      const ProcessMetadata& metadata = impl_.metadata[process.index];
+      ProcessMetadata& metadata = impl_.metadata[process.index];
+      metadata.register_heaps(impl_.info.heaps);
       if (!impl_.info.python && !process.python.empty()) impl_.info.python = process.python;
       for (const auto& [code, diagnostic] : metadata.diagnostics)
         impl_.info.diagnostics.push_back({process.index, code, std::string(diagnostic)});

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "interposer/format/metadata_records.h"
+#include "reader/heap_table.h"
 #include "reader/index/index_options.h"
 #include "reader/left_out.h"
 
@@ -87,6 +88,7 @@ struct CaptureInfo {
   // By time. Those that stand among the events (format before 2.1) are in Analysis::marks alone.
   std::vector<Mark> marks;
   std::vector<LeftOut> left_out;  // all but events, which Analysis tells of
+  HeapTable heaps;
 };
 
 // A sample of a process's resident set.

@@ -294,6 +294,16 @@ class Dumper {
         fields_.number("minor", body.read_varint()).hex("hexversion", body.read_varint());
         fields_.string("version", body.read_string()).string("recorded", body.read_string());
         return emit("python");
+      case MetadataType::kHeap:
+        fields_.number("id", body.read_varint()).number("family", body.read_varint());
+        fields_.number("address_space", body.read_varint()).string("name", body.read_string());
+        return emit("heap");
+      case MetadataType::kHeapFunction: {
+        const uint32_t kind = body.read_varint32();
+        fields_.number("kind", kind).number("heap", body.read_varint());
+        fields_.string("name", body.read_string());
+        return emit("heap_function");
+      }
       case MetadataType::kDiagnostic:
         fields_.number("code", body.read_varint()).string("text", body.read_string());
         return emit("diagnostic");
@@ -323,6 +333,13 @@ class Dumper {
     }
   }
 
+  // Of the process whose events these are.
+  std::string_view function_name(format::AllocationKind kind) const {
+    const auto metadata = impl_.metadata.find(record_.process);
+    if (metadata != impl_.metadata.end()) kind = metadata->second.capture_kind(kind);
+    return impl_.info.heaps.function_name(kind);
+  }
+
   // `seconds` is the last time recorded before the event.
   void dump_event(const Event& event, bool shared, double seconds) {
     switch (event.type) {
@@ -332,7 +349,7 @@ class Dumper {
       case EventType::kMap:
         fields_.hex("address", event.address).number("bytes", event.size_bytes);
         fields_.number("node", event.node);
-        fields_.word("function", format::allocation_kind_name(event.kind));
+        fields_.word("function", function_name(event.kind));
         return emit_event(event.type == EventType::kMap ? "map" : "allocate", &event, shared,
                           seconds);
       case EventType::kFree:

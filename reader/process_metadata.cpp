@@ -183,6 +183,26 @@ void ProcessMetadata::add_record(MetadataType type, ByteView body, StringPool& p
       marks.push_back({ticks, pool.intern(body.read_string())});
       break;
     }
+    case MetadataType::kHeap: {
+      Heap heap;
+      const uint32_t id = body.read_varint32();
+      heap.family = static_cast<format::HeapFamily>(body.read_varint32());
+      heap.address_space = body.read_varint32();
+      heap.name = body.read_string();
+      if (heap.address_space > format::kMaxAddressSpace)
+        throw PayloadError("a heap in an impossible address space");
+      heaps_[id] = std::move(heap);
+      break;
+    }
+    case MetadataType::kHeapFunction: {
+      const uint32_t kind = body.read_varint32();
+      if (kind < format::kFirstRegisteredKind || kind > format::kLastRegisteredKind)
+        throw PayloadError("a function of a heap has an impossible number");
+      const uint32_t heap = body.read_varint32();
+      heap_functions_.push_back(
+          {static_cast<format::AllocationKind>(kind), heap, pool.intern(body.read_string())});
+      break;
+    }
     default:
       break;  // from a later minor version
   }
@@ -192,6 +212,15 @@ void ProcessMetadata::finish(StringPool& pool) {
   strings.finish(pool);
   modules.finish();
   symbols.finish();
+}
+
+void ProcessMetadata::register_heaps(HeapTable& table) {
+  for (const HeapFunction& function : heap_functions_) {
+    const auto heap = heaps_.find(function.heap);
+    const Heap unknown{"unknown", {}, 0};
+    capture_kinds_[function.kind] =
+        table.add(heap != heaps_.end() ? heap->second : unknown, function.name);
+  }
 }
 
 const ThreadRecord* ProcessMetadata::thread(uint32_t index) const {

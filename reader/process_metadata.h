@@ -11,6 +11,7 @@
 #include "interposer/format/metadata_records.h"
 #include "reader/byte_view.h"
 #include "reader/capture.h"
+#include "reader/heap_table.h"
 #include "reader/id_table.h"
 #include "reader/memory_budget.h"
 #include "reader/module_map.h"
@@ -51,6 +52,14 @@ struct ProcessMetadata {
   // After the last payload.
   void finish(StringPool& pool);
 
+  // Once, after finish(): gives what the process registered its numbers in the capture.
+  void register_heaps(HeapTable& table);
+  // The capture's number of a kind as the process's events have it.
+  format::AllocationKind capture_kind(format::AllocationKind kind) const {
+    const auto known = capture_kinds_.find(kind);
+    return known != capture_kinds_.end() ? known->second : kind;
+  }
+
   Code code(uint32_t id) const { return codes.get(id); }
   // nullptr when the thread has no record.
   const ThreadRecord* thread(uint32_t index) const;
@@ -78,6 +87,16 @@ struct ProcessMetadata {
   std::vector<MarkRecord> marks;
 
  private:
+  struct HeapFunction {
+    format::AllocationKind kind{};
+    uint32_t heap = 0;
+    std::string_view name;
+  };
+
+  std::map<uint32_t, Heap> heaps_;
+  std::vector<HeapFunction> heap_functions_;
+  std::map<format::AllocationKind, format::AllocationKind> capture_kinds_;
+
   void add_record(format::MetadataType type, ByteView body, StringPool& pool);
   void pass_damage(format::MetadataType type);
 };

@@ -5,7 +5,8 @@
 
 namespace memlens::format {
 
-// Values are part of the format: append, never renumber.
+// Values are part of the format: append, never renumber. From 64 on they are functions that a
+// process registered (heap.h).
 enum class AllocationKind : uint8_t {
   kMalloc = 0,
   kCalloc = 1,
@@ -32,7 +33,8 @@ enum class AllocationKind : uint8_t {
 };
 inline constexpr uint8_t kAllocationKindCount = 22;
 
-// The layer whose accounts a block is in. Each block is in exactly one.
+// The heaps every reader knows: the layer whose accounts a block is in. Each block is in exactly
+// one. Of a registered function this says nothing (reader/heap_table.h does).
 enum class Allocator : uint8_t { kMalloc = 0, kPython = 1, kMmap = 2 };
 inline constexpr unsigned kAllocatorCount = 3;
 

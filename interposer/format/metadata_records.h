@@ -47,6 +47,10 @@ enum class MetadataType : uint8_t {
   kNextNativeNode = 14,
   // thread index, ticks, name (string): a moment the program named
   kMark = 15,
+  // heap id, HeapFamily, number of its address space (0: the process's), name (string)
+  kHeap = 16,
+  // kind (as events have it), heap id, name (string)
+  kHeapFunction = 17,
 };
 
 enum class ProcessOrigin : uint8_t { kStart = 0, kFork = 1, kExec = 2 };

@@ -68,12 +68,6 @@ void Accounts::finish(const TickClock& clock, Analysis& analysis) {
   for (uint32_t i = 0; i < sites_.size(); ++i) {
     SiteAccount& site = sites_[i];
     keep_peak(site);
-    AllocatorTotals& allocator =
-        totals.by_allocator[static_cast<unsigned>(format::allocator_of(site.kind))];
-    allocator.allocations += site.allocated_blocks;
-    allocator.allocated_bytes += site.allocated_bytes;
-    allocator.peak_bytes += site.peak_bytes;
-    allocator.leaked_bytes += site.allocated_bytes - site.freed_bytes;
     totals.allocations += site.allocated_blocks;
     totals.allocated_bytes += site.allocated_bytes;
     totals.frees += site.freed_blocks;

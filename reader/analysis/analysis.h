@@ -4,7 +4,6 @@
 // totals; what is unknown sits under a fallback frame, never nowhere.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -99,7 +98,7 @@ struct Totals {
   Variance peak_variance, leaked_variance, temporary_variance, allocated_variance;
   uint64_t sample_bytes = 0;  // the longest sampling interval there was
   bool peak_is_exact = true;  // false: threads interleaved around it; within a quarter of a percent
-  std::array<AllocatorTotals, format::kAllocatorCount> by_allocator{};
+  std::vector<AllocatorTotals> by_allocator;  // as HeapTable::heaps()
   bool operator==(const Totals&) const = default;
 };
 

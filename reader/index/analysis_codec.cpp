@@ -33,10 +33,10 @@ void pass_sums(Archive& archive, Sums& analysis) {
     pass_variance(archive, totals.temporary_variance);
     pass_variance(archive, totals.allocated_variance);
   }
-  for (auto& allocator : totals.by_allocator) {
-    archive(allocator.allocations, allocator.allocated_bytes, allocator.peak_bytes,
-            allocator.leaked_bytes);
-  }
+  archive.list(totals.by_allocator, [](Archive& each, auto& allocator) {
+    each(allocator.allocations, allocator.allocated_bytes, allocator.peak_bytes,
+         allocator.leaked_bytes);
+  });
   archive.list(analysis.sites, [sampled](Archive& each, auto& site) {
     each(site.process_index, site.thread_index, site.node, site.kind);
     pass_tally(each, site.peak);

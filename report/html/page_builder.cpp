@@ -128,6 +128,7 @@ class PageBuilder {
       about["hostname"] = info_.hostname;
       about["working_directory"] = info_.working_directory;
     }
+    page_.heaps = info_.heaps;
     about["sample_bytes"] = info_.sample_bytes;
     about["totals"] = totals();
     about["processes"] = processes();

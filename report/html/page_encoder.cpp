@@ -40,13 +40,13 @@ constexpr uint64_t kNewFrame = 0;
 constexpr uint64_t kFarFrame = 1;
 constexpr uint64_t kFirstRecent = 2;
 
-// By their values in the sites' columns: what each is called, and which layer it asks.
-nlohmann::json allocation_kinds() {
+// By their values in the sites' columns: what each is called, and which heap it asks. Null where there
+// is none.
+nlohmann::json allocation_kinds(const reader::HeapTable& heaps) {
   nlohmann::json kinds = nlohmann::json::array();
-  for (unsigned i = 0; i < format::kAllocationKindCount; ++i) {
-    const auto kind = static_cast<format::AllocationKind>(i);
-    kinds.push_back({{"name", format::allocation_kind_name(kind)},
-                     {"allocator", format::allocator_name(format::allocator_of(kind))}});
+  for (const format::AllocationKind kind : heaps.kinds()) {
+    kinds[static_cast<size_t>(kind)] = {{"name", heaps.function_name(kind)},
+                                        {"allocator", heaps.heaps()[heaps.heap_of(kind)].name}};
   }
   return kinds;
 }
@@ -87,7 +87,7 @@ class Encoder {
     add_time();
 
     nlohmann::json directory = page_.about;
-    directory["allocation_kinds"] = allocation_kinds();
+    directory["allocation_kinds"] = allocation_kinds(page_.heaps);
     directory["axis_from_seconds"] = page_.axis_from_seconds;
     directory["axis_to_seconds"] = page_.axis_to_seconds;
     for (const Column& column : columns_) directory["columns"].push_back(column.directory_entry());

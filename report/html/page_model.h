@@ -13,6 +13,7 @@
 
 #include "reader/analysis/analysis.h"
 #include "reader/analysis/range_matrix.h"
+#include "reader/heap_table.h"
 
 namespace memlens::report::html {
 
@@ -75,6 +76,7 @@ struct PageModel {
   // Facts shown as they are: capture, totals, processes, lanes, marks, options.
   nlohmann::json about;
   StringTable strings;
+  reader::HeapTable heaps;
   std::vector<PageFrame> frames;
   std::vector<PageNode> nodes{PageNode{}};
   std::vector<PageSite> sites;

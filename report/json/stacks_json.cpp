@@ -22,7 +22,7 @@ void write_frame(JsonWriter& json, const reader::Frame& frame) {
 }
 
 void write_stack(JsonWriter& json, const Stack& stack, const FrameTree& tree, int32_t pid,
-                 int32_t tid, bool sampled) {
+                 int32_t tid, bool sampled, const reader::HeapTable& heaps) {
   json.begin_object();
   json.member("bytes", stack.tally.bytes);
   json.member("blocks", stack.tally.blocks);
@@ -35,7 +35,7 @@ void write_stack(JsonWriter& json, const Stack& stack, const FrameTree& tree, in
   json.key("allocated_by");
   json.begin_compact_object();
   for (const StackPart& part : stack.parts) {
-    json.key(format::allocation_kind_name(part.kind));
+    json.key(heaps.function_name(part.kind));
     json.begin_compact_object();
     json.member("bytes", part.tally.bytes);
     json.member("blocks", part.tally.blocks);
@@ -86,7 +86,7 @@ void write_stacks_json(std::ostream& out, const reader::CaptureInfo& info,
   json.begin_array();
   for (const Stack& stack : std::span(stacks).first(shown)) {
     write_stack(json, stack, tree, pids[stack.process_index],
-                tids[{stack.process_index, stack.thread_index}], sampled);
+                tids[{stack.process_index, stack.thread_index}], sampled, info.heaps);
   }
   json.end_array();
   json.end_object();

@@ -38,7 +38,7 @@ void write_errors(JsonWriter& json, const char* bytes_name, const char* blocks_n
   json.member(blocks_name, std::sqrt(variance.blocks));
 }
 
-void write_totals(JsonWriter& json, const reader::Totals& totals) {
+void write_totals(JsonWriter& json, const reader::Totals& totals, const reader::HeapTable& heaps) {
   json.member("allocations", totals.allocations);
   json.member("frees", totals.frees);
   json.member("allocated_bytes", totals.allocated_bytes);
@@ -62,9 +62,9 @@ void write_totals(JsonWriter& json, const reader::Totals& totals) {
   }
   json.key("by_allocator");
   json.begin_object();
-  for (unsigned i = 0; i < format::kAllocatorCount; ++i) {
+  for (size_t i = 0; i < totals.by_allocator.size(); ++i) {
     const reader::AllocatorTotals& part = totals.by_allocator[i];
-    json.key(format::allocator_name(static_cast<format::Allocator>(i)));
+    json.key(heaps.heaps()[i].name);
     json.begin_compact_object();
     json.member("allocations", part.allocations);
     json.member("allocated_bytes", part.allocated_bytes);
@@ -111,7 +111,7 @@ void write_summary_json(std::ostream& out, const Summary& summary, size_t locati
   json.begin_object();
   json.member("schema", "memlens.summary/1");
   write_capture(json, summary.info);
-  write_totals(json, summary.analysis.totals);
+  write_totals(json, summary.analysis.totals, summary.info.heaps);
   json.key("top_locations");
   json.begin_object();
   write_locations(json, View::kPeak, summary.peak, locations);

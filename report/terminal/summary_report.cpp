@@ -71,10 +71,10 @@ class SummaryPrinter {
                  {"allocated", Align::kRight},
                  {"at the peak", Align::kRight},
                  {"still allocated", Align::kRight}});
-    for (unsigned i = 0; i < format::kAllocatorCount; ++i) {
+    for (size_t i = 0; i < totals_.by_allocator.size(); ++i) {
       const reader::AllocatorTotals& totals = totals_.by_allocator[i];
       if (totals.allocations == 0) continue;
-      table.add_row({format::allocator_name(static_cast<format::Allocator>(i)),
+      table.add_row({printable(summary_.info.heaps.heaps()[i].name),
                      format_count(totals.allocations), format_bytes(totals.allocated_bytes),
                      format_bytes(totals.peak_bytes), format_bytes(totals.leaked_bytes)});
     }

@@ -90,7 +90,7 @@ std::string capture_heading(const reader::CaptureInfo& info, const Terminal& ter
   return terminal.paint(Paint::kBold, command) + facts;
 }
 
-std::string allocating_functions(const Stack& stack, View view) {
+std::string allocating_functions(const Stack& stack, View view, const reader::HeapTable& heaps) {
   std::map<format::AllocationKind, reader::Tally> by_kind;
   for (const StackPart& part : stack.parts) {
     by_kind[part.kind].bytes += part.tally.bytes;
@@ -104,7 +104,7 @@ std::string allocating_functions(const Stack& stack, View view) {
   for (size_t i = 0; i < kinds.size() && i < kListedFunctions; ++i) {
     const auto& [kind, tally] = kinds[i];
     if (i > 0) text += ", ";
-    text += format::allocation_kind_name(kind);
+    text += printable(heaps.function_name(kind));
     if (kinds.size() > 1) text += " " + format_bytes(tally.bytes);
   }
   if (kinds.size() > kListedFunctions) text += ", ...";

@@ -23,7 +23,7 @@ std::string command_text(const std::vector<std::string>& command);
 std::string capture_heading(const reader::CaptureInfo& info, const Terminal& terminal);
 
 // "malloc 1.20 MB, PyObject_Malloc 300 kB": functions of the parts, the heaviest first.
-std::string allocating_functions(const Stack& stack, View view);
+std::string allocating_functions(const Stack& stack, View view, const reader::HeapTable& heaps);
 
 // A share of the whole is hot or warm from some size on.
 Paint paint_of_share(uint64_t part, uint64_t whole);

@@ -251,6 +251,24 @@ void MetadataBytes::add_diagnostic(format::DiagnosticCode code, std::string_view
   add_record(static_cast<uint8_t>(MetadataType::kDiagnostic), body);
 }
 
+void MetadataBytes::add_heap(uint32_t heap, format::HeapFamily family, uint32_t address_space,
+                             std::string_view name) {
+  std::string body;
+  append_varint(body, heap);
+  append_varint(body, static_cast<uint64_t>(family));
+  append_varint(body, address_space);
+  append_string(body, name);
+  add_record(static_cast<uint8_t>(MetadataType::kHeap), body);
+}
+
+void MetadataBytes::add_heap_function(uint32_t kind, uint32_t heap, std::string_view name) {
+  std::string body;
+  append_varint(body, kind);
+  append_varint(body, heap);
+  append_string(body, name);
+  add_record(static_cast<uint8_t>(MetadataType::kHeapFunction), body);
+}
+
 std::string MetadataBytes::take() { return std::exchange(payload_, {}); }
 
 // ---- events

@@ -13,6 +13,7 @@
 
 #include "interposer/format/event_codec.h"
 #include "interposer/format/file_layout.h"
+#include "interposer/format/heap.h"
 #include "interposer/format/metadata_records.h"
 
 namespace memlens::testing {
@@ -72,6 +73,9 @@ class MetadataBytes {
   void add_module(uint64_t load_bias, uint64_t start, uint64_t end, std::string_view path);
   void add_python(uint32_t minor, std::string_view version);
   void add_diagnostic(format::DiagnosticCode code, std::string_view text);
+  void add_heap(uint32_t heap, format::HeapFamily family, uint32_t address_space,
+                std::string_view name);
+  void add_heap_function(uint32_t kind, uint32_t heap, std::string_view name);
   void add_record(uint8_t type, std::string_view body);
 
   // What was added since the last take(), for one frame.

@@ -53,7 +53,7 @@ void describe_totals(std::ostream& out, const reader::Totals& totals) {
 std::string describe_site(const Capture& capture, const reader::Site& site) {
   std::ostringstream out;
   out << "site " << site.process_index << "." << site.thread_index << " "
-      << format::allocation_kind_name(site.kind);
+      << capture.info().heaps.function_name(site.kind);
   for (const auto& [name, tally] :
        {std::pair("peak", site.peak), std::pair("leaked", site.leaked),
         std::pair("temporary", site.temporary), std::pair("allocated", site.allocated)})

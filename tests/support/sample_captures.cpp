@@ -163,6 +163,39 @@ std::string named_marks() {
   return capture.bytes();
 }
 
+// Two processes whose heaps have other numbers, one heap with addresses of its own.
+std::string registered_heaps() {
+  constexpr auto kPool = static_cast<AllocationKind>(64);
+  constexpr auto kDevice = static_cast<AllocationKind>(70);
+  constexpr auto kNobodys = static_cast<AllocationKind>(99);
+  CaptureBytes capture;
+  for (const uint32_t process : {1u, 2u}) {
+    MetadataBytes metadata;
+    const uint32_t first_heap = 8 * process;
+    metadata.add_heap(first_heap, format::HeapFamily::kMalloc, 0, "mimalloc in libthing.so");
+    if (process == 1) metadata.add_heap_function(64, first_heap, "mi_malloc");
+    if (process == 2) metadata.add_heap_function(64, first_heap, "mi_zalloc");
+    if (process == 2) metadata.add_heap_function(65, first_heap, "mi_malloc");
+    metadata.add_heap(first_heap + 1, format::HeapFamily::kDevice, 3, "device 0");
+    metadata.add_heap_function(70, first_heap + 1, "device_malloc");
+    const uint32_t node = metadata.add_label_node(0, "[somewhere]");
+    capture.add_frame({.kind = FrameKind::kMetadata, .process = process}, metadata.take());
+    EventBytes events;
+    events.allocate(kPool, 0x1000, 100, node);
+    events.allocate(AllocationKind::kMalloc, 0x2000, 10, node);
+    const uint64_t device_address = format::address_in_space(3, 0x1000);
+    events.allocate(kDevice, device_address, 1000, node);
+    events.allocate(kNobodys, 0x3000, 1, node);
+    events.free(process == 1 ? 0x1000 : device_address);
+    capture.add_frame(
+        {.kind = FrameKind::kEvents, .process = process, .thread = 1, .ticks = kStart},
+        events.payload());
+  }
+  capture.add_clock(kStart + 1000);
+  capture.add_trailer(kStart + 1000);
+  return capture.bytes();
+}
+
 std::string metadata_only(MetadataBytes& metadata) {
   CaptureBytes capture;
   capture.add_frame({.kind = FrameKind::kMetadata, .process = 1}, metadata.take());
@@ -249,6 +282,7 @@ std::map<std::string, std::string> sample_captures() {
   samples["everything_2_0"] = everything();
   samples["named_marks"] = named_marks();
   samples["size_classes"] = size_classes();
+  samples["registered_heaps"] = registered_heaps();
   samples["no_events"] = write_history({}, {});
   samples["cut_in_a_frame"] = everything().substr(0, 700);
   samples["cut_between_frames"] = CaptureBytes().bytes();
@@ -287,6 +321,10 @@ std::map<std::string, std::string> sample_captures() {
   metadata.add_record(static_cast<uint8_t>(format::MetadataType::kNativeNode),
                       std::string("\x01\x01\x01", 3));
   samples["damaged_node_parent"] = metadata_only(metadata);
+  metadata.add_heap_function(21, 8, "operator new");
+  samples["damaged_heap_function"] = metadata_only(metadata);
+  metadata.add_heap(8, format::HeapFamily::kDevice, 128, "too far");
+  samples["damaged_heap_space"] = metadata_only(metadata);
   return samples;
 }
 
