@@ -8,6 +8,8 @@
 #include <cstring>
 
 #include "interposer/definitions.h"
+#include "interposer/hooks/bundled_allocators.h"
+#include "interposer/hooks/deep_bindings.h"
 #include "interposer/loader_list.h"
 #include "interposer/private_memory.h"
 #include "interposer/process.h"
@@ -32,7 +34,8 @@ struct Module {
   uint8_t build_id_bytes;
   uint8_t build_id[kMaxBuildIdBytes];
   bool loaded;
-  bool seen;  // by the scan that is going on
+  bool seen;   // by the scan that is going on
+  bool fresh;  // by this one first
 };
 
 // Written under a LoaderReading. Kept in pages of our own and not in permanent memory, which a
@@ -47,6 +50,7 @@ constexpr size_t kTextBlockBytes = 64 * 1024;
 
 std::atomic<uint32_t> generation{0};
 std::atomic<uint32_t> seen_generation{0};  // of the loader's list
+std::atomic<bool> rpath_seen{false};
 
 // In the segment's ticks of about 10 ms.
 constexpr uint32_t kWatchTicks = 100;
@@ -131,6 +135,15 @@ const char* absolute_path(const char* name) {
   return keep_text(path);
 }
 
+// Of a library: the program's own is looked in whoever opens.
+bool has_rpath(const LoadedObject& object) {
+  if (object.name[0] == '\0') return false;
+  for (const ElfW(Dyn)* entry = object.dynamic; entry->d_tag != DT_NULL; ++entry) {
+    if (entry->d_tag == DT_RPATH) return true;
+  }
+  return false;
+}
+
 void define(Module& module) {
   module.id = define_module(module.load_bias + module.place_tag, module.start + module.place_tag,
                             module.end + module.place_tag, module.path, module.build_id,
@@ -175,6 +188,18 @@ void look_at_module(const LoadedObject& object) {
   module->loaded = true;
   module->seen = true;
   define(*module);
+  if (has_rpath(object)) rpath_seen.store(true, std::memory_order_relaxed);
+  module->fresh = true;
+}
+
+bool is_fresh(const LoadedObject& object) {
+  for (uint32_t i = 0; i < module_count; ++i) {
+    Module& module = modules[i];
+    if (!module.loaded || !module.fresh || module.start != object.start) continue;
+    module.fresh = false;
+    return true;
+  }
+  return false;
 }
 
 uint32_t now() {
@@ -182,6 +207,7 @@ uint32_t now() {
 }
 
 void compare_with_loader() {
+  const bool first = module_count == 0;  // what the program starts with is bound to us
   for (uint32_t i = 0; i < module_count; ++i) modules[i].seen = false;
   const size_t count = loaded_object_count();
   for (size_t i = 0; i < count; ++i) {
@@ -193,7 +219,15 @@ void compare_with_loader() {
     if (!modules[i].loaded || modules[i].seen) continue;
     modules[i].loaded = false;
     ended = true;
+    forget_bundled_allocator(modules[i].start);
     if (modules[i].id != 0) define_module_end(modules[i].id);
+  }
+  // After what has ended: it may be at the same place.
+  for (size_t i = 0; i < count; ++i) {
+    LoadedObject object;
+    if (!loaded_object_at(i, object) || !is_fresh(object)) continue;
+    if (!first) hook_deep_bindings(object);
+    look_for_bundled_allocator(object, !first);
   }
   if (ended) unwind::forget_rules();
   generation.fetch_add(1, std::memory_order_release);
@@ -209,6 +243,7 @@ void scan_modules() {
     refresh_loader_list(reading);
     const uint32_t current = loader_list_generation();
     if (reading.held() && seen_generation.exchange(current) != current) compare_with_loader();
+    if (reading.held()) hook_bundled_allocators();
   }
   errno = saved_errno;
 }
@@ -241,7 +276,10 @@ void describe_inherited_modules() {
   for (uint32_t i = 0; i < module_count; ++i) {
     if (modules[i].loaded) define(modules[i]);
   }
+  describe_bundled_allocators();
 }
+
+bool libraries_have_rpath() { return rpath_seen.load(std::memory_order_relaxed); }
 
 uint32_t module_generation() { return generation.load(std::memory_order_acquire); }
 

@@ -1,10 +1,8 @@
 // The libraries of the process, as the capture knows them.
 //
-// dlopen must not be wrapped: it looks at its return address to choose the caller's RUNPATH and
-// namespace, so a wrapper that calls it and then does something changes which file is found. Our
-// hook therefore only leaves a note and jumps on. The list is compared with the loader's (by its
-// counters of loads and unloads) soon after such a note, and around every dlclose, so that a
-// library is known before it goes.
+// Our hook of dlopen leaves a note, and mostly cannot do more (hooks/dynamic_loading_hooks.cpp says
+// why). The list is compared with the loader's soon after such a note, and around every dlclose, so
+// that a library is known before it goes.
 //
 // The loader is not asked, and its lock not taken: loader_list.h. Comparisons are rare all the same
 // (a note, and then at most one every 10 ms for a second), and none runs during our fork hook.
@@ -32,6 +30,9 @@ void poll_modules();
 
 // Defines the inherited list in a forked child, once it is a recorded process of its own.
 void describe_inherited_modules();
+
+// Whether any library but the program itself has a DT_RPATH, as of the last comparison.
+bool libraries_have_rpath();
 
 // Goes up when libraries came or went.
 uint32_t module_generation();

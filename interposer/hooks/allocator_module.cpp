@@ -8,6 +8,7 @@
 
 #include "interposer/definitions.h"
 #include "interposer/diagnostics.h"
+#include "interposer/hooks/bundled_allocators.h"
 #include "interposer/hooks/next_definition.h"
 #include "interposer/loader_list.h"
 #include "interposer/process.h"
@@ -41,6 +42,10 @@ bool called_by_allocator(const void* code) {
   if (!range_known.load(std::memory_order_acquire)) find_allocator();
   const auto address = reinterpret_cast<uintptr_t>(code);
   return address >= allocator_range.start && address < allocator_range.end;
+}
+
+bool maps_for_allocator(const void* code) {
+  return called_by_allocator(code) || called_by_bundled_allocator(code);
 }
 
 void report_unseen_allocator() {

@@ -8,6 +8,9 @@ namespace memlens::interposer {
 // those are counted already: its constructors and background threads map outside any hook of ours.
 bool called_by_allocator(const void* code);
 
+// The same of code that maps memory, with libraries whose own allocator is recorded.
+bool maps_for_allocator(const void* code);
+
 // Says so, loudly and in the capture, when the program's malloc is not ours: an allocator linked
 // into the program statically is found before any preloaded library, and none of its calls arrive.
 // From the library's constructor.

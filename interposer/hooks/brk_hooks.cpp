@@ -48,7 +48,7 @@ using namespace memlens::interposer;
 
 MEMLENS_HOOK int brk(void* target) {
   HookScope scope;
-  if (!scope.outermost() || called_by_allocator(__builtin_return_address(0))) {
+  if (!scope.outermost() || maps_for_allocator(__builtin_return_address(0))) {
     return next_brk.get()(target);
   }
   return move_break(static_cast<char*>(target), [&] {
@@ -59,7 +59,7 @@ MEMLENS_HOOK int brk(void* target) {
 
 MEMLENS_HOOK void* sbrk(intptr_t increment) {
   HookScope scope;
-  if (increment == 0 || !scope.outermost() || called_by_allocator(__builtin_return_address(0))) {
+  if (increment == 0 || !scope.outermost() || maps_for_allocator(__builtin_return_address(0))) {
     return next_sbrk.get()(increment);
   }
   // As an integer: an absurd increment may wrap around, and fails in the real call.

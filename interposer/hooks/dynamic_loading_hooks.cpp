@@ -1,5 +1,14 @@
-// Libraries coming and going. modules.h says why dlopen is not wrapped.
+// Libraries coming and going.
+//
+// dlopen looks at its return address to choose the caller's RUNPATH and namespace, so a hook that
+// calls it and then does something changes which file is found. So it jumps on, and what was loaded
+// is seen soon after (modules.h) - except where the file is named by a path, which is found without
+// the caller. There it is called, and what the library brings is hooked before the program can call
+// it. Of the caller one thing still counts: libraries that the opened one needs are looked for in
+// the DT_RPATH of its openers, too, so where an object has one the hook jumps.
 #include <dlfcn.h>
+
+#include <cstring>
 
 #include "interposer/hooks/hook_export.h"
 #include "interposer/hooks/next_function.h"
@@ -14,6 +23,17 @@ MEMLENS_NEXT<void* (*)(const char*, int)> next_dlopen("dlopen");
 MEMLENS_NEXT<void* (*)(Lmid_t, const char*, int)> next_dlmopen("dlmopen");
 MEMLENS_NEXT<int (*)(void*)> next_dlclose("dlclose");
 
+// Only its own names stand for something in a path: $ORIGIN and the like are the caller's.
+bool is_found_without_caller(const char* file) {
+  return file != nullptr && std::strchr(file, '/') != nullptr && std::strchr(file, '$') == nullptr;
+}
+
+__attribute__((noinline)) void* open_and_look(const char* file, int mode) {
+  void* handle = next_dlopen.get()(file, mode);
+  if (handle != nullptr) scan_modules();
+  return handle;
+}
+
 }  // namespace
 }  // namespace memlens::interposer
 
@@ -24,6 +44,7 @@ using namespace memlens::interposer;
 MEMLENS_HOOK __attribute__((optimize("optimize-sibling-calls"))) void* dlopen(const char* file,
                                                                               int mode) {
   expect_module_change();
+  if (is_found_without_caller(file) && !libraries_have_rpath()) return open_and_look(file, mode);
   return next_dlopen.get()(file, mode);
 }
 

@@ -67,7 +67,7 @@ MEMLENS_HOOK void* mmap(void* address, size_t bytes, int protection, int flags, 
                         off_t offset) {
   HookScope scope;
   void* mapped = next_mmap.get()(address, bytes, protection, flags, fd, offset);
-  if (!scope.outermost() || called_by_allocator(__builtin_return_address(0))) return mapped;
+  if (!scope.outermost() || maps_for_allocator(__builtin_return_address(0))) return mapped;
   return record_mmap(mapped, bytes, protection, flags);
 }
 
@@ -75,13 +75,13 @@ MEMLENS_HOOK void* mmap64(void* address, size_t bytes, int protection, int flags
                           off64_t offset) {
   HookScope scope;
   void* mapped = next_mmap64.get()(address, bytes, protection, flags, fd, offset);
-  if (!scope.outermost() || called_by_allocator(__builtin_return_address(0))) return mapped;
+  if (!scope.outermost() || maps_for_allocator(__builtin_return_address(0))) return mapped;
   return record_mmap(mapped, bytes, protection, flags);
 }
 
 MEMLENS_HOOK int munmap(void* address, size_t bytes) {
   HookScope scope;
-  if (!scope.outermost() || bytes == 0 || called_by_allocator(__builtin_return_address(0))) {
+  if (!scope.outermost() || bytes == 0 || maps_for_allocator(__builtin_return_address(0))) {
     return next_munmap.get()(address, bytes);
   }
   record_unmap(address, whole_pages(bytes));
@@ -101,7 +101,7 @@ MEMLENS_HOOK void* mremap(void* address, size_t old_bytes, size_t new_bytes, int
   HookScope scope;
   // Of no old bytes it makes a second view of shared memory, which is not heap.
   const bool record =
-      scope.outermost() && old_bytes != 0 && !called_by_allocator(__builtin_return_address(0));
+      scope.outermost() && old_bytes != 0 && !maps_for_allocator(__builtin_return_address(0));
   if (!record) return next_mremap.get()(address, old_bytes, new_bytes, flags, wanted);
   record_unmap(address, whole_pages(old_bytes));
   void* moved = next_mremap.get()(address, old_bytes, new_bytes, flags, wanted);

@@ -1,6 +1,10 @@
 target_sources(memlens_interposer_objects PRIVATE
   hooks/allocator_module.cpp
+  hooks/allocator_names.cpp
   hooks/brk_hooks.cpp
+  hooks/bundled_allocators.cpp
+  hooks/bundled_hooks.cpp
+  hooks/deep_bindings.cpp
   hooks/dynamic_loading_hooks.cpp
   hooks/end_hooks.cpp
   hooks/exec_environment.cpp
@@ -9,12 +13,14 @@ target_sources(memlens_interposer_objects PRIVATE
   hooks/fork_hooks.cpp
   hooks/jemalloc_hooks.cpp
   hooks/jump_hooks.cpp
+  hooks/call_tables.cpp
   hooks/malloc_hooks.cpp
   hooks/operator_new_hooks.cpp
   hooks/mapping_hooks.cpp
   hooks/next_definition.cpp
   hooks/program_start.cpp
   hooks/sanitizer_options.cpp
+  hooks/slot_patch.cpp
   hooks/spawn_hooks.cpp
   hooks/thread_hooks.cpp
 )

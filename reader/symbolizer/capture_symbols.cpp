@@ -9,6 +9,7 @@
 #include "reader/capture_impl.h"
 #include "reader/line_table.h"
 #include "reader/symbolizer/built_in_allocator.h"
+#include "reader/symbolizer/direct_calls.h"
 #include "reader/symbolizer/mapped_files.h"
 #include "reader/symbolizer/source_lines.h"
 #include "reader/symbolizer/symbols_payload.h"
@@ -55,21 +56,54 @@ class CaptureResolver {
   // In every library, whether or not it is in a stack: what such an allocator hands out is in none.
   void tell_built_in_allocators() {
     for (const ModuleOfProcess& module : collect_modules(capture_)) {
-      const std::vector<std::string_view> found =
+      std::vector<std::string_view> unseen =
           built_in_allocators(module.image, options_.files.symbolizer);
-      if (found.empty()) continue;
-      std::string text = "brings ";
-      for (size_t i = 0; i < found.size(); ++i) {
-        text.append(i == 0 ? "" : i + 1 < found.size() ? ", " : " and ").append(found[i]);
-      }
-      text +=
-          " under names of its own: what is allocated through it is not seen, only the memory it "
-          "maps";
-      summary_.warnings.push_back(module.image.path + " " + text);
-      SymbolsEncoder note;
-      note.add_note(module.image.path, text);
-      append_(format::FrameKind::kSymbols, module.process_index, note.finish());
+      std::string direct;
+      std::erase_if(unseen, [&](std::string_view allocator) {
+        const std::vector<std::string> recorded = recorded_functions(allocator, module.image.path);
+        if (recorded.empty()) return false;
+        const size_t calls = count_direct_calls(module.image, recorded, options_.files.symbolizer);
+        if (calls != 0) {
+          direct.append(direct.empty() ? "brings " : "; and ").append(allocator);
+          direct += ", which " + std::to_string(calls) +
+                    (calls == 1 ? " place calls" : " places call") +
+                    " directly: what is allocated there is not seen, only calls from elsewhere are";
+        }
+        return true;
+      });
+      if (!direct.empty()) tell(module, direct);
+      if (!unseen.empty()) tell(module, unseen_text(unseen));
     }
+  }
+
+  static std::string unseen_text(const std::vector<std::string_view>& allocators) {
+    std::string text = "brings ";
+    for (size_t i = 0; i < allocators.size(); ++i) {
+      text.append(i == 0 ? "" : i + 1 < allocators.size() ? ", " : " and ").append(allocators[i]);
+    }
+    return text +
+           " under names of its own: what is allocated through it is not seen, only the memory it "
+           "maps";
+  }
+
+  // Of the heap that the interposer made of a library's allocator (interposer/hooks).
+  std::vector<std::string> recorded_functions(std::string_view allocator,
+                                              const std::string& path) const {
+    const std::string heap = std::string(allocator) + " in " + path.substr(path.rfind('/') + 1);
+    const HeapTable& heaps = impl_.info.heaps;
+    std::vector<std::string> functions;
+    for (const format::AllocationKind kind : heaps.kinds()) {
+      if (heaps.heaps()[heaps.heap_of(kind)].name == heap)
+        functions.emplace_back(heaps.function_name(kind));
+    }
+    return functions;
+  }
+
+  void tell(const ModuleOfProcess& module, const std::string& text) {
+    summary_.warnings.push_back(module.image.path + " " + text);
+    SymbolsEncoder note;
+    note.add_note(module.image.path, text);
+    append_(format::FrameKind::kSymbols, module.process_index, note.finish());
   }
 
   void append_process(const ProcessAddresses& process) {

@@ -6,6 +6,7 @@ target_sources(memlens_reader PRIVATE
   symbolizer/debug_files.cpp
   symbolizer/debug_sections.cpp
   symbolizer/die_names.cpp
+  symbolizer/direct_calls.cpp
   symbolizer/early_inflation.cpp
   symbolizer/function_name.cpp
   symbolizer/function_symbols.cpp

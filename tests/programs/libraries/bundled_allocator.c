@@ -2,7 +2,7 @@
    keeps its own account (ledger.h) of what was asked of it. Compiled several times:
 
      default            mimalloc's functions with a prefix, exported and called through the procedure
-                        linkage table
+                        linkage table, which is filled when it is called, or before (RELRO)
      -Bsymbolic         the same, called directly
      HIDDEN_ALLOCATOR   jemalloc's, not exported: seen only by what it prints
 
@@ -58,11 +58,11 @@ static void* take(size_t bytes, size_t alignment) {
   const size_t header_bytes = (sizeof(struct header) + alignment - 1) & -alignment;
   char* block;
   void* fallback = NULL;
-  enter();
   if (bytes + header_bytes + alignment > kLargeBytes) {
     fallback = malloc(bytes + header_bytes + alignment);
     block = (char*)(((uintptr_t)fallback + header_bytes + alignment - 1) & -alignment);
   } else {
+    enter();
     size_t start = (used + header_bytes + alignment - 1) & -alignment;
     if (start + bytes > kChunkBytes) {
       map_chunk();
@@ -70,48 +70,62 @@ static void* take(size_t bytes, size_t alignment) {
     }
     block = chunk + start;
     used = start + bytes;
+    leave();
   }
   struct header* header = (struct header*)block - 1;
   header->fallback = fallback;
   header->bytes = bytes;
-  ledger_allocated(&ledger, bytes);
-  leave();
   return block;
 }
 
+static size_t bytes_of(void* block) { return ((struct header*)block - 1)->bytes; }
+
 static void give(void* block) {
   struct header* header = (struct header*)block - 1;
-  enter();
-  ledger_freed(&ledger, header->bytes);
-  leave();
   if (header->fallback != NULL) free(header->fallback);
+}
+
+static void* new_block(size_t bytes, size_t alignment) {
+  enter();
+  ledger_allocated(&ledger, bytes);
+  leave();
+  return take(bytes, alignment);
+}
+
+static void old_block(void* block) {
+  enter();
+  ledger_freed(&ledger, bytes_of(block));
+  leave();
+  give(block);
 }
 
 static void* resize(void* block, size_t bytes, size_t alignment) {
   if (bytes == SIZE_MAX) return NULL; /* the block lives on */
+  if (block == NULL) return new_block(bytes, alignment);
+  const size_t old_bytes = bytes_of(block);
+  enter();
+  ledger_resized(&ledger, old_bytes, bytes);
+  leave();
   void* moved = take(bytes, alignment);
-  if (block != NULL) {
-    const size_t old_bytes = ((struct header*)block - 1)->bytes;
-    memcpy(moved, block, old_bytes < bytes ? old_bytes : bytes);
-    give(block);
-  }
+  memcpy(moved, block, old_bytes < bytes ? old_bytes : bytes);
+  give(block);
   return moved;
 }
 
-ALLOCATOR void* NAME(malloc)(size_t bytes) { return take(bytes, 16); }
+ALLOCATOR void* NAME(malloc)(size_t bytes) { return new_block(bytes, 16); }
 ALLOCATOR void* NAME(malloc_aligned)(size_t bytes, size_t alignment) {
-  return take(bytes, alignment);
+  return new_block(bytes, alignment);
 }
 ALLOCATOR void* NAME(calloc)(size_t count, size_t bytes) {
-  return memset(take(count * bytes, 16), 0, count * bytes);
+  return memset(new_block(count * bytes, 16), 0, count * bytes);
 }
-ALLOCATOR void* NAME(zalloc)(size_t bytes) { return memset(take(bytes, 16), 0, bytes); }
+ALLOCATOR void* NAME(zalloc)(size_t bytes) { return memset(new_block(bytes, 16), 0, bytes); }
 ALLOCATOR void* NAME(realloc)(void* block, size_t bytes) { return resize(block, bytes, 16); }
 ALLOCATOR void* NAME(realloc_aligned)(void* block, size_t bytes, size_t alignment) {
   return resize(block, bytes, alignment);
 }
 ALLOCATOR void NAME(free)(void* block) {
-  if (block != NULL) give(block);
+  if (block != NULL) old_block(block);
 }
 ALLOCATOR void NAME(free_size)(void* block, size_t bytes) {
   (void)bytes;

@@ -1,0 +1,77 @@
+#include "reader/symbolizer/direct_calls.h"
+
+#include <algorithm>
+#include <cstring>
+#include <string_view>
+
+#include "reader/symbolizer/module_file.h"
+
+namespace memlens::reader {
+namespace {
+
+std::vector<uint64_t> addresses_of(Elf* elf, const std::vector<std::string>& functions) {
+  std::vector<uint64_t> addresses;
+  for (Elf_Scn* section = elf_nextscn(elf, nullptr); section != nullptr;
+       section = elf_nextscn(elf, section)) {
+    GElf_Shdr header;
+    if (gelf_getshdr(section, &header) == nullptr || header.sh_type != SHT_DYNSYM) continue;
+    Elf_Data* symbols = elf_getdata(section, nullptr);
+    if (symbols == nullptr || header.sh_entsize == 0) continue;
+    const auto count = static_cast<int>(header.sh_size / header.sh_entsize);
+    for (int i = 1; i < count; ++i) {
+      GElf_Sym symbol;
+      if (gelf_getsym(symbols, i, &symbol) == nullptr) break;
+      const char* name = elf_strptr(elf, header.sh_link, symbol.st_name);
+      if (symbol.st_shndx == SHN_UNDEF || name == nullptr) continue;
+      if (std::ranges::find(functions, std::string_view(name)) != functions.end())
+        addresses.push_back(symbol.st_value);
+    }
+  }
+  return addresses;
+}
+
+// x86-64: call or jmp with a distance of 32 bits, counted from the next instruction.
+size_t calls_in(const Elf_Data& code, uint64_t address, const std::vector<uint64_t>& targets) {
+  constexpr uint8_t kCall = 0xe8, kJump = 0xe9;
+  constexpr size_t kInstructionBytes = 5;
+  const auto [lowest, highest] = std::ranges::minmax(targets);
+  const auto* bytes = static_cast<const uint8_t*>(code.d_buf);
+  size_t calls = 0;
+  for (size_t i = 0; i + kInstructionBytes <= code.d_size; ++i) {
+    if (bytes[i] != kCall && bytes[i] != kJump) continue;
+    int32_t distance;
+    std::memcpy(&distance, bytes + i + 1, sizeof distance);
+    const uint64_t target =
+        address + i + kInstructionBytes + static_cast<uint64_t>(int64_t{distance});
+    if (target < lowest || target > highest) continue;
+    if (std::ranges::find(targets, target) != targets.end()) ++calls;
+  }
+  return calls;
+}
+
+}  // namespace
+
+size_t count_direct_calls(const ModuleImage& module, const std::vector<std::string>& functions,
+                          const SymbolizerOptions& options) {
+  const ModuleFile file(module, options);
+  GElf_Addr bias = 0;
+  Elf* elf = file.module() == nullptr ? nullptr : dwfl_module_getelf(file.module(), &bias);
+  GElf_Ehdr file_header;
+  if (elf == nullptr || gelf_getehdr(elf, &file_header) == nullptr) return 0;
+  if (file_header.e_machine != EM_X86_64) return 0;
+  const std::vector<uint64_t> targets = addresses_of(elf, functions);
+  if (targets.empty()) return 0;
+  size_t calls = 0;
+  for (Elf_Scn* section = elf_nextscn(elf, nullptr); section != nullptr;
+       section = elf_nextscn(elf, section)) {
+    GElf_Shdr header;
+    if (gelf_getshdr(section, &header) == nullptr || header.sh_type != SHT_PROGBITS) continue;
+    if ((header.sh_flags & SHF_EXECINSTR) == 0) continue;
+    const Elf_Data* code = elf_rawdata(section, nullptr);
+    if (code != nullptr && code->d_buf != nullptr)
+      calls += calls_in(*code, header.sh_addr, targets);
+  }
+  return calls;
+}
+
+}  // namespace memlens::reader

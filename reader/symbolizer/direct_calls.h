@@ -1,0 +1,18 @@
+// Calls that lead from one place of a file to another without a slot: they cannot be redirected
+// without changing code, so what they call is not recorded.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "reader/symbolizer/symbolizer.h"
+
+namespace memlens::reader {
+
+// How many places in the file's code call one of these functions, which it exports. An instruction
+// is looked for at every byte, so chance finds one in some gigabytes of code. 0 where the
+// processor's instructions are not known.
+size_t count_direct_calls(const ModuleImage& module, const std::vector<std::string>& functions,
+                          const SymbolizerOptions& options);
+
+}  // namespace memlens::reader

@@ -1,0 +1,165 @@
+"""Allocators that libraries bring along: recorded as heaps, to the byte, or said not to be."""
+import glob
+import json
+import os
+import subprocess
+import sys
+import unittest
+
+from memlens_testing import PROGRAMS, MemlensTest, main
+
+MEMBERS = ("allocations", "allocated_bytes", "leaked_bytes")
+
+
+def library(name):
+    return os.path.join(PROGRAMS, "libraries", f"libmemlens_test_{name}.so")
+
+
+def heap_name(name):
+    return "mimalloc in " + os.path.basename(library(name))
+
+
+class BundledTest(MemlensTest):
+    def ledger(self):
+        """The sums of what the processes and libraries of the last recording printed."""
+        lines = [json.loads(line) for line in self.recording.stdout.splitlines()]
+        return {member: sum(line[member] for line in lines) for member in MEMBERS}, lines
+
+    def record_library(self, name, what, *flags, options=()):
+        return self.record([self.program("bundled_heaps"), library(name), what, *flags], *options)
+
+    def check_exact(self, name, what, *flags, options=()):
+        capture = self.record_library(name, what, *flags, options=options)
+        ledger, lines = self.ledger()
+        self.assertGreater(ledger["allocations"], 5000)
+        summary = self.summary(capture)
+        heap = summary["by_allocator"][heap_name(name)]
+        self.assertEqual({member: heap[member] for member in MEMBERS}, ledger)
+        # What it maps is where its blocks live, and what it asks of malloc is its own block.
+        self.assertEqual(summary["by_allocator"]["mmap"]["allocated_bytes"], 0)
+        self.assertLess(summary["by_allocator"]["malloc"]["allocated_bytes"], 100_000)
+        self.assertNotIn("brings mimalloc", self.recording.stderr)
+        return capture, lines
+
+
+class Recorded(BundledTest):
+    def test_calls_through_slots_are_recorded_to_the_byte(self):
+        for name in ("lazy_allocator", "relro_allocator"):
+            for flags in (("lazy",), (), ("global",), ("deepbind",), ("lazy", "deepbind")):
+                with self.subTest(name=name, flags=flags):
+                    _, lines = self.check_exact(name, "churn", *flags)
+                    self.assertEqual(len(lines), 1)
+
+    def test_the_peak_is_the_librarys_own(self):
+        capture, lines = self.check_exact("relro_allocator", "churn", options=("--native",))
+        heap = self.summary(capture)["by_allocator"][heap_name("relro_allocator")]
+        self.assertEqual(heap["peak_bytes"], lines[0]["peak_bytes"])
+
+    def test_functions_asked_for_by_name_are_recorded(self):
+        self.check_exact("lazy_allocator", "by_name")
+        # Also where the library's own calls cannot be.
+        capture = self.record_library("symbolic_allocator", "by_name")
+        ledger, _ = self.ledger()
+        heap = self.summary(capture)["by_allocator"][heap_name("symbolic_allocator")]
+        self.assertEqual({member: heap[member] for member in MEMBERS}, ledger)
+
+    def test_a_malloc_that_is_a_librarys_own(self):
+        capture = self.record_library("plain_allocator", "churn", "deepbind")
+        ledger, _ = self.ledger()
+        self.assertEqual(ledger["allocations"], 5000)
+        heaps = self.summary(capture)["by_allocator"]
+        heap = heaps["malloc in libmemlens_test_plain_allocator.so"]
+        self.assertEqual({member: heap[member] for member in MEMBERS}, ledger)
+        self.assertEqual(heaps["mmap"]["allocated_bytes"], 0)
+        # Without that flag it calls the program's malloc, as everybody does.
+        capture = self.record_library("plain_allocator", "churn")
+        self.assertEqual(self.ledger()[0]["allocations"], 0)
+        self.assertGreater(self.summary(capture)["by_allocator"]["malloc"]["allocations"], 5000)
+
+    def test_threads_that_share_the_heap(self):
+        self.check_exact("relro_allocator", "threads")
+
+    def test_a_forked_child_has_the_heap_too(self):
+        capture, lines = self.check_exact("relro_allocator", "fork")
+        self.assertEqual(len(lines), 2)
+        for process in {stack["pid"] for stack in self.stacks("leaks", capture)["stacks"]}:
+            stacks = self.stacks("leaks", capture, "--pid", str(process))["stacks"]
+            self.assertTrue(any("bundled_mi_malloc" in stack["allocated_by"] for stack in stacks))
+
+    def test_a_library_that_is_unloaded_and_loaded_again(self):
+        _, lines = self.check_exact("relro_allocator", "reload")
+        self.assertEqual(len(lines), 3)
+
+    def test_each_function_is_named_in_every_report(self):
+        capture = self.record_library("lazy_allocator", "churn")
+        self.assertIn(heap_name("lazy_allocator"), self.memlens("summary", capture).stdout)
+        self.assertIn("bundled_mi_", self.memlens("allocations", capture).stdout)
+        dump = self.memlens("dump", capture).stdout
+        self.assertIn("function=bundled_mi_malloc_aligned", dump)
+        page = os.path.join(self.directory, "page.html")
+        self.memlens("flamegraph", capture, "-o", page)
+
+    def test_samples_of_the_heap(self):
+        capture = self.record_library("relro_allocator", "churn", options=("--sample", "4K"))
+        ledger, _ = self.ledger()
+        heap = self.summary(capture)["by_allocator"][heap_name("relro_allocator")]
+        # Thousands of samples: within a tenth with a probability beyond counting.
+        self.assertAlmostEqual(heap["allocated_bytes"] / ledger["allocated_bytes"], 1, delta=0.1)
+
+
+class NotRecorded(BundledTest):
+    def test_direct_calls_are_said_not_to_be_seen(self):
+        capture = self.record_library("symbolic_allocator", "churn")
+        told = library("symbolic_allocator") + " brings mimalloc"
+        self.assertIn(told, self.recording.stderr)
+        self.assertTrue(any("brings mimalloc" in note
+                            for note in self.summary(capture)["diagnostics"]))
+        # The memory it maps is, then: its reserve, and what it maps later.
+        heaps = self.summary(capture)["by_allocator"]
+        self.assertGreaterEqual(heaps["mmap"]["allocated_bytes"], 2 << 20)
+        # And what it asks of malloc, also where the loader binds past the preloaded library.
+        deep = self.summary(self.record_library("symbolic_allocator", "churn", "deepbind"))
+        self.assertGreater(heaps["malloc"]["allocated_bytes"], 10_000_000)
+        for member in MEMBERS:
+            self.assertEqual(deep["by_allocator"]["malloc"][member], heaps["malloc"][member])
+
+
+class Wheels(MemlensTest):
+    """Packages of the Python that MEMLENS_WHEELS names (a virtual environment's), where it does."""
+
+    def python_with(self, package):
+        python = os.environ.get("MEMLENS_WHEELS", sys.executable)
+        if subprocess.run([python, "-c", f"import {package}"], stderr=subprocess.DEVNULL,
+                          check=False).returncode != 0:
+            self.skipTest(f"{package} is not installed (MEMLENS_WHEELS names a python that has it)")
+        return python
+
+    def test_arrows_pool_is_the_sum_of_its_buffers(self):
+        python = self.python_with("pyarrow")
+        script = self.script("import pyarrow as pa\n"
+                             "pool = pa.mimalloc_memory_pool()\n"
+                             "pa.set_memory_pool(pool)\n"
+                             "def small():\n"
+                             "    return [pa.allocate_buffer(1000) for _ in range(10_000)]\n"
+                             "def large():\n"
+                             "    return [pa.allocate_buffer(8_000_000) for _ in range(5)]\n"
+                             "kept = small(), large()\n"
+                             "small()\n"
+                             "print(pool.bytes_allocated())\n")
+        capture = self.record([python, script], "--no-native")
+        held = int(self.recording.stdout)
+        summary = self.summary(capture)
+        (heap,) = [part for name, part in summary["by_allocator"].items() if "mimalloc" in name]
+        self.assertEqual(heap["leaked_bytes"], held)
+        self.assertEqual(summary["by_allocator"]["mmap"]["peak_bytes"] // (64 << 20), 0)
+        by_function = {}
+        for stack in self.stacks("leaks", capture)["stacks"]:
+            if any("mi_malloc" in name for name in stack["allocated_by"]):
+                name = next(f["function"] for f in stack["frames"] if f["file"].endswith("script.py")
+                            and f["function"] != "<module>" and "comp" not in f["function"])
+                by_function[name] = by_function.get(name, 0) + stack["bytes"]
+        self.assertEqual(by_function, {"small": 10_000 * 1024, "large": 5 * 8_000_000})
+
+
+if __name__ == "__main__":
+    main()
