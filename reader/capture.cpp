@@ -207,6 +207,10 @@ class Opener {
       if (metadata.has_process_record)
         process.start_seconds = std::max(0.0, impl_.clock.seconds_at(metadata.start_ticks));
       process.python = first_word(metadata.python_version);
+      if (const ResidentMemoryRecord& told = metadata.resident_memory; told.ticks != 0) {
+        process.high_water_bytes = told.high_water_bytes;
+        residents_.push_back({told.ticks, index, told.resident_bytes});
+      }
       impl_.info.processes.push_back(std::move(process));
     }
     for (const ProcessEndFrame& end : ends_) {

@@ -39,7 +39,8 @@ struct ProcessInfo {
   std::optional<double> end_seconds;
   std::optional<int> exit_code;
   std::optional<int> signal;
-  std::string python;  // version text; empty: no Python
+  std::string python;                        // version text; empty: no Python
+  std::optional<uint64_t> high_water_bytes;  // the most it ever had resident, where it said so
 };
 
 struct ThreadInfo {

@@ -312,9 +312,23 @@ class Dumper {
         fields_.seconds("seconds", seconds_at(body.read_varint()));
         fields_.string("name", body.read_string());
         return emit("mark");
+      case MetadataType::kResidentMemory:
+        fields_.seconds("seconds", seconds_at(body.read_varint()));
+        fields_.number("bytes", body.read_varint()).number("highest", body.read_varint());
+        return dump_resident_ranges(ByteView(body.read_string()));
     }
     fields_.number("type", type).number("bytes", body.remaining_bytes());
     emit("unknown_metadata");
+  }
+
+  // The first line has the process's own numbers before the range's.
+  void dump_resident_ranges(ByteView ranges) {
+    emit("resident_memory");
+    while (!ranges.empty()) {
+      fields_.hex("start", ranges.read_varint());
+      fields_.number("bytes", ranges.read_varint()).number("touched", ranges.read_varint());
+      emit("resident_range");
+    }
   }
 
   void dump_events(const FrameRef& frame) {

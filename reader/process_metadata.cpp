@@ -203,6 +203,20 @@ void ProcessMetadata::add_record(MetadataType type, ByteView body, StringPool& p
           {static_cast<format::AllocationKind>(kind), heap, pool.intern(body.read_string())});
       break;
     }
+    case MetadataType::kResidentMemory: {
+      resident_memory.ticks = body.read_varint();
+      resident_memory.resident_bytes = body.read_varint();
+      resident_memory.high_water_bytes = body.read_varint();
+      ByteView ranges(body.read_string());
+      while (!ranges.empty()) {
+        ResidentRange range;
+        range.start = ranges.read_varint();
+        range.bytes = ranges.read_varint();
+        range.touched_bytes = std::min(range.bytes, ranges.read_varint());
+        resident_memory.ranges.push_back(range);
+      }
+      break;
+    }
     default:
       break;  // from a later minor version
   }

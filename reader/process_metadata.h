@@ -42,6 +42,21 @@ struct MarkRecord {
   std::string_view name;
 };
 
+// Of a range that the process had mapped when it exited.
+struct ResidentRange {
+  uint64_t start = 0;
+  uint64_t bytes = 0;
+  uint64_t touched_bytes = 0;
+};
+
+// What was in memory when a process exited.
+struct ResidentMemoryRecord {
+  uint64_t ticks = 0;  // 0: nothing was told
+  uint64_t resident_bytes = 0;
+  uint64_t high_water_bytes = 0;
+  std::vector<ResidentRange> ranges;  // large ones that are not all touched
+};
+
 struct ProcessMetadata {
   // Records of unknown type are skipped. Those that make no sense are left out: `left_out` is
   // called for each with the reason. Throws OverBudget.
@@ -76,6 +91,8 @@ struct ProcessMetadata {
   uint32_t python_minor = 0;  // 0: no Python
   std::string_view python_version;
   std::string_view python_recording;  // how Python's stacks and allocators are recorded
+
+  ResidentMemoryRecord resident_memory;
 
   StringTable strings;
   IdTable<Code> codes;

@@ -51,6 +51,10 @@ enum class MetadataType : uint8_t {
   kHeap = 16,
   // kind (as events have it), heap id, name (string)
   kHeapFunction = 17,
+  // ticks, resident bytes, the highest there were, ranges (string of varints: start, bytes,
+  // touched bytes; repeated): what is in memory when the process exits, of large private ranges
+  // that are not all touched
+  kResidentMemory = 18,
 };
 
 enum class ProcessOrigin : uint8_t { kStart = 0, kFork = 1, kExec = 2 };

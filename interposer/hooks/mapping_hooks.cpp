@@ -23,6 +23,7 @@
 #include "interposer/hooks/next_function.h"
 #include "interposer/recorder.h"
 #include "interposer/reentrancy.h"
+#include "interposer/resident_memory.h"
 
 #ifndef MREMAP_DONTUNMAP
 #define MREMAP_DONTUNMAP 4
@@ -54,7 +55,10 @@ inline bool is_heap(int protection, int flags) {
 inline void* record_mmap(void* mapped, size_t bytes, int protection, int flags) {
   if (mapped == MAP_FAILED) return mapped;
   if ((flags & MAP_FIXED) != 0) record_unmap(mapped, whole_pages(bytes));
-  if (is_heap(protection, flags)) record_map(AllocationKind::kMmap, mapped, bytes);
+  if (is_heap(protection, flags)) {
+    record_map(AllocationKind::kMmap, mapped, bytes);
+    note_mapping(bytes);
+  }
   return mapped;
 }
 

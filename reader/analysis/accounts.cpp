@@ -85,6 +85,12 @@ void Accounts::finish(const TickClock& clock, Analysis& analysis) {
     totals.temporary_variance += Variance(sampled.temporary);
     totals.allocated_variance += Variance(sampled.allocated);
   }
+  for (const UntouchedAccount& each : untouched_) {
+    const bool at_peak = each.begin_ticks <= peak_ticks_ && peak_ticks_ <= each.end_ticks;
+    analysis.untouched.push_back({each.site, each.bytes, at_peak});
+    if (at_peak)
+      totals.untouched_at_peak_bytes = totals.untouched_at_peak_bytes.value_or(0) + each.bytes;
+  }
   analysis.timeline = timeline_.finish(clock, live_bytes_, high_bytes_);
   if (ranges_) analysis.ranges = finish_ranges(clock);
   if (growth_) analysis.growth = growth_->finish(clock, sites_, samples_);

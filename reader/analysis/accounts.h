@@ -85,6 +85,16 @@ class Accounts {
   uint64_t peak_ticks() const { return peak_ticks_; }
   uint64_t now_ticks() const { return now_ticks_; }
 
+  // ---- mappings, or what is left out of them
+  void add_untouched(uint32_t process, uint32_t site, uint64_t bytes) {
+    untouched_.push_back({process, site, bytes, now_ticks_, UINT64_MAX});
+  }
+  void end_untouched(uint32_t process) {
+    for (UntouchedAccount& each : untouched_) {
+      if (each.process == process && each.end_ticks == UINT64_MAX) each.end_ticks = now_ticks_;
+    }
+  }
+
   // ---- moments the program named, by process number and string id
   struct MarkAccount {
     uint64_t ticks;
@@ -95,6 +105,14 @@ class Accounts {
     if (in_range_) marks_.push_back({now_ticks_, process, name});
   }
   const std::vector<MarkAccount>& marks() const { return marks_; }
+  struct ShutdownAccount {
+    uint64_t ticks;
+    uint32_t process;
+  };
+  void add_shutdown(uint32_t process) {
+    if (in_range_) shutdowns_.push_back({now_ticks_, process});
+  }
+  const std::vector<ShutdownAccount>& shutdowns() const { return shutdowns_; }
 
   // ---- sites and streams
   SiteTable& sites() { return sites_; }
@@ -135,6 +153,15 @@ class Accounts {
   std::unique_ptr<GrowthMarks> growth_;
   std::vector<uint32_t> allocation_counts_;  // by stream
   std::vector<MarkAccount> marks_;
+  std::vector<ShutdownAccount> shutdowns_;
+  struct UntouchedAccount {
+    uint32_t process;
+    uint32_t site;
+    uint64_t bytes;
+    uint64_t begin_ticks;
+    uint64_t end_ticks;
+  };
+  std::vector<UntouchedAccount> untouched_;
   uint64_t now_ticks_ = 0;
   uint64_t next_moment_ticks_ = 0;  // something is to be done when time comes to it
   uint64_t live_bytes_ = 0;

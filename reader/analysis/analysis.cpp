@@ -31,8 +31,10 @@ struct Process {
 
 class Pass {
  public:
-  Pass(const Capture::Impl& impl, const Query& query)
+  // `untouched`: by process index; nullptr: not known yet.
+  Pass(const Capture::Impl& impl, const Query& query, const UntouchedOfProcesses* untouched)
       : impl_(impl),
+        untouched_(untouched),
         query_(query),
         queue_(impl.source),
         accounts_(range_of(impl, query), query.timeline_points) {}
@@ -52,8 +54,20 @@ class Pass {
       analysis.totals.replaced_blocks += process->accounts.replaced_blocks();
     }
     analysis.totals.lost_events = lost_events_;
+    tell_untouched(analysis.totals);
     list_sites(analysis);
     return analysis;
+  }
+
+  // After run(): of processes with mappings that were not all touched.
+  UntouchedOfProcesses untouched() {
+    UntouchedOfProcesses found;
+    for (size_t i = 0; i < processes_.size(); ++i) {
+      processes_[i]->accounts.compare_mappings();
+      const UntouchedBytes& own = processes_[i]->accounts.found_untouched();
+      if (!own.empty()) found[process_indexes_[i]] = own;
+    }
+    return found;
   }
 
  private:
@@ -88,6 +102,9 @@ class Pass {
         process->end_ticks = impl_.process_end_ticks(process_index);
         const auto earliest = impl_.earliest_end_ticks.find(process_index);
         if (earliest != impl_.earliest_end_ticks.end()) process->may_end_ticks = earliest->second;
+        if (known != nullptr) process->accounts.compare_with(known->resident_memory.ranges);
+        if (untouched_ != nullptr && untouched_->contains(process_index))
+          process->accounts.set_untouched(&untouched_->at(process_index));
       }
       const ThreadRecord* thread = known != nullptr ? known->thread(stream.thread) : nullptr;
       const bool selected = !query_.tid || (thread != nullptr && thread->tid == *query_.tid);
@@ -157,6 +174,14 @@ class Pass {
     });
   }
 
+  void tell_untouched(Totals& totals) const {
+    for (const uint32_t index : process_indexes_) {
+      const auto known = impl_.metadata.find(index);
+      if (known == impl_.metadata.end() || known->second.resident_memory.ticks == 0) continue;
+      if (!totals.untouched_at_peak_bytes) totals.untouched_at_peak_bytes = 0;
+    }
+  }
+
   void name_processes(RangeMatrix& ranges) const {
     for (size_t i = 0; i < ranges.processes.size(); ++i) {
       ranges.processes[i].process_index = process_indexes_[i];
@@ -164,6 +189,10 @@ class Pass {
   }
 
   void list_marks(Analysis& analysis) const {
+    for (const auto& [ticks, process] : accounts_.shutdowns()) {
+      analysis.shutdowns.push_back(
+          {std::max(0.0, impl_.clock.seconds_at(ticks)), process_indexes_[process]});
+    }
     for (const auto& [ticks, process, name] : accounts_.marks()) {
       const uint32_t index = process_indexes_[process];
       const auto known = impl_.metadata.find(index);
@@ -230,6 +259,7 @@ class Pass {
   };
 
   const Capture::Impl& impl_;
+  const UntouchedOfProcesses* untouched_;
   const Query& query_;
   ChunkQueue queue_;
   Accounts accounts_;
@@ -244,10 +274,24 @@ class Pass {
 
 }  // namespace
 
+// Which mappings live to the end is known in the end only, and what they count for must be known
+// from their beginning: a pass to find out comes before, where a process told of such.
 Analysis analyze(const Capture& capture, const Query& query) {
   const Capture::Impl& impl = capture.impl();
+  const bool any = std::ranges::any_of(impl.metadata, [](const auto& process) {
+    return !process.second.resident_memory.ranges.empty();
+  });
   const auto run = [&] {
-    Analysis analysis = Pass(impl, query).run();
+    UntouchedOfProcesses untouched;
+    if (any) {
+      Query whole;
+      whole.pid = query.pid;
+      whole.timeline_points = 1;
+      Pass first(impl, whole, nullptr);
+      first.run();
+      untouched = first.untouched();
+    }
+    Analysis analysis = Pass(impl, query, &untouched).run();
     analysis.left_out = impl.left_out_events();
     return analysis;
   };

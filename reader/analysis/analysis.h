@@ -85,6 +85,8 @@ struct Totals {
   uint64_t peak_bytes = 0;
   uint64_t peak_blocks = 0;
   double peak_seconds = 0;
+  // Mapped by then, and never touched: not in any of the sums. Missing where no process told.
+  std::optional<uint64_t> untouched_at_peak_bytes = {};
   uint64_t leaked_bytes = 0;
   uint64_t leaked_blocks = 0;
   uint64_t temporary_bytes = 0;
@@ -131,11 +133,29 @@ struct Growth {
   bool operator==(const Growth&) const = default;
 };
 
+// What was never touched of a mapping that lived until its process exited. The mapping counts with
+// the rest of its bytes only: the reserve of a runtime is address space, not memory.
+struct UntouchedMapping {
+  uint32_t site = 0;  // its place in Analysis::sites
+  uint64_t bytes = 0;
+  bool at_peak = false;  // it was there
+  bool operator==(const UntouchedMapping&) const = default;
+};
+
+// When an interpreter began to shut down: what it frees from here on counts as still allocated.
+struct Shutdown {
+  double seconds = 0;
+  uint32_t process_index = 0;
+  bool operator==(const Shutdown&) const = default;
+};
+
 struct Analysis {
   Totals totals;
   std::vector<Site> sites;  // unordered
   std::vector<TimelinePoint> timeline;
+  std::vector<UntouchedMapping> untouched;
   std::vector<Mark> marks;            // in the range of the query, by time
+  std::vector<Shutdown> shutdowns;    // likewise
   std::optional<RangeMatrix> ranges;  // with Query::range_buckets
   std::optional<Growth> growth;       // with Query::growth_marks
   std::vector<LeftOut> left_out;      // events that make no sense; CaptureInfo has what else

@@ -18,7 +18,9 @@ struct Mapping {
   uint32_t birth = 0;  // as in LiveBlock
   uint8_t generation = 0;
   bool counted = false;
-  uint32_t range_birth = 0;  // RangeRecorder::Birth
+  uint32_t range_birth = 0;      // RangeRecorder::Birth
+  uint32_t number = 0;           // of the process's mappings, from 1
+  uint64_t untouched_bytes = 0;  // which its site does not have
 };
 
 // A range of one mapping that was unmapped.
@@ -41,6 +43,12 @@ class Mappings {
   std::vector<UnmappedPiece> remove(uint64_t address, uint64_t size_bytes);
 
   void clear() { pieces_.clear(); }
+
+  // visit(begin, end, mapping) of every piece.
+  template <typename Visit>
+  void for_each_range(Visit&& visit) const {
+    for (const auto& [begin, piece] : pieces_) visit(begin, piece.end, *piece.mapping);
+  }
 
   // visit(bytes of a piece, its mapping)
   template <typename Visit>

@@ -309,20 +309,29 @@ void ProcessAccounts::map(Stream& stream, StreamState& state, const Event& event
   if (event.kind == format::AllocationKind::kMremap && !state.unmapped_heap) return;
   auto mapping = std::make_shared<Mapping>();
   mapping->mapped_bytes = mapping->live_bytes = event.size_bytes;
+  mapping->number = ++mapping_count_;
+  if (untouched_ != nullptr) {
+    const auto known = untouched_->find(mapping->number);
+    if (known != untouched_->end())
+      mapping->untouched_bytes = std::min(known->second, event.size_bytes);
+  }
+  const uint64_t touched_bytes = event.size_bytes - mapping->untouched_bytes;
   mapping->site = site_of(stream, event);
   mapping->birth = ++accounts_.allocation_count(stream.global_number);
   mapping->generation = static_cast<uint8_t>(generation_);
   mapping->counted = accounts_.in_range();
   if (mapping->site != kNoSite) {
     SiteAccount& site = accounts_.sites()[mapping->site];
-    accounts_.add_live(site, event.size_bytes, 1);
+    accounts_.add_live(site, touched_bytes, 1);
     if (ranges_ != nullptr) {
-      mapping->range_birth = ranges_->allocate(mapping->site, number_, event.size_bytes);
+      mapping->range_birth = ranges_->allocate(mapping->site, number_, touched_bytes);
     }
     if (mapping->counted) {
-      site.allocated_bytes += event.size_bytes;
+      site.allocated_bytes += touched_bytes;
       ++site.allocated_blocks;
     }
+    if (mapping->untouched_bytes > 0)
+      accounts_.add_untouched(number_, mapping->site, mapping->untouched_bytes);
   }
   mappings_.add(event.address, event.size_bytes, std::move(mapping));
 }
@@ -426,10 +435,20 @@ void ProcessAccounts::undo_unmap(const Retired::Piece& piece) {
 
 void ProcessAccounts::shut_down(bool began) {
   in_shutdown_ = began;
-  if (began) generation_ = std::min(generation_ + 1, 127u);
+  if (!began) return;
+  generation_ = std::min(generation_ + 1, 127u);
+  accounts_.add_shutdown(number_);
+}
+
+void ProcessAccounts::compare_mappings() {
+  if (resident_ranges_ == nullptr || mappings_compared_) return;
+  mappings_compared_ = true;
+  found_untouched_ = find_untouched(mappings_, *resident_ranges_);
 }
 
 void ProcessAccounts::end_process() {
+  compare_mappings();
+  accounts_.end_untouched(number_);
   if (ranges_ != nullptr) end_ranges();
   accounts_.end_sites(sites_);
   for (const uint32_t site_number : sites_) {
@@ -453,7 +472,9 @@ void ProcessAccounts::end_ranges() {
   mappings_.for_each([&](uint64_t bytes, Mapping& mapping) {
     if (mapping.site == kNoSite) return;
     mapping.live_bytes -= bytes;
-    ranges_->remove(mapping.site, number_, mapping.range_birth, bytes,
+    const uint64_t untouched = std::min(bytes, mapping.untouched_bytes);
+    mapping.untouched_bytes -= untouched;
+    ranges_->remove(mapping.site, number_, mapping.range_birth, bytes - untouched,
                     mapping.live_bytes == 0 ? 1 : 0, true);
   });
 }

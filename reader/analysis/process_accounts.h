@@ -10,6 +10,7 @@
 #include "reader/analysis/accounts.h"
 #include "reader/analysis/live_blocks.h"
 #include "reader/analysis/mappings.h"
+#include "reader/analysis/untouched.h"
 #include "reader/event.h"
 
 namespace memlens::reader {
@@ -26,6 +27,16 @@ class ProcessAccounts {
         until_exit_(until_exit) {
     if (ranges_ != nullptr) live_.keep_range_births();
   }
+
+  // What is known of the mappings that live until the process ends; nullptr: nothing. Lives as
+  // long.
+  void set_untouched(const UntouchedBytes* untouched) { untouched_ = untouched; }
+  // Ranges to compare with what is mapped in the end; before the first event.
+  void compare_with(const std::vector<ResidentRange>& ranges) { resident_ranges_ = &ranges; }
+  // In the end: found by comparing.
+  const UntouchedBytes& found_untouched() const { return found_untouched_; }
+  // Also for processes that never end.
+  void compare_mappings();
 
   // A thread; returns the number it has here. Blocks of a thread that is not selected are followed,
   // since other threads may free them, but not counted.
@@ -137,6 +148,11 @@ class ProcessAccounts {
   std::vector<uint32_t> sites_;  // of this process
   unsigned generation_ = 0;      // how many shutdowns have begun
   bool in_shutdown_ = false;
+  const UntouchedBytes* untouched_ = nullptr;
+  const std::vector<ResidentRange>* resident_ranges_ = nullptr;
+  UntouchedBytes found_untouched_;
+  uint32_t mapping_count_ = 0;
+  bool mappings_compared_ = false;
   uint64_t events_ = 0;
   uint64_t unmatched_frees_ = 0;
   uint64_t replaced_blocks_ = 0;

@@ -17,6 +17,16 @@ void pass_variance(Archive& archive, Variance& variance) {
   archive(variance.bytes, variance.blocks);
 }
 
+// As one more than the value, 0: none.
+void pass_optional(ArchiveWriter& archive, const std::optional<uint64_t>& value) {
+  archive(value ? *value + 1 : uint64_t{0});
+}
+void pass_optional(ArchiveReader& archive, std::optional<uint64_t>& value) {
+  uint64_t stored = 0;
+  archive(stored);
+  value = stored == 0 ? std::nullopt : std::optional(stored - 1);
+}
+
 template <typename Archive, typename Sums>
 void pass_sums(Archive& archive, Sums& analysis) {
   auto& totals = analysis.totals;
@@ -49,8 +59,15 @@ void pass_sums(Archive& archive, Sums& analysis) {
     pass_variance(each, site.temporary.variance);
     pass_variance(each, site.allocated.variance);
   });
+  pass_optional(archive, totals.untouched_at_peak_bytes);
+  archive.list(analysis.untouched, [](Archive& each, auto& mapping) {
+    each(mapping.site, mapping.bytes, mapping.at_peak);
+  });
   archive.list(analysis.timeline, [](Archive& each, auto& point) {
     each(point.seconds, point.bytes, point.high_bytes);
+  });
+  archive.list(analysis.shutdowns, [](Archive& each, auto& shutdown) {
+    each(shutdown.seconds, shutdown.process_index);
   });
   archive.list(analysis.marks, [](Archive& each, auto& mark) {
     each(mark.seconds, mark.process_index, mark.name);

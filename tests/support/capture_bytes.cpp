@@ -269,6 +269,22 @@ void MetadataBytes::add_heap_function(uint32_t kind, uint32_t heap, std::string_
   add_record(static_cast<uint8_t>(MetadataType::kHeapFunction), body);
 }
 
+void MetadataBytes::add_resident_memory(uint64_t ticks, uint64_t bytes, uint64_t highest,
+                                        const std::vector<Range>& ranges) {
+  std::string encoded;
+  for (const Range& range : ranges) {
+    append_varint(encoded, range.start);
+    append_varint(encoded, range.bytes);
+    append_varint(encoded, range.touched_bytes);
+  }
+  std::string body;
+  append_varint(body, ticks);
+  append_varint(body, bytes);
+  append_varint(body, highest);
+  append_string(body, encoded);
+  add_record(static_cast<uint8_t>(MetadataType::kResidentMemory), body);
+}
+
 std::string MetadataBytes::take() { return std::exchange(payload_, {}); }
 
 // ---- events

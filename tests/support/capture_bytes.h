@@ -76,6 +76,11 @@ class MetadataBytes {
   void add_heap(uint32_t heap, format::HeapFamily family, uint32_t address_space,
                 std::string_view name);
   void add_heap_function(uint32_t kind, uint32_t heap, std::string_view name);
+  struct Range {
+    uint64_t start, bytes, touched_bytes;
+  };
+  void add_resident_memory(uint64_t ticks, uint64_t bytes, uint64_t highest,
+                           const std::vector<Range>& ranges);
   void add_record(uint8_t type, std::string_view body);
 
   // What was added since the last take(), for one frame.

@@ -196,6 +196,31 @@ std::string registered_heaps() {
   return capture.bytes();
 }
 
+// A reserve that is hardly touched, and a mapping of the same address before it that was unmapped.
+std::string untouched_mapping() {
+  constexpr uint64_t kAddress = 0x7f0000000000;
+  constexpr uint64_t kMegabyte = 1 << 20;
+  CaptureBytes capture;
+  MetadataBytes metadata;
+  metadata.add_process(41, 1, 0, format::ProcessOrigin::kStart, kStart, "/opt/app", {"app"});
+  metadata.add_thread(1, 41, kStart, "main");
+  const uint32_t node = metadata.add_label_node(0, "[reserve]");
+  metadata.add_resident_memory(kStart + 9000, 12 * kMegabyte, 20 * kMegabyte,
+                               {{kAddress, 1000 * kMegabyte, 10 * kMegabyte}});
+  capture.add_frame({.kind = FrameKind::kMetadata, .process = 1}, metadata.take());
+  EventBytes events;
+  events.map(AllocationKind::kMmap, kAddress, 500 * kMegabyte, node);
+  events.time(1000);
+  events.unmap(kAddress, 500 * kMegabyte);
+  events.map(AllocationKind::kMmap, kAddress, 1000 * kMegabyte, node);
+  events.time(1000);
+  events.allocate(AllocationKind::kMalloc, 0x1000, 3 * kMegabyte, node);
+  capture.add_frame({.kind = FrameKind::kEvents, .process = 1, .thread = 1, .ticks = kStart},
+                    events.payload());
+  capture.add_trailer(kStart + 9000);
+  return capture.bytes();
+}
+
 std::string metadata_only(MetadataBytes& metadata) {
   CaptureBytes capture;
   capture.add_frame({.kind = FrameKind::kMetadata, .process = 1}, metadata.take());
@@ -283,6 +308,7 @@ std::map<std::string, std::string> sample_captures() {
   samples["named_marks"] = named_marks();
   samples["size_classes"] = size_classes();
   samples["registered_heaps"] = registered_heaps();
+  samples["untouched_mapping"] = untouched_mapping();
   samples["no_events"] = write_history({}, {});
   samples["cut_in_a_frame"] = everything().substr(0, 700);
   samples["cut_between_frames"] = CaptureBytes().bytes();
