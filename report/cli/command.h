@@ -12,6 +12,7 @@ using Action = std::function<int()>;
 
 void add_summary_command(CLI::App& app, Action& chosen);
 void add_stacks_commands(CLI::App& app, Action& chosen);  // peak, leaks, temporary, allocations
+void add_explain_command(CLI::App& app, Action& chosen);
 void add_growing_command(CLI::App& app, Action& chosen);
 void add_tree_command(CLI::App& app, Action& chosen);
 void add_flamegraph_command(CLI::App& app, Action& chosen);

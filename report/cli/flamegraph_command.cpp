@@ -45,6 +45,7 @@ int write_flamegraph(FlamegraphOptions& options) {
   query.range_buckets = kRangeBuckets;
   const reader::Analysis analysis = analyze(options.report, capture, query);
 
+  options.page.query = options.report.query;
   options.page.native = shows_native(options.report, capture);
   html::PageModel page = html::build_page(capture, analysis, options.page);
   html::fit_budget(page, options.node_budget);

@@ -29,6 +29,7 @@ constexpr const char* kExamples = R"(Examples:
   memlens run app.py                record a Python script ...
   memlens run ./server --port 80    ... or any other program, with its children
   memlens summary app.mlens         totals, and the lines that matter
+  memlens explain app.mlens         what happened, in sentences
   memlens peak app.mlens            what was alive at the peak
   memlens leaks app.mlens           what is still allocated at the end
   memlens growing app.mlens         what rises from mark to mark
@@ -39,6 +40,7 @@ constexpr const char* kExamples = R"(Examples:
 void add_commands(CLI::App& app, Action& chosen) {
   app.add_subcommand("run", "Record a Python script or any other program");
   add_summary_command(app, chosen);
+  add_explain_command(app, chosen);
   add_stacks_commands(app, chosen);
   add_growing_command(app, chosen);
   add_tree_command(app, chosen);

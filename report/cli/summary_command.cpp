@@ -6,6 +6,7 @@
 
 #include "report/cli/command.h"
 #include "report/cli/report_options.h"
+#include "report/explain/answers.h"
 #include "report/json/summary_json.h"
 #include "report/terminal/summary_report.h"
 
@@ -19,19 +20,11 @@ struct SummaryOptions : ReportOptions {
 
 int print_summary(SummaryOptions& options) {
   const reader::Capture capture = open_capture(options);
-  const reader::Analysis analysis = analyze(options, capture, options.query);
-  FrameTree tree;
-  const FramesOf frames_of = shown_frames(options, capture);
-  std::vector<StackList> lists;
-  for (View view : {View::kPeak, View::kLeaks, View::kTemporary}) {
-    lists.emplace_back(analysis.sites, view, Grouping::kByFrames, frames_of, tree);
-  }
-  // Locations point into the tree: it has all its frames by now.
-  const CodeOrigins origins = code_origins(options, capture);
-  const Summary summary{capture.info(), analysis,
-                        find_locations(lists[0], tree, View::kPeak, origins),
-                        find_locations(lists[1], tree, View::kLeaks, origins),
-                        find_locations(lists[2], tree, View::kTemporary, origins)};
+  const reader::Analysis analysis = analyze(options, capture, answers_query(options.query));
+  const Answers answers =
+      find_answers(capture, analysis, options.query, shown_frames(options, capture),
+                   code_origins(options, capture));
+  const Summary summary{capture.info(), analysis, answers};
   if (options.json) {
     write_summary_json(std::cout, summary, options.locations);
   } else {

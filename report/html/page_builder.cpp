@@ -10,6 +10,7 @@
 #include "report/html/page_curves.h"
 #include "report/html/redaction.h"
 #include "report/view/frame_tree.h"
+#include "report/view/resident.h"
 
 namespace memlens::report::html {
 namespace {
@@ -131,21 +132,38 @@ class PageBuilder {
     page_.heaps = info_.heaps;
     about["sample_bytes"] = info_.sample_bytes;
     about["totals"] = totals();
+    about["resident"] = resident();
     about["processes"] = processes();
     about["lanes"] = lanes();
     about["marks"] = marks();
+    about["shutdowns"] = shutdowns();
     about["notes"] = notes();
   }
 
   json totals() const {
     const reader::Totals& totals = analysis_.totals;
-    return {
-        {"allocations", totals.allocations},           {"frees", totals.frees},
-        {"allocated_bytes", totals.allocated_bytes},   {"peak_bytes", totals.peak_bytes},
-        {"peak_blocks", totals.peak_blocks},           {"peak_seconds", totals.peak_seconds},
-        {"peak_is_exact", totals.peak_is_exact},       {"leaked_bytes", totals.leaked_bytes},
-        {"leaked_blocks", totals.leaked_blocks},       {"temporary_bytes", totals.temporary_bytes},
-        {"temporary_blocks", totals.temporary_blocks}, {"lost_events", totals.lost_events}};
+    return {{"allocations", totals.allocations},
+            {"frees", totals.frees},
+            {"allocated_bytes", totals.allocated_bytes},
+            {"peak_bytes", totals.peak_bytes},
+            {"peak_blocks", totals.peak_blocks},
+            {"peak_seconds", totals.peak_seconds},
+            {"peak_is_exact", totals.peak_is_exact},
+            {"leaked_bytes", totals.leaked_bytes},
+            {"leaked_blocks", totals.leaked_blocks},
+            {"temporary_bytes", totals.temporary_bytes},
+            {"temporary_blocks", totals.temporary_blocks},
+            {"lost_events", totals.lost_events},
+            {"untouched_at_peak_bytes", totals.untouched_at_peak_bytes.value_or(0)}};
+  }
+
+  json resident() const {
+    const ResidentMemory memory =
+        resident_memory(info_, capture_.resident_samples(), analysis_.totals, options_.query);
+    if (!memory.at_peak) return {};
+    return {{"at_peak", *memory.at_peak},
+            {"highest", memory.highest.value_or(0)},
+            {"untracked", memory.untracked.value_or(0)}};
   }
 
   json processes() const {
@@ -195,6 +213,14 @@ class PageBuilder {
     json list = json::array();
     for (const reader::Mark& mark : analysis_.marks) {
       list.push_back({{"seconds", mark.seconds}, {"name", mark.name}});
+    }
+    return list;
+  }
+
+  json shutdowns() const {
+    json list = json::array();
+    for (const reader::Shutdown& shutdown : analysis_.shutdowns) {
+      list.push_back({{"seconds", shutdown.seconds}, {"process", shutdown.process_index}});
     }
     return list;
   }

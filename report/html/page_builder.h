@@ -12,6 +12,7 @@ struct PageOptions {
   bool native = false;  // show native frames
   bool redact = false;  // leave out what report/html/redaction.h names
   View first_view = View::kPeak;
+  reader::Query query = {};  // what was asked for
 };
 
 // `analysis` holds ranges (Query::range_buckets).

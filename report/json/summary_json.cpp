@@ -5,6 +5,7 @@
 
 #include "report/json/json_writer.h"
 #include "report/json/left_out_json.h"
+#include "report/text/signal_name.h"
 
 namespace memlens::report {
 namespace {
@@ -75,6 +76,23 @@ void write_totals(JsonWriter& json, const reader::Totals& totals, const reader::
   json.end_object();
 }
 
+void write_optional(JsonWriter& json, const char* name, const std::optional<uint64_t>& value) {
+  json.key(name);
+  value ? json.value(*value) : json.null();
+}
+
+// RSS beside what is tracked; of what ended the program, only what did so by force.
+void write_resident(JsonWriter& json, const Summary& summary) {
+  const ResidentMemory& resident = summary.answers.resident;
+  write_optional(json, "rss_at_peak_bytes", resident.at_peak);
+  write_optional(json, "rss_peak_bytes", resident.highest);
+  write_optional(json, "untracked_at_peak_bytes", resident.untracked);
+  write_optional(json, "untouched_at_peak_bytes", resident.untouched);
+  json.key("ended_by");
+  const std::optional<int> signal = ending_signal(summary.info);
+  signal ? json.value(signal_name(*signal)) : json.null();
+}
+
 void write_locations(JsonWriter& json, View view, const std::vector<Location>& locations,
                      size_t limit) {
   json.key(view_name(view));
@@ -112,11 +130,12 @@ void write_summary_json(std::ostream& out, const Summary& summary, size_t locati
   json.member("schema", "memlens.summary/1");
   write_capture(json, summary.info);
   write_totals(json, summary.analysis.totals, summary.info.heaps);
+  write_resident(json, summary);
   json.key("top_locations");
   json.begin_object();
-  write_locations(json, View::kPeak, summary.peak, locations);
-  write_locations(json, View::kLeaks, summary.leaks, locations);
-  write_locations(json, View::kTemporary, summary.temporary, locations);
+  write_locations(json, View::kPeak, summary.answers.peak, locations);
+  write_locations(json, View::kLeaks, summary.answers.leaks, locations);
+  write_locations(json, View::kTemporary, summary.answers.temporary, locations);
   json.end_object();
   write_marks(json, summary.info);
   json.key("diagnostics");

@@ -17,6 +17,7 @@ constexpr size_t kIndent = 4;
 constexpr size_t kShownStacks = 3;
 constexpr size_t kCurveColumns = 20;
 constexpr size_t kNarrow = 100;
+constexpr double kWorthALine = 0.001;
 
 // Guesses: what rises to the end of a recording may stop after it.
 std::string shape_text(GrowthShape shape) {
@@ -104,6 +105,12 @@ void print_growing_report(std::ostream& out, const Terminal& terminal,
   if (growing.places.empty()) return;
   // What leaks comes first; what merely is there says what it is compared with.
   std::vector<GrowingPlace> places = growing.places;
+  uint64_t whole = 0;
+  for (const GrowingPlace& place : places) whole += place.points.back().bytes;
+  std::erase_if(places, [&](const GrowingPlace& place) {
+    return static_cast<double>(place.points.back().bytes) <
+           kWorthALine * static_cast<double>(whole);
+  });
   std::ranges::stable_partition(
       places, [](const GrowingPlace& place) { return place.shape == GrowthShape::kLeak; });
   const size_t shown = limits.stacks == 0 ? places.size() : std::min(limits.stacks, places.size());

@@ -4,12 +4,14 @@
 #include <functional>
 #include <map>
 
+#include "report/terminal/explain_report.h"
 #include "report/terminal/table.h"
 #include "report/terminal/units.h"
 #include "report/terminal/wording.h"
 #include "report/text/columns.h"
 #include "report/text/short_function.h"
 #include "report/text/short_path.h"
+#include "report/text/signal_name.h"
 
 namespace memlens::report {
 namespace {
@@ -27,12 +29,13 @@ class SummaryPrinter {
 
   void print(size_t locations) {
     out_ << capture_heading(summary_.info, terminal_) << "\n\n";
+    print_first_findings(out_, terminal_, summary_.answers.findings);
     print_totals();
     print_allocators();
-    print_locations("At the peak", View::kPeak, summary_.peak, locations);
-    print_locations("Still allocated at the end", View::kLeaks, summary_.leaks, locations);
-    print_locations("Temporary, by number of allocations", View::kTemporary, summary_.temporary,
-                    locations);
+    print_locations("At the peak", View::kPeak, summary_.answers.peak, locations);
+    print_locations("Still allocated at the end", View::kLeaks, summary_.answers.leaks, locations);
+    print_locations("Temporary, by number of allocations", View::kTemporary,
+                    summary_.answers.temporary, locations);
     if (summary_.info.processes.size() > 1) print_processes();
     if (summary_.info.threads.size() > summary_.info.processes.size()) print_threads();
     print_notes();
@@ -52,6 +55,13 @@ class SummaryPrinter {
       }
       table.add_row({{view_title(view), Paint::kBold}, amount});
     }
+    const ResidentMemory& resident = summary_.answers.resident;
+    if (resident.at_peak) table.add_row({{"RSS at the peak", Paint::kBold}, rss_text(resident)});
+    const uint64_t reserved = totals_.untouched_at_peak_bytes.value_or(0);
+    if (reserved > 0) {
+      table.add_row({{"Never touched", Paint::kBold},
+                     format_bytes(reserved) + " mapped at the peak, not counted above"});
+    }
     table.print(out_, terminal_, kIndent);
   }
 
@@ -65,6 +75,24 @@ class SummaryPrinter {
     return most;
   }
 
+  // "69.4 MB = 50.6 MB tracked + 18.8 MB other".
+  std::string rss_text(const ResidentMemory& resident) const {
+    std::string text = format_bytes(*resident.at_peak);
+    if (*resident.at_peak >= totals_.peak_bytes) {
+      text += " = " + format_bytes(totals_.peak_bytes) + " tracked + " +
+              format_bytes(*resident.untracked) + " other";
+    } else {
+      text += ", " + format_bytes(totals_.peak_bytes - *resident.at_peak) + " less than is tracked";
+      const uint64_t reserved = totals_.untouched_at_peak_bytes.value_or(0);
+      const uint64_t untouched = resident.untouched.value_or(0);
+      if (untouched > reserved)
+        text += " (at least " + format_bytes(untouched - reserved) + " of that was never touched)";
+    }
+    if (resident.highest && *resident.highest > *resident.at_peak)
+      text += "; at most " + format_bytes(*resident.highest);
+    return text;
+  }
+
   void print_allocators() {
     Table table({{"by allocator"},
                  {"allocations", Align::kRight},
@@ -74,7 +102,10 @@ class SummaryPrinter {
     for (size_t i = 0; i < totals_.by_allocator.size(); ++i) {
       const reader::AllocatorTotals& totals = totals_.by_allocator[i];
       if (totals.allocations == 0) continue;
-      table.add_row({printable(summary_.info.heaps.heaps()[i].name),
+      const auto allocator = static_cast<format::Allocator>(i);
+      table.add_row({i < format::kAllocatorCount && allocator == format::Allocator::kMmap
+                         ? "mapped memory (mmap)"
+                         : printable(summary_.info.heaps.heaps()[i].name),
                      format_count(totals.allocations), format_bytes(totals.allocated_bytes),
                      format_bytes(totals.peak_bytes), format_bytes(totals.leaked_bytes)});
     }
@@ -125,7 +156,7 @@ class SummaryPrinter {
   }
 
   static std::string ending_of(const reader::ProcessInfo& process) {
-    if (process.signal) return "killed by signal " + std::to_string(*process.signal);
+    if (process.signal) return "ended by " + signal_name(*process.signal);
     if (process.exit_code) return "exit code " + std::to_string(*process.exit_code);
     return "";
   }
@@ -143,9 +174,16 @@ class SummaryPrinter {
       sums[site.process_index].first.bytes += site.peak.bytes;
       sums[site.process_index].second.bytes += site.allocated.bytes;
     }
-    size_t listed = 0;
-    for (const reader::ProcessInfo& process : summary_.info.processes) {
-      if (listed++ == kListedProcesses) break;
+    std::vector<const reader::ProcessInfo*> processes;
+    for (const reader::ProcessInfo& process : summary_.info.processes)
+      processes.push_back(&process);
+    std::ranges::stable_sort(processes, std::greater{}, [&](const reader::ProcessInfo* process) {
+      const auto& [peak, allocated] = sums[process->index];
+      return std::pair(peak.bytes, allocated.bytes);
+    });
+    processes.resize(std::min(processes.size(), kListedProcesses));
+    for (const reader::ProcessInfo* listed : processes) {
+      const reader::ProcessInfo& process = *listed;
       const auto& [peak, allocated] = sums[process.index];
       const std::string command =
           process.command.empty() ? printable(process.executable) : command_text(process.command);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <functional>
 #include <map>
+#include <span>
 
 #include "report/terminal/units.h"
 #include "report/text/columns.h"
@@ -58,8 +59,11 @@ std::string view_amount(View view, const reader::Totals& totals, const reader::C
 }
 
 std::string command_text(const std::vector<std::string>& command) {
+  // Servers write their title over the arguments, and leave zeros where those went on.
+  size_t count = command.size();
+  while (count > 1 && command[count - 1].empty()) --count;
   std::string text;
-  for (const std::string& argument : command)
+  for (const std::string& argument : std::span(command).first(count))
     text += (text.empty() ? "" : " ") + shell_word(argument);
   return printable(text);
 }

@@ -82,9 +82,9 @@ class Screenshots(CapturePageTest):
         capture = self.record([SYSTEM_PYTHON, self.script(FAMILY, "family.py")])
         self.check("processes", capture, "", "split=thread")
         facts = self.run_script("return document.getElementById('facts').textContent")
-        self.assertRegex(facts, r"RSS outside tracked blocksat most [\d.]+")
+        self.assertRegex(facts, r"RSS at the peak[\d.]+ MB")
         hint = self.run_script(
-            "return document.querySelector('.fact[title*=RSS], .fact[title*=resident]').title")
+            "return document.querySelector('.fact[title^=Resident]').title")
         self.assertIn("counts in each", hint)
 
     def test_a_program_that_allocates_nothing(self):

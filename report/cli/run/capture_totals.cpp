@@ -5,6 +5,8 @@
 #include "reader/capture.h"
 #include "reader/index/indexed_analysis.h"
 #include "report/cli/index_options.h"
+#include "report/explain/answers.h"
+#include "report/terminal/explain_report.h"
 #include "report/terminal/units.h"
 
 namespace memlens::report::cli {
@@ -12,6 +14,7 @@ namespace {
 
 // A few seconds of reading; `memlens summary` is there for the rest.
 constexpr uint64_t kMaxFileBytes = 200'000'000;
+constexpr size_t kMaxSites = 300'000;  // whose frames are looked up
 
 }  // namespace
 
@@ -26,7 +29,8 @@ CaptureCheck check_capture(const std::string& path, bool events) {
     };
     add(info.left_out);
     if (!events || info.file_bytes > kMaxFileBytes) return check;
-    const reader::Analysis analysis = reader::analyze_indexed(capture, {}, index_options());
+    const reader::Analysis analysis =
+        reader::analyze_indexed(capture, answers_query({}), index_options());
     add(analysis.left_out);
     const reader::Totals& totals = analysis.totals;
     const char* about = info.sample_bytes != 0 ? "about " : "";
@@ -36,6 +40,15 @@ CaptureCheck check_capture(const std::string& path, bool events) {
                    (totals.leaked_bytes > totals.peak_bytes && info.processes.size() > 1
                         ? " still allocated, adding up each process's end"
                         : " still allocated");
+    if (analysis.sites.size() > kMaxSites) return check;
+    const FramesOf frames_of = [&](uint32_t process, uint32_t node) {
+      return capture.frames(process, node, info.native_stacks);
+    };
+    const Answers answers = find_answers(capture, analysis, {}, frames_of, CodeOrigins(info));
+    for (const Finding& finding : answers.findings) {
+      if (check.findings.size() == kFirstFindings) break;
+      check.findings.push_back(finding.text);
+    }
   } catch (const std::exception& error) {
     check.problem = error.what();
   }

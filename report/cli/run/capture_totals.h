@@ -13,6 +13,8 @@ struct CaptureCheck {
   // "1,204 allocations, 31.2 MB at the peak, 1.20 MB still allocated"; empty when the events were
   // not read.
   std::string totals;
+  // The most important sentences of `memlens explain`.
+  std::vector<std::string> findings;
 };
 
 // `events`: those as well, unless the capture is so large that it would keep the user waiting.

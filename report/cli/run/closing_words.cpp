@@ -43,7 +43,9 @@ void print_capture(const Ending& ending) {
   print_line(std::string("capture ") + shortened + "written to " + ending.path);
   if (ending.processes == 0) return;
   if (!check.totals.empty()) print_line(check.totals);
+  for (const std::string& finding : check.findings) print_line(finding);
   print_line("next: memlens summary " + shell_path(ending.path));
+  print_line("next: memlens flamegraph " + shell_path(ending.path));
 }
 
 }  // namespace

@@ -48,7 +48,7 @@ const COLOR_NAMES = {
   python: 'Python',
   native: 'native',
   interpreter: 'interpreter',
-  map: 'kernel maps',
+  map: 'mapped memory (mmap)',
 };
 
 function isKindPresent(capture, kind) {

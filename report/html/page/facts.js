@@ -1,42 +1,36 @@
 // The head of the page: what ran, how it ended, what it took.
 
 import { byId, element } from './dom.js';
-import { formatBytes, formatCount, formatExact, formatSeconds, formatShare } from './units.js';
-
-// Resident memory that no tracked block explains, where the resident set was largest. Blocks that
-// were allocated but never touched make the heap larger than the resident set; that is no debt.
-function unexplainedResident(capture) {
-  const resident = capture.curve('resident');
-  const heap = capture.curve('heap');
-  if (!resident || !heap) return null;
-  let at = 0;
-  for (let i = 1; i < resident.length; ++i) if (resident[i] > resident[at]) at = i;
-  if (resident[at] === 0) return null;
-  return {
-    bytes: Math.max(0, resident[at] - heap[at]),
-    resident: resident[at],
-    seconds: capture.fromSeconds + (capture.lengthSeconds * (at + 0.5)) / resident.length,
-  };
-}
+import { formatBytes, formatCount, formatExact, formatSeconds } from './units.js';
 
 function fact(title, value, hint) {
   return element('div', { class: 'fact', title: hint },
     element('dt', {}, title), element('dd', {}, value));
 }
 
+// At the peak of the heap, not of the resident set: that is often while everything is torn down.
 // A page that processes share counts in the resident set of each, so that of several processes the
 // sum is only a bound.
-function residentFact({ bytes, resident, seconds }, processes) {
+function residentFact({ at_peak: resident, highest, untracked }, totals, processes) {
   const bound = processes > 1 ? 'at most ' : '';
-  return fact('RSS outside tracked blocks',
-    `${bound}${formatBytes(bytes)} (${formatShare(bytes, resident)})`,
-    `When resident memory was largest (${formatBytes(resident)} at ${formatSeconds(seconds)}): `
-    + 'program and library pages, the interpreter, thread stacks, and what allocators keep beyond '
-    + 'the blocks in use'
+  const parts = resident >= totals.peak_bytes
+    ? ` = ${formatBytes(totals.peak_bytes)} tracked + ${bound}${formatBytes(untracked)} other`
+    : `, ${formatBytes(totals.peak_bytes - resident)} less than tracked`;
+  return fact('RSS at the peak', formatBytes(resident) + parts,
+    'Resident memory when tracked memory was at its highest'
+    + (highest > resident ? `; at most it was ${formatBytes(highest)}` : '')
+    + '. Other: program and library pages, the interpreter, thread stacks, and what allocators keep '
+    + 'beyond the blocks in use. Blocks that were allocated and never touched are tracked, and not '
+    + 'resident'
     + (processes > 1
-      ? '. At most, because the resident sets of the processes are added up, and a page that several '
-        + 'share (a library, memory inherited by fork) counts in each'
+      ? '. The resident sets of the processes are added up, and a page that several share (a library, '
+        + 'memory inherited by fork) counts in each'
       : ''));
+}
+
+function untouchedFact(bytes) {
+  return fact('Never touched', formatBytes(bytes),
+    'Mapped at the peak and never used: address space, not memory. It is in none of the numbers here');
 }
 
 function notesOf({ complete, early_end: earlyEnd, notes, totals }) {
@@ -87,8 +81,9 @@ export function fillFacts(capture) {
       'Only samples were recorded: every number is an estimate. The text and JSON reports of '
       + 'memlens give the standard errors'));
   }
-  const unexplained = unexplainedResident(capture);
-  if (unexplained) facts.push(residentFact(unexplained, about.processes.length));
+  const { resident } = about;
+  if (resident?.at_peak) facts.push(residentFact(resident, totals, about.processes.length));
+  if (totals.untouched_at_peak_bytes) facts.push(untouchedFact(totals.untouched_at_peak_bytes));
   facts.push(about.processes.length > 1
     ? fact('Processes, threads', `${about.processes.length}, ${about.lanes.length}`,
       'Threads that allocated, in all processes')

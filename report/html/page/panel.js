@@ -24,6 +24,7 @@ function measure(tree, node, capture, values) {
   const kinds = new Float64Array(256);
   const lanes = new Float64Array(capture.lanes.length);
   const sizes = new Float64Array(65);
+  let sizesAreExact = true;
   tree.forEachSite(node, (site, isOwn) => {
     const blocks = values.blocks[site];
     const bytes = values.bytes[site];
@@ -36,10 +37,20 @@ function measure(tree, node, capture, values) {
     }
     kinds[siteKind[site]] += bytes;
     lanes[siteLane[site]] += bytes;
-    const end = siteSizes[site + 1];
-    for (let i = siteSizes[site]; i < end; ++i) sizes[sizeClass[i]] += sizeBlocks[i];
+    // Sizes are known of all that a place ever allocated. Where that was of several sizes and the
+    // view has a part of it, the part is taken to be like the whole.
+    const [first, end] = [siteSizes[site], siteSizes[site + 1]];
+    let ever = 0;
+    for (let i = first; i < end; ++i) ever += sizeBlocks[i];
+    if (ever === 0) return;
+    if (end - first > 1 && blocks !== ever) sizesAreExact = false;
+    for (let i = first; i < end; ++i) sizes[sizeClass[i]] += (sizeBlocks[i] * blocks) / ever;
   });
-  return { total, own, allocators: nonzero(kinds), lanes: nonzero(lanes), sizes: nonzero(sizes) };
+  sizes.forEach((blocks, i) => { sizes[i] = Math.round(blocks); });
+  return {
+    sizesAreExact,
+    total, own, allocators: nonzero(kinds), lanes: nonzero(lanes), sizes: nonzero(sizes),
+  };
 }
 
 // Frames from the bar to the root of its stack; inverted trees hold them the other way round.
@@ -95,7 +106,7 @@ export class Panel {
       capture.lanes.length > 1
         ? this.bars('By thread', sums.lanes, (lane) => capture.lanes[lane].label)
         : null,
-      this.histogram(sums.sizes),
+      this.histogram(sums.sizes, sums.sizesAreExact),
       this.stack(tree, node, context.inverted),
     ];
     this.container.replaceChildren(...sections.filter(Boolean));
@@ -105,7 +116,7 @@ export class Panel {
     const { capture } = this;
     const name = row ? row.name : capture.barName(tree, node);
     const place = row ? row.place : capture.place(frame);
-    const kind = tree.isKernelMap(node) ? 'kernel map' : KIND_NAMES[capture.frameKind[frame]];
+    const kind = tree.isKernelMap(node) ? 'mapped memory' : KIND_NAMES[capture.frameKind[frame]];
     const module = capture.moduleName(frame);
     return element('div', { class: 'panel-title' },
       element('h2', { title: name }, name),
@@ -191,13 +202,16 @@ export class Panel {
       ...shown.map(([name, amount]) => amountBar(name, formatBytes(amount), sum > 0 ? amount / sum : 0)));
   }
 
-  histogram(sizes) {
+  histogram(sizes, isExact) {
     if (sizes.length === 0) return null;
     const most = sizes[0][1];
     const ascending = sizes.toSorted((a, b) => a[0] - b[0]);
     return element('section', { id: 'size-histogram' },
-      element('h3', { title: 'Every block allocated at these places, in this view or not' },
-        'Sizes of blocks allocated here'),
+      element('h3', {
+        title: isExact ? 'The blocks that this view counts'
+          : 'Estimated: of places that allocate blocks of several sizes, what this view has of them is '
+            + 'taken to be like all of them',
+      }, isExact ? 'Sizes of these blocks' : 'Sizes of these blocks, about'),
       ...ascending.map(([sizeClass, blocks]) =>
         amountBar(formatSizeClass(sizeClass), formatCount(blocks), blocks / most)));
   }

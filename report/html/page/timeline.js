@@ -223,10 +223,17 @@ export class Timeline {
   // What the axis marks: [{seconds, text, kind}].
   moments() {
     if (!this.momentList) {
-      const { processes, lanes, marks } = this.capture.about;
+      const { processes, lanes, marks, shutdowns = [] } = this.capture.about;
       const manyProcesses = processes.length > 1;
       this.momentList = [
         ...marks.map((mark) => ({ seconds: mark.seconds, text: `mark: ${mark.name}`, kind: 'mark' })),
+        // What is freed after it counts as still allocated: the curve falls, the view does not.
+        ...shutdowns.map(({ seconds, process }) => ({
+          seconds,
+          text: 'Python shuts down: what it frees from here on counts as still allocated'
+            + (manyProcesses ? ` (process ${processes.find((p) => p.index === process)?.pid})` : ''),
+          kind: 'shutdown',
+        })),
         ...processes.slice(1).map((process) => ({
           seconds: process.start_seconds,
           text: `process ${process.pid} ${process.origin}: ${process.name}`,
@@ -336,16 +343,17 @@ export class Timeline {
   drawMoments(context) {
     const bottom = this.height - MARGIN.bottom;
     const moments = this.moments();
-    for (const [kind, color] of [['thread', 'axis'], ['process', 'strong'], ['mark', 'mark']]) {
+    for (const [kind, color] of [['thread', 'axis'], ['process', 'strong'], ['shutdown', 'axis'], ['mark', 'mark']]) {
       const xs = moments.filter((moment) => moment.kind === kind)
         .map(({ seconds }) => Math.round(this.xOf(seconds)) + 0.5)
         .filter((x) => x >= MARGIN.left && x <= MARGIN.left + this.plotWidth + 1);
       const few = kind !== 'thread' && xs.length <= MOST_FLAGS;
-      const [from, to] = kind === 'mark'
+      const [from, to] = kind === 'mark' || kind === 'shutdown'
         ? [MARGIN.top, few ? bottom : MARGIN.top + 7]
         : [bottom, bottom - (few ? 14 : kind === 'process' ? 7 : 5)];
       context.strokeStyle = context.fillStyle = this.palette[color];
       context.lineWidth = few ? 1.25 : 1;
+      context.setLineDash(kind === 'shutdown' ? [4, 3] : []);
       for (const x of new Set(xs)) {
         context.beginPath();
         context.moveTo(x, from);
@@ -353,6 +361,7 @@ export class Timeline {
         context.stroke();
         if (few) drawFlag(context, x, Math.min(from, to));
       }
+      context.setLineDash([]);
     }
   }
 

@@ -1,0 +1,34 @@
+#include "report/explain/answers.h"
+
+#include "report/explain/findings.h"
+#include "report/view/stack_list.h"
+
+namespace memlens::report {
+
+reader::Query answers_query(reader::Query query) {
+  query.growth_marks = kGrowthMarks;
+  return query;
+}
+
+Answers find_answers(const reader::Capture& capture, const reader::Analysis& analysis,
+                     const reader::Query& query, const FramesOf& frames_of,
+                     const CodeOrigins& origins) {
+  Answers answers;
+  std::vector<StackList> lists;
+  for (View view : {View::kPeak, View::kLeaks, View::kTemporary}) {
+    lists.emplace_back(analysis.sites, view, Grouping::kByFrames, frames_of, answers.tree);
+  }
+  // Locations and places point into the tree, so that it must have all its frames first. What grows
+  // is among what is still allocated or was alive at a mark.
+  answers.growing = find_growing(analysis, frames_of, answers.tree, origins);
+  answers.peak = find_locations(lists[0], answers.tree, View::kPeak, origins);
+  answers.leaks = find_locations(lists[1], answers.tree, View::kLeaks, origins);
+  answers.temporary = find_locations(lists[2], answers.tree, View::kTemporary, origins);
+  answers.resident =
+      resident_memory(capture.info(), capture.resident_samples(), analysis.totals, query);
+  answers.findings = find_findings(
+      {capture.info(), capture.resident_samples(), analysis, query, answers, origins});
+  return answers;
+}
+
+}  // namespace memlens::report

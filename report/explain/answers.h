@@ -1,0 +1,37 @@
+// Everything that `summary`, `explain` and the end of `run` say, found once.
+#pragma once
+
+#include <vector>
+
+#include "reader/analysis/analysis.h"
+#include "report/explain/finding.h"
+#include "report/view/growing.h"
+#include "report/view/locations.h"
+#include "report/view/resident.h"
+
+namespace memlens::report {
+
+struct Answers {
+  Answers() = default;
+  Answers(Answers&&) = default;  // a copy's lines would point into the other's tree
+  Answers& operator=(Answers&&) = default;
+
+  FrameTree tree;
+  // Of these views, by responsible line, the heaviest first.
+  std::vector<Location> peak;
+  std::vector<Location> leaks;
+  std::vector<Location> temporary;
+  Growing growing;
+  ResidentMemory resident;
+  std::vector<Finding> findings;  // the most important first
+};
+
+// What is to be asked for the answers.
+reader::Query answers_query(reader::Query query);
+
+// `analysis` is of answers_query(). The capture outlives what is returned.
+Answers find_answers(const reader::Capture& capture, const reader::Analysis& analysis,
+                     const reader::Query& query, const FramesOf& frames_of,
+                     const CodeOrigins& origins);
+
+}  // namespace memlens::report

@@ -1,0 +1,30 @@
+#include "report/explain/finding.h"
+
+namespace memlens::report {
+
+std::string_view finding_kind_name(FindingKind kind) {
+  constexpr std::string_view kNames[] = {"oom",     "killed",  "incomplete", "untracked_allocator",
+                                         "leak",    "growth",  "churn",      "fragmentation",
+                                         "rss_gap", "reserve", "peak",       "cache"};
+  return kNames[static_cast<unsigned>(kind)];
+}
+
+std::string_view finding_title(FindingKind kind) {
+  constexpr std::string_view kTitles[] = {
+      "Out of memory", "Killed",  "Incomplete", "Untracked allocator",
+      "Leak",          "Growth",  "Churn",      "Freed memory kept",
+      "RSS gap",       "Reserve", "Peak",       "Cache"};
+  return kTitles[static_cast<unsigned>(kind)];
+}
+
+std::string_view severity_name(Severity severity) {
+  constexpr std::string_view kNames[] = {"high", "medium", "low"};
+  return kNames[static_cast<unsigned>(severity)];
+}
+
+std::string_view certainty_name(Certainty certainty) {
+  constexpr std::string_view kNames[] = {"measured", "likely", "possible"};
+  return kNames[static_cast<unsigned>(certainty)];
+}
+
+}  // namespace memlens::report

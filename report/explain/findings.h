@@ -1,0 +1,37 @@
+// The rules by which a capture is explained. None says what its numbers do not carry.
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "report/explain/answers.h"
+
+namespace memlens::report {
+
+struct Evidence {
+  const reader::CaptureInfo& info;
+  std::span<const reader::ResidentSample> samples;
+  const reader::Analysis& analysis;
+  const reader::Query& query;
+  const Answers& answers;  // but for its findings
+  const CodeOrigins& origins;
+};
+
+// The most important first. There is always one: the peak.
+std::vector<Finding> find_findings(const Evidence& evidence);
+
+// Parts of it. Of the recording itself: what ended it, what it lacks.
+void find_endings(const Evidence& evidence, std::vector<Finding>& findings);
+// What rises, what was never freed, what levelled off.
+void find_growth(const Evidence& evidence, std::vector<Finding>& findings);
+// What made the peak.
+void find_peak(const Evidence& evidence, std::vector<Finding>& findings);
+// Blocks freed at once.
+void find_churn(const Evidence& evidence, std::vector<Finding>& findings);
+// RSS against blocks.
+void find_resident(const Evidence& evidence, std::vector<Finding>& findings);
+
+// "Index.add (index_words.py:32)".
+std::string place_text(const reader::Frame& frame, const reader::CaptureInfo& info);
+
+}  // namespace memlens::report

@@ -1,0 +1,128 @@
+"""memlens explain, what summary and run say of it, and memory beside what is tracked."""
+import json
+import re
+import sys
+
+from memlens_testing import MemlensTest, main
+
+LEAKING = """
+import time
+kept = []
+def keep(): kept.append(bytearray(20_000))
+end = time.monotonic() + 1.4
+while time.monotonic() < end:
+    keep()
+    time.sleep(0.004)
+"""
+
+
+class Explain(MemlensTest):
+    def explain(self, capture, *options):
+        return json.loads(self.memlens("explain", capture, "--json", *options).stdout)
+
+    def test_each_form_says_the_same(self):
+        capture = self.record([sys.executable, self.script(LEAKING)], "--no-native")
+        report = self.explain(capture)
+        self.assertEqual(report["schema"], "memlens.explain/1")
+        kinds = [finding["kind"] for finding in report["findings"]]
+        self.assertEqual(kinds[0], "leak")
+        self.assertIn("peak", kinds)
+        for finding in report["findings"]:
+            self.assertIn(finding["severity"], ("high", "medium", "low"))
+            self.assertIn(finding["certainty"], ("measured", "likely", "possible"))
+            self.assertTrue(finding["text"].endswith("."), finding["text"])
+        self.assertEqual(report["findings"][0]["place"]["function"], "keep")
+        self.assertEqual(report["findings"][0]["place"]["line"], 4)
+        flat = lambda text: " ".join(text.split())
+        text = flat(self.memlens("explain", capture).stdout)
+        summary = flat(self.memlens("summary", capture).stdout)
+        markdown = self.memlens("explain", capture, "--markdown").stdout
+        self.assertTrue(markdown.startswith("# "), markdown)
+        for finding in report["findings"][:2]:
+            plain = finding["text"].replace("…", "..")
+            self.assertIn(plain, text.replace("…", ".."))
+            self.assertIn(plain, summary.replace("…", ".."))
+            self.assertIn(plain, self.recording.stderr.replace("…", ".."))
+        self.assertIn("**Leak (likely)**", markdown)
+        self.memlens("explain", capture, "--json", "--markdown", code=2)
+
+    def test_run_ends_with_what_happened_and_what_to_type_next(self):
+        capture = self.record([sys.executable, "-c", "kept = bytearray(3_000_000)"], "--no-native")
+        lines = self.recording.stderr.splitlines()
+        self.assertEqual(lines[-2:], [f"memlens: next: memlens summary {capture}",
+                                      f"memlens: next: memlens flamegraph {capture}"])
+        self.assertTrue(any("The peak was" in line for line in lines), lines)
+        self.record([sys.executable, "-c", "pass"], "-q")
+        self.assertEqual(self.recording.stderr, "")
+
+    def test_a_capture_that_ends_early_says_so_first(self):
+        capture = self.record([sys.executable, "-c", "kept = bytearray(3_000_000)"], "--no-native")
+        with open(capture, "rb") as file:
+            content = file.read()
+        with open(capture, "wb") as file:
+            file.write(content[:-100])
+        self.assertEqual(self.explain(capture)["findings"][0]["kind"], "incomplete")
+
+    def test_a_kill_is_named(self):
+        script = "import os, signal; kept = bytearray(3_000_000); os.kill(os.getpid(), signal.SIGTERM)"
+        capture = self.record([sys.executable, "-c", script], "--no-native", code=128 + 15)
+        self.assertEqual(self.summary(capture)["ended_by"], "SIGTERM")
+        finding = self.explain(capture)["findings"][0]
+        self.assertEqual(finding["kind"], "killed")
+        self.assertIn("SIGTERM", finding["text"])
+        capture = self.record([sys.executable, "-c", "pass"])
+        self.assertIsNone(self.summary(capture)["ended_by"])
+
+
+class BesideTracked(MemlensTest):
+    def test_what_was_never_touched_is_told_apart(self):
+        capture = self.record([self.program("untouched_mapping")])
+        summary = self.summary(capture)
+        megabyte = 1 << 20
+        self.assertLess(abs(summary["by_allocator"]["mmap"]["leaked_bytes"] - 10 * megabyte),
+                        2 * megabyte)
+        self.assertLess(abs(summary["peak_bytes"] - 30 * megabyte), 2 * megabyte)
+        self.assertGreater(summary["untouched_at_peak_bytes"], 0.99 * (1 << 40))
+        # The one that was unmapped counts as asked for: what of it was touched is not known.
+        self.assertEqual(summary["by_allocator"]["mmap"]["allocated_bytes"] - 5 * megabyte,
+                         summary["by_allocator"]["mmap"]["leaked_bytes"])
+        self.assertGreater(summary["rss_peak_bytes"], 30 * megabyte)
+        kinds = [f["kind"] for f in
+                 json.loads(self.memlens("explain", capture, "--json").stdout)["findings"]]
+        self.assertEqual(kinds[0], "reserve")
+        self.assertIn("mapped memory (mmap)", self.memlens("summary", capture).stdout)
+        for view, total in (("peak", "peak_bytes"), ("leaks", "leaked_bytes"),
+                            ("allocations", "allocated_bytes")):
+            self.assertEqual(self.stacks(view, capture)["total_bytes"], summary[total], view)
+
+    def test_rss_at_the_peak_is_what_is_tracked_and_what_is_not(self):
+        script = "import time; kept = b'x' * 60_000_000; time.sleep(0.5)"
+        capture = self.record([sys.executable, "-c", script], "--no-native")
+        summary = self.summary(capture)
+        self.assertGreater(summary["rss_at_peak_bytes"], 60_000_000)
+        self.assertGreaterEqual(summary["rss_peak_bytes"], summary["rss_at_peak_bytes"])
+        self.assertEqual(summary["untracked_at_peak_bytes"],
+                         summary["rss_at_peak_bytes"] - summary["peak_bytes"])
+        text = self.memlens("summary", capture).stdout
+        self.assertRegex(text, r"RSS at the peak +[\d.]+ MB = [\d.]+ MB tracked \+ [\d.]+ MB other")
+        thread = self.stacks("peak", capture)["stacks"][0]["thread"]
+        self.assertIsNone(self.summary(capture, "--thread", thread)["rss_at_peak_bytes"])
+
+    def test_processes_are_listed_by_what_they_held(self):
+        script = """
+import os, time
+for size in (1, 3, 2):
+    if os.fork() == 0:
+        held = bytearray(size * 1_000_000); time.sleep(0.4); os._exit(0)
+for _ in range(3): os.wait()
+"""
+        capture = self.record([sys.executable, self.script(script)], "--no-native")
+        text = self.memlens("summary", capture).stdout
+        table = text.split("Processes\n")[1].splitlines()[1:4]
+        peaks = [float(re.search(r"([\d.]+) MB", line)[1]) for line in table]
+        self.assertEqual(peaks, sorted(peaks, reverse=True))
+        self.assertGreaterEqual(peaks[0], 3)
+
+
+if __name__ == "__main__":
+    main()

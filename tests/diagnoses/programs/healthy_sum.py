@@ -1,0 +1,2 @@
+# expect: healthy
+print(sum(i * i for i in range(300_000)))
