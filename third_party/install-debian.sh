@@ -11,7 +11,7 @@ set -euo pipefail
 build_packages=(
   build-essential cmake ninja-build pkg-config
   libzstd-dev libxxhash-dev libunwind-dev libdw-dev libelf-dev libdeflate-dev libjemalloc-dev
-  libcli11-dev nlohmann-json3-dev zlib1g-dev doctest-dev
+  libcli11-dev nlohmann-json3-dev libprotozero-dev zlib1g-dev doctest-dev
   python3
 )
 test_packages=(

@@ -14,6 +14,7 @@
 #include "report/html/page_builder.h"
 #include "report/html/page_writer.h"
 #include "report/text/columns.h"
+#include "report/view/growing.h"
 
 namespace memlens::report::cli {
 namespace {
@@ -43,10 +44,12 @@ int write_flamegraph(FlamegraphOptions& options) {
   const reader::Capture capture = open_capture(options.report);
   reader::Query query = options.report.query;
   query.range_buckets = kRangeBuckets;
+  query.growth_marks = kGrowthMarks;
   const reader::Analysis analysis = analyze(options.report, capture, query);
 
   options.page.query = options.report.query;
   options.page.native = shows_native(options.report, capture);
+  options.page.own_code = options.report.own_code;
   html::PageModel page = html::build_page(capture, analysis, options.page);
   html::fit_budget(page, options.node_budget);
   write_report_file(path, [&](std::ostream& out) { html::write_page(page, out); });

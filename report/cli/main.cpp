@@ -3,10 +3,14 @@
 #include <clocale>
 #include <cstdio>
 #include <exception>
+#include <filesystem>
 #include <iostream>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
+#include "report/cli/answer_commands.h"
 #include "report/cli/collect_command.h"
 #include "report/cli/command.h"
 #include "report/cli/help_format.h"
@@ -28,11 +32,12 @@ constexpr const char* kDescription =
 constexpr const char* kExamples = R"(Examples:
   memlens run app.py                record a Python script ...
   memlens run ./server --port 80    ... or any other program, with its children
-  memlens summary app.mlens         totals, and the lines that matter
+  memlens app.mlens                 its summary: totals, and the lines that matter
   memlens explain app.mlens         what happened, in sentences
   memlens peak app.mlens            what was alive at the peak
   memlens leaks app.mlens           what is still allocated at the end
   memlens growing app.mlens         what rises from mark to mark
+  memlens diff old.mlens new.mlens  what changed from one to the other
   memlens flamegraph app.mlens      one HTML file with every view
 
 `memlens COMMAND --help` says more about each.)";
@@ -44,8 +49,12 @@ void add_commands(CLI::App& app, Action& chosen) {
   add_stacks_commands(app, chosen);
   add_growing_command(app, chosen);
   add_tree_command(app, chosen);
+  add_lines_command(app, chosen);
+  add_diff_command(app, chosen);
+  add_check_command(app, chosen);
   add_flamegraph_command(app, chosen);
   add_mark_command(app, chosen);
+  add_export_command(app, chosen);
   add_dump_command(app, chosen);
 }
 
@@ -70,9 +79,31 @@ bool is_command(const CLI::App& app, const std::string& word) {
                              [&](const CLI::App* command) { return command->get_name() == word; });
 }
 
+// What users of other tools type, and what they mean.
+constexpr std::pair<std::string_view, std::string_view> kOtherNames[] = {
+    {"html", "flamegraph"},   {"report", "flamegraph"}, {"flame", "flamegraph"},
+    {"graph", "flamegraph"},  {"web", "flamegraph"},    {"page", "flamegraph"},
+    {"view", "flamegraph"},   {"stats", "summary"},     {"info", "summary"},
+    {"show", "summary"},      {"top", "summary"},       {"print", "summary"},
+    {"compare", "diff"},      {"growth", "growing"},    {"leak", "leaks"},
+    {"record", "run"},        {"exec", "run"},          {"start", "run"},
+    {"pprof", "export"},      {"speedscope", "export"}, {"convert", "export"},
+    {"transform", "export"},  {"csv", "export"},        {"source", "lines"},
+    {"list", "lines"},        {"annotate", "lines"},    {"assert", "check"},
+    {"limit", "check"},       {"parse", "dump"},        {"highwatermark", "peak"},
+    {"alloc", "allocations"}, {"calltree", "tree"}};
+
+// `memlens app.mlens` is its summary.
+bool is_capture_path(const std::string& word) {
+  return word.ends_with(".mlens") || std::filesystem::is_regular_file(word);
+}
+
 int unknown_command(const CLI::App& app, const std::string& word) {
   std::string nearest;
-  size_t nearest_distance = 3;
+  for (const auto& [other, name] : kOtherNames) {
+    if (word == other) nearest = name;
+  }
+  size_t nearest_distance = nearest.empty() ? 3 : 0;
   for (const CLI::App* command : app.get_subcommands({})) {
     const size_t distance = edit_distance(word, command->get_name());
     if (distance < nearest_distance) {
@@ -112,11 +143,14 @@ int main_without_run(int argc, char** argv) {
   Action chosen;
   add_commands(app, chosen);
 
-  if (argc > 1 && argv[1][0] != '-' && !is_command(app, argv[1])) {
-    return unknown_command(app, argv[1]);
+  std::vector<std::string> arguments(argv + std::min(argc, 1), argv + argc);
+  if (!arguments.empty() && !arguments[0].starts_with('-') && !is_command(app, arguments[0])) {
+    if (!is_capture_path(arguments[0])) return unknown_command(app, arguments[0]);
+    arguments.insert(arguments.begin(), "summary");
   }
+  std::ranges::reverse(arguments);  // as CLI11 takes them
   try {
-    app.parse(argc, argv);
+    app.parse(std::move(arguments));
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) return app.exit(error);  // --help and --version
     return wrong_usage(app, error);

@@ -8,6 +8,8 @@
 
 #include "reader/error.h"
 #include "report/cli/index_options.h"
+#include "report/cli/option_groups.h"
+#include "report/terminal/units.h"
 #include "report/text/columns.h"
 
 namespace memlens::report::cli {
@@ -91,6 +93,17 @@ void find_marks(ReportOptions& options, const reader::CaptureInfo& info) {
   }
 }
 
+// A range that lies outside the recording would give a report of nothing.
+void check_range(const reader::Query& query, const reader::CaptureInfo& info) {
+  if (!query.from_seconds || *query.from_seconds < info.duration_seconds ||
+      *query.from_seconds == 0) {
+    return;
+  }
+  throw reader::CaptureError(info.path, "--from " + format_seconds(*query.from_seconds) +
+                                            " is after its end: it is " +
+                                            format_seconds(info.duration_seconds) + " long");
+}
+
 void warn_of_early_end(const reader::CaptureInfo& info) {
   if (info.complete) return;
   std::cerr << "memlens: warning: " << printable(info.path) << " " << printable(info.early_end)
@@ -145,6 +158,11 @@ void add_report_options(CLI::App& command, ReportOptions& options) {
   command.add_option("--pid", options.query.pid, "Only this process")->option_text("PID");
   command.add_option("--thread", options.query.tid, "Only blocks this thread made (its kernel id)")
       ->option_text("TID");
+  add_range_options(command, options);
+  add_frame_options(command, options);
+}
+
+void add_range_options(CLI::App& command, ReportOptions& options) {
   command
       .add_option("--from", options.from,
                   "Only what happened from here on: seconds since the start, or a mark's name")
@@ -152,6 +170,21 @@ void add_report_options(CLI::App& command, ReportOptions& options) {
   command.add_option("--to", options.to, "... and up to here")->option_text("S|MARK");
   command.add_flag("--at-exit", options.query.until_exit,
                    "Count what Python frees while it shuts down as freed");
+  command.parse_complete_callback([&options] {
+    const auto number = [](const char* option, const std::string& text) {
+      const std::optional<double> seconds = seconds_of(text);
+      if (seconds && !(*seconds >= 0)) {
+        throw CLI::ValidationError(option, text + " is before the start");
+      }
+      return seconds;
+    };
+    options.query.from_seconds = number("--from", options.from);
+    options.query.to_seconds = number("--to", options.to);
+    check_order(options);
+  });
+}
+
+void add_frame_options(CLI::App& command, ReportOptions& options) {
   // Two flags and not one with a negation: CLI11 would set that one to false when it is not given.
   command.add_flag_callback(
       "--native", [&options] { options.native = true; },
@@ -177,24 +210,13 @@ void add_report_options(CLI::App& command, ReportOptions& options) {
   command.add_flag_callback(
       "--no-index", [&options] { options.use_index = false; },
       "Read every event again, and keep nothing for the next report");
-  command.parse_complete_callback([&options] {
-    const auto number = [](const char* option, const std::string& text) {
-      const std::optional<double> seconds = seconds_of(text);
-      if (seconds && !(*seconds >= 0)) {
-        throw CLI::ValidationError(option, text + " is before the start");
-      }
-      return seconds;
-    };
-    options.query.from_seconds = number("--from", options.from);
-    options.query.to_seconds = number("--to", options.to);
-    check_order(options);
-  });
 }
 
 void add_threshold_option(CLI::App& command, ReportOptions& options) {
   command
       .add_option("--threshold", options.query.temporary_threshold,
-                  "Blocks freed before this many further allocations of their thread are temporary")
+                  "Temporary: freed before K further allocations of its thread. 1: the thread "
+                  "allocated nothing meanwhile; 100: also a buffer that 99 others came after")
       ->check(CLI::Range(1u, 1u << 20))
       ->capture_default_str()
       ->option_text("K");
@@ -216,6 +238,7 @@ reader::Capture open_capture(ReportOptions& options) {
       reader::Capture::open(options.capture_path, index_options(options.use_index));
   check_selection(options, capture.info());
   find_marks(options, capture.info());
+  check_range(options.query, capture.info());
   warn_of_early_end(capture.info());
   warn_of_left_out(capture.info(), capture.info().left_out);
   return capture;

@@ -15,6 +15,7 @@
 #include "report/cli/run/record_program.h"
 #include "report/cli/run/run_error.h"
 #include "report/cli/run/run_line.h"
+#include "report/cli/run/run_report.h"
 #include "report/cli/run/target.h"
 
 namespace memlens::report::cli {
@@ -54,6 +55,7 @@ int record(const RunOptions& options) {
   // Before anything is opened: what is open now is the program's and not ours to keep.
   const OwnDescriptors inherited;
   catch_signals([] { wake_recording(); });
+  if (!options.report.empty()) check_report_path(options.report, options.force);
   const Target target = find_target(options);
   const std::string library = find_preload_library();
   collector::Recording recording(recording_options(options, target));
@@ -76,6 +78,7 @@ int record(const RunOptions& options) {
     throw RunError(kOwnFailure, "cannot write " + output.path + ": " + reason);
   }
   const bool progress = !options.quiet && progress_disturbs_nobody();
+  if (!options.quiet) explain_interrupts(output.path);
   inherited.close_in_this_process();
   if (const int error = program.release(); error != 0) {
     if (output.regular) unlink(output.path.c_str());
@@ -91,7 +94,11 @@ int record(const RunOptions& options) {
   run.source = options.source;
   run.debuginfod = options.debuginfod;
   run.native = recording_options(options, target).native;
-  return record_program(recording, program, run);
+  const int code = record_program(recording, program, run);
+  if (!options.report.empty() && output.regular) {
+    write_run_report(output.path, options.report, options.quiet);
+  }
+  return code;
 }
 
 }  // namespace

@@ -76,8 +76,9 @@ void add_stacks_commands(CLI::App& app, Action& chosen) {
       app, chosen, View::kTemporary,
       "Stacks whose blocks are freed at once, the most frequent first",
       "A block is temporary when its thread makes fewer than K further allocations "
-      "before\nit is freed. Such blocks cost time rather than memory: reuse a buffer, "
-      "or reserve.");
+      "before\nit is freed: with K = 1 (--threshold) it allocates nothing meanwhile, with K = 100 "
+      "up to\n99 blocks, as a buffer sees that lives for one pass of a loop. Such blocks cost time "
+      "rather\nthan memory: reuse a buffer, or reserve.");
   add_stacks_command(app, chosen, View::kAllocations,
                      "Everything ever allocated, the largest first",
                      "Every block counts, freed or not.");

@@ -6,9 +6,10 @@
 #include <utility>
 
 #include "report/html/module_name.h"
+#include "report/html/page_answers.h"
 #include "report/html/page_budget.h"
 #include "report/html/page_curves.h"
-#include "report/html/redaction.h"
+#include "report/html/page_frames.h"
 #include "report/view/frame_tree.h"
 #include "report/view/resident.h"
 
@@ -23,7 +24,11 @@ class PageBuilder {
  public:
   PageBuilder(const reader::Capture& capture, const reader::Analysis& analysis,
               const PageOptions& options)
-      : capture_(capture), info_(capture.info()), analysis_(analysis), options_(options) {}
+      : capture_(capture),
+        info_(capture.info()),
+        analysis_(analysis),
+        options_(options),
+        frames_(info_, options.redact) {}
 
   PageModel build() {
     add_sites();
@@ -49,6 +54,7 @@ class PageBuilder {
         shown->second =
             tree_.intern(capture_.frames(site.process_index, site.node, options_.native));
       }
+      site_nodes_.push_back(shown->second);
       const uint32_t lane = lane_of(site.process_index, site.thread_index);
       const auto [place, is_first] =
           places.try_emplace({shown->second, lane, site.kind}, page_.sites.size());
@@ -77,45 +83,15 @@ class PageBuilder {
       page_.nodes[node] = {tree_.parent(node), tree_.frame_id(node), 0};
     }
     page_.frames.reserve(tree_.frames().size());
-    for (const reader::Frame& frame : tree_.frames()) page_.frames.push_back(page_frame(frame));
-  }
-
-  PageFrame page_frame(const reader::Frame& frame) {
-    PageFrame result;
-    result.function = page_.strings.intern(frame.function);
-    result.file = page_.strings.intern(shown_path(frame.file));
-    result.line = frame.line;
-    if (!options_.redact) result.source = page_.strings.intern(frame.source);
-    switch (frame.origin) {
-      case reader::FrameOrigin::kPython:
-        result.kind = FrameKind::kPython;
-        result.import_system = is_import_system(frame.file);
-        result.module =
-            page_.strings.intern(python_module_name(frame.file, info_.working_directory));
-        break;
-      case reader::FrameOrigin::kNative:
-        result.kind = is_interpreter(frame.module) ? FrameKind::kInterpreter : FrameKind::kNative;
-        result.module = page_.strings.intern(shown_path(frame.module));
-        break;
-      case reader::FrameOrigin::kLabel:
-        break;
+    for (const reader::Frame& frame : tree_.frames()) {
+      page_.frames.push_back(frames_.make(frame, page_.strings));
     }
-    return result;
-  }
-
-  std::string shown_path(std::string_view path) const {
-    return options_.redact ? redact_path(path, info_.working_directory) : std::string(path);
-  }
-
-  std::vector<std::string> shown_command(const std::vector<std::string>& command) const {
-    if (!options_.redact || command.empty()) return command;
-    return {base_name(command[0])};
   }
 
   void add_about() {
     json& about = page_.about;
     about["memlens"] = MEMLENS_VERSION;
-    about["command"] = shown_command(info_.command);
+    about["command"] = frames_.command();
     about["complete"] = info_.complete;
     about["ending"] = info_.ending;
     about["early_end"] = info_.early_end;
@@ -138,6 +114,17 @@ class PageBuilder {
     about["marks"] = marks();
     about["shutdowns"] = shutdowns();
     about["notes"] = notes();
+    add_answers();
+  }
+
+  void add_answers() {
+    const CodeOrigins origins(info_, options_.own_code);
+    page_.about["places"] = page_places(analysis_.sites, site_nodes_, tree_, origins, frames_);
+    if (!analysis_.growth) return;
+    const FramesOf frames_of = [this](uint32_t process_index, uint32_t node) {
+      return capture_.frames(process_index, node, options_.native);
+    };
+    page_.about["growing"] = page_growing(analysis_, frames_of, origins, frames_);
   }
 
   json totals() const {
@@ -240,8 +227,10 @@ class PageBuilder {
   const reader::CaptureInfo& info_;
   const reader::Analysis& analysis_;
   const PageOptions& options_;
+  const PageFrames frames_;
   PageModel page_;
   FrameTree tree_;
+  std::vector<FrameTree::NodeId> site_nodes_;  // of each of the analysis's sites
   std::map<std::pair<uint32_t, uint32_t>, uint32_t> lanes_;
   std::vector<std::pair<uint32_t, uint32_t>> lane_list_;
 };

@@ -4,6 +4,7 @@
 #include "reader/analysis/analysis.h"
 #include "reader/capture.h"
 #include "report/html/page_model.h"
+#include "report/view/code_origin.h"
 #include "report/view/view.h"
 
 namespace memlens::report::html {
@@ -13,9 +14,10 @@ struct PageOptions {
   bool redact = false;  // leave out what report/html/redaction.h names
   View first_view = View::kPeak;
   reader::Query query = {};  // what was asked for
+  OwnCodeOptions own_code;
 };
 
-// `analysis` holds ranges (Query::range_buckets).
+// `analysis` holds ranges (Query::range_buckets), and growth where the page shall say what grows.
 PageModel build_page(const reader::Capture& capture, const reader::Analysis& analysis,
                      const PageOptions& options);
 

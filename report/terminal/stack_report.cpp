@@ -69,7 +69,7 @@ void print_heading_of_stack(std::ostream& out, const Terminal& terminal,
   const std::string share = format_share(weight, whole);
   const size_t taken = std::max(rank.size() + 1, kIndent) + share.size() + amounts.size() + 4;
   const std::string details =
-      cut_end("by " + allocating_functions(stack, view, info.heaps) + where_text(stack, info),
+      cut_end("via " + allocating_functions(stack, view, info.heaps) + where_text(stack, info),
               terminal.columns - std::min(taken, terminal.columns), terminal.unicode);
   out << rank << std::string(rank.size() < kIndent ? kIndent - rank.size() : 1, ' ')
       << terminal.paint(paint_of_share(weight, whole), share) << "  "

@@ -36,6 +36,8 @@ bool opens_arguments(std::string_view name, size_t at) {
 }  // namespace
 
 std::string short_function(std::string_view name, bool unicode) {
+  // What a stack is called that has native frames only, none of which is shown.
+  if (name == "[native code]") return "[no Python frame]";
   std::string text = printable(name);
   // "_bz2.cpython-311-x86_64-linux-gnu.so+0x1a2b": a function without a name.
   if (text.find(".so+0x") != std::string::npos) text = short_module(text);

@@ -137,7 +137,7 @@ class Accessibility(PageTest):
         self.press("d")
 
     def test_paper_gets_the_whole_graph_and_the_whole_chart(self):
-        self.open("view=allocations&mode=table")
+        self.open("view=allocations")
         self.run_script("window.dispatchEvent(new Event('beforeprint'))")
         paper = self.run_script("""
             const { flame, timeline } = memlens;

@@ -152,7 +152,8 @@ class Search(PageTest):
 
     def test_a_broken_expression_is_searched_as_text(self):
         self.open("view=allocations&query=" + "load_(")
-        self.assertEqual(self.text("#search-result"), "no match")
+        self.assertEqual(self.text("#search-result"),
+                         "no match (no valid expression: searched as text)")
 
     def test_nothing_found_says_so(self):
         self.open("view=allocations&query=nosuchfunction")

@@ -10,7 +10,7 @@ class Usage(MemlensTest):
 
     def test_help_names_every_command_and_shows_examples(self):
         text = self.memlens("--help").stdout
-        for command in REPORTS + ("run", "flamegraph"):
+        for command in REPORTS + ("run", "flamegraph", "diff", "check", "lines", "export"):
             self.assertIn(command, text)
         self.assertIn("memlens run app.py", text)
 

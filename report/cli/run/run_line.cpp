@@ -35,7 +35,7 @@ bool is_one_of(const std::string& word, std::initializer_list<const char*> words
 }
 
 bool takes_a_value(const std::string& option) {
-  return is_one_of(option, {"-o", "--output", "--python", "--sample", "--mark-every"});
+  return is_one_of(option, {"-o", "--output", "--python", "--sample", "--mark-every", "--report"});
 }
 
 }  // namespace
@@ -112,6 +112,9 @@ std::optional<RunOptions> parse_run_options(const std::vector<std::string>& argu
                "Ask the servers in DEBUGINFOD_URLS for missing debug files");
   app.add_option("--python", options.python, "Python to run scripts with (python3 on PATH)")
       ->type_name("PATH");
+  app.add_option("--report", options.report,
+                 "Write the HTML page as well, as 'memlens flamegraph' does")
+      ->type_name("FILE.html");
   app.add_flag("-q,--quiet", options.quiet, "Say nothing but errors");
   app.footer(kForms);
   app.get_formatter()->column_width(30);

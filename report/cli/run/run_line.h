@@ -32,6 +32,7 @@ struct RunOptions {
   uint64_t sample_bytes = 0;      // one sample in so many; 0: every block
   double mark_every_seconds = 0;  // a mark by itself so often; 0: never
   std::string python;             // empty: python3 on PATH
+  std::string report;             // HTML page to write when the recording has ended; empty: none
   ProgramForm form = ProgramForm::kProgram;
   std::vector<std::string> program;
 };

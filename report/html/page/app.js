@@ -1,5 +1,6 @@
 // The page as a whole: one state, everything shown follows from it.
 
+import { showGrowing, showPlaces } from './answers.js';
 import { CallTree } from './call_tree.js';
 import { Capture } from './capture.js';
 import { Palette, fillColorLegend } from './colors.js';
@@ -12,17 +13,26 @@ import { InvertedTree } from './grouped_tree.js';
 import { Panel } from './panel.js';
 import { endPrint, preparePrint } from './print.js';
 import { Sandwich } from './sandwich.js';
-import { compilePattern, matchedTotal, matchingFrames } from './search.js';
+import { compilePattern, matchedBoth, matchedTotal, matchingFrames } from './search.js';
 import { Table, rowId } from './table.js';
 import { Theme } from './theme.js';
 import { Timeline, fillTimelineLegend } from './timeline.js';
 import { Tooltip } from './tooltip.js';
-import { formatMetric, formatMetricLong, formatShare } from './units.js';
+import {
+  formatBoth, formatChange, formatMetric, formatMetricLong, formatShare,
+} from './units.js';
 import { defaultState, fragmentOfState, stateFromFragment } from './url_state.js';
-import { VIEWS, highestBucket, siteValues, sumOf, viewTitle } from './values.js';
+import { VIEWS, highestBucket, siteValues, sumOf, sumOfSide, viewTitle } from './values.js';
+
+// What the Back button goes back over, the more telling first; and what changes in many small steps
+// that are one to the user.
+const STEPS = ['view', 'mode', 'range', 'query', 'inverted', 'metric'];
+const CONTINUOUS = new Set(['range', 'query']);
+const CONTINUOUS_MILLISECONDS = 1500;
 
 class App {
   constructor(capture) {
+    this.lastStep = {};
     this.capture = capture;
     this.defaults = { ...defaultState(), view: capture.about.first_view };
     this.state = stateFromFragment(location.hash, this.defaults);
@@ -58,10 +68,12 @@ class App {
     this.showAll({ zoom: this.state.zoom });
   }
 
-  // Changes the state and shows what changed. `history`: a step the Back button undoes.
-  update(changes, { history = false } = {}) {
+  // Changes the state and shows what changed.
+  update(changes) {
     const before = this.state;
     this.state = { ...before, ...changes };
+    // What grows is no other way to show a view: choosing one leaves it.
+    if (changes.view && before.mode === 'growing') this.state.mode = 'graph';
     const changed = (...names) => names.some((name) => this.state[name] !== before[name]);
     const path = changed('inverted', 'split', 'hideImports', 'hideInternals', 'foldRecursion')
       ? null
@@ -74,22 +86,31 @@ class App {
     } else {
       reflectControls(this);
       if (changed('query')) this.showMatches();
-      if (changed('group', 'sort', 'ascending', 'filter', 'row')) this.showTable();
+      const isTable = this.state.mode === 'table';
+      if (changed('group', 'sort', 'ascending', 'row') || (isTable && changed('query'))) {
+        this.showTable();
+      }
     }
-    this.writeAddress(history);
+    this.writeAddress(STEPS.find((name) => changed(name)));
   }
 
-  writeAddress(history) {
+  // `step`: what the Back button undoes, if anything. Typing and dragging are one step each.
+  writeAddress(step) {
     this.state.zoom = this.zoomPath();
     const fragment = fragmentOfState(this.state, this.defaults);
     if (`#${fragment}` === (location.hash || '#')) return;
     const address = fragment ? `#${fragment}` : location.pathname + location.search;
-    if (history) window.history.pushState(null, '', address);
+    const goesOn = step === this.lastStep.name && CONTINUOUS.has(step)
+      && performance.now() - this.lastStep.at < CONTINUOUS_MILLISECONDS;
+    this.lastStep = { name: step, at: performance.now() };
+    if (step && !goesOn) window.history.pushState(null, '', address);
     else window.history.replaceState(null, '', address);
   }
 
   restore() {
     this.state = stateFromFragment(location.hash, this.defaults);
+    this.lastStep = {};
+    byId('search').value = this.state.query;
     this.callTree = null;
     this.showAll({ zoom: this.state.zoom });
   }
@@ -109,9 +130,13 @@ class App {
       state.view === 'peak' && this.callTree.total(0) > 0 ? this.momentOfPeak() : null);
     this.findMatches();
     reflectControls(this);
-    byId('fill-choice').hidden = state.mode !== 'graph';
+    byId('fill-choice').hidden = state.mode !== 'graph' || capture.isDiff;
     byId('graph-page').hidden = state.mode !== 'graph';
     byId('table-page').hidden = state.mode !== 'table';
+    byId('growing-page').hidden = state.mode !== 'growing';
+    if (state.mode === 'growing') {
+      showGrowing(capture, (query) => this.update({ query, mode: 'graph', view: 'leaks' }));
+    }
     this.flame.setTree(this.tree, {
       metric: state.metric,
       palette: this.palette,
@@ -167,7 +192,7 @@ class App {
     this.flame.selected = node;
     this.showPanel(this.tree, node, this.state.inverted);
     this.showBreadcrumb();
-    this.writeAddress(true);
+    this.writeAddress('zoom');
     this.describe(node);
   }
 
@@ -187,6 +212,12 @@ class App {
 
   describe(node) {
     const total = this.tree.total(node);
+    if (this.capture.isDiff) {
+      const both = this.tree.bothOf(node);
+      announce(`${this.capture.barName(this.tree, node)}, ${formatChange(both, this.state.metric)}, `
+        + formatBoth(both, this.state.metric));
+      return;
+    }
     announce(`${this.capture.barName(this.tree, node)}, `
       + `${formatMetricLong(total, this.state.metric)}, ${formatShare(total, this.tree.total(0))}`);
   }
@@ -233,9 +264,17 @@ class App {
 
   showMatches() {
     this.flame.setMatches(this.matches);
+    showPlaces(this.capture, this.state, (query) => this.update({ query }));
     const result = byId('search-result');
     if (!this.matches) {
       result.textContent = '';
+      return;
+    }
+    if (this.capture.isDiff) {
+      const both = matchedBoth(this.callTree, this.matches);
+      result.textContent = both.before + both.after > 0
+        ? `${formatChange(both, this.state.metric)}, ${formatBoth(both, this.state.metric)}`
+        : 'no match';
       return;
     }
     const { total } = matchedTotal(this.callTree, this.matches);
@@ -243,7 +282,7 @@ class App {
     result.textContent = total > 0
       ? `${formatMetric(total, this.state.metric)}, ${share}`
       : 'no match';
-    result.title = this.patternIsLiteral ? 'Not a regular expression: searched for as text' : '';
+    if (this.patternIsLiteral) result.textContent += ' (no valid expression: searched as text)';
   }
 
   showTable() {
@@ -261,7 +300,7 @@ class App {
   pickRow(row) {
     this.state.row = rowId(row);
     this.showSandwich(row);
-    this.writeAddress(false);
+    this.writeAddress();
   }
 
   showSandwich(row) {
@@ -279,8 +318,8 @@ class App {
   openSandwich(frame) {
     const { groupOf, samples } = this.table.grouping('function');
     this.update({
-      mode: 'table', group: 'function', filter: '', row: String(samples[groupOf[frame]]),
-    }, { history: true });
+      mode: 'table', group: 'function', query: '', row: String(samples[groupOf[frame]]),
+    });
   }
 
   takePalette() {
@@ -295,10 +334,18 @@ class App {
   // Numbers on the view buttons.
   viewTotals() {
     const { state, capture } = this;
+    if (capture.isDiff) {
+      return Object.fromEntries(VIEWS.map((view) => {
+        const values = siteValues(capture, { view, metric: state.metric, range: null });
+        const [before, after] = [0, 1].map((lane) => sumOfSide(capture, values, lane));
+        return [view, formatChange({ before, after }, state.metric)];
+      }));
+    }
     return Object.fromEntries(VIEWS.map((view) => [view,
       view === state.view
         ? this.callTree.total(0)
-        : sumOf(siteValues(capture, { view, metric: state.metric, range: state.range }))]));
+        : sumOf(siteValues(capture, { view, metric: state.metric, range: state.range }))])
+      .map(([view, total]) => [view, formatMetric(total, state.metric)]));
   }
 }
 

@@ -80,6 +80,11 @@ export class CallTree {
     this.totals = new Float64Array(this.nodeCount);
     this.mapped = new Float64Array(this.nodeCount);
     this.sortedChildren = new Map();
+    if (capture.isDiff) {
+      this.sides = [0, 1].map(() => ({
+        own: new Float64Array(this.nodeCount), totals: new Float64Array(this.nodeCount),
+      }));
+    }
   }
 
   placeSites() {
@@ -222,9 +227,35 @@ export class CallTree {
       own[siteNodes[site]] += values[site];
       if (capture.siteIsKernelMap[site]) mapped[siteNodes[site]] += values[site];
     }
+    if (capture.isDiff) this.setSides(values);
     totals.set(own);
     for (let node = this.nodeCount - 1; node > 0; --node) totals[parents[node]] += totals[node];
     this.sortedChildren.clear();
+  }
+
+  // Of two captures: what each has at a node, and the larger of the two as the node's own width.
+  // So a bar is as wide as all that one of them has more than the other, or both have, and stacks
+  // of one side only are as wide as they were there.
+  setSides(values) {
+    const { own, parents, siteNodes, capture, sides } = this;
+    for (const side of sides) side.own.fill(0);
+    for (let site = 0; site < values.length; ++site) {
+      sides[capture.siteLane[site]].own[siteNodes[site]] += values[site];
+    }
+    for (let node = 0; node < this.nodeCount; ++node) {
+      own[node] = Math.max(sides[0].own[node], sides[1].own[node]);
+    }
+    for (const side of sides) {
+      side.totals.set(side.own);
+      for (let node = this.nodeCount - 1; node > 0; --node) {
+        side.totals[parents[node]] += side.totals[node];
+      }
+    }
+  }
+
+  // {before, after} of a bar, of a diff.
+  bothOf(node) {
+    return { before: this.sides[0].totals[node], after: this.sides[1].totals[node] };
   }
 
   // Below: what the drawing and the panel ask of any tree.

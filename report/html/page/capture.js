@@ -54,6 +54,8 @@ export class Capture {
   constructor(columns) {
     this.about = columns.directory;
     this.allocationKinds = columns.directory.allocation_kinds;
+    // Two captures side by side: sites of lane 0 are the old one's, of lane 1 the new one's.
+    this.isDiff = Boolean(this.about.diff);
     this.readStrings(columns);
     this.readFrames(columns);
     this.readNodes(columns);

@@ -97,6 +97,20 @@ export class Palette {
     return this.bars[kind][shade];
   }
 
+  // Of a diff: red for more, blue for less, grey for the same; the larger the part of the bar that
+  // came or went, the stronger. Lightness changes with it too: a print without colours still shows
+  // how much.
+  change({ before, after }) {
+    const larger = Math.max(before, after);
+    const share = larger > 0 ? (after - before) / larger : 0;
+    const strength = Math.sqrt(Math.abs(share));
+    const hue = share > 0 ? 4 : 212;
+    const [saturation, lightness] = this.dark
+      ? [8 + 52 * strength, 30 + 4 * strength]
+      : [10 + 70 * strength, 86 - 14 * strength];
+    return `hsl(${hue} ${saturation.toFixed(0)}% ${lightness.toFixed(0)}%)`;
+  }
+
   others() {
     return this.bars.others[1];
   }
@@ -106,7 +120,25 @@ export class Palette {
   }
 }
 
+function swatchOf(color, name, hint) {
+  const swatch = element('i', { class: 'swatch' });
+  swatch.style.background = color;
+  return element('span', { class: 'legend-entry', title: hint }, swatch, name);
+}
+
+function fillDiffLegend(palette) {
+  byId('color-legend').replaceChildren(
+    swatchOf(palette.change({ before: 0, after: 1 }), 'more', 'The new capture has more here'),
+    swatchOf(palette.change({ before: 1, after: 0 }), 'less', 'The new capture has less here'),
+    swatchOf(palette.change({ before: 1, after: 1 }), 'same'),
+    element('span', { class: 'legend-entry quiet' }, 'as wide as the larger of old and new'));
+}
+
 export function fillColorLegend(capture, palette) {
+  if (capture.isDiff) {
+    fillDiffLegend(palette);
+    return;
+  }
   const kinds = Object.entries(COLOR_NAMES).filter(([kind]) => isKindPresent(capture, kind));
   byId('color-legend').replaceChildren(...kinds.map(([kind, name]) => {
     const swatch = element('i', { class: 'swatch' });

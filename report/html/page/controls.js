@@ -1,8 +1,8 @@
 // Buttons, boxes and keys: each changes the state, and shows it.
 
+import { growingTotal } from './answers.js';
 import { byId, element } from './dom.js';
 import { EDITORS, editorTemplate, setEditorTemplate } from './editor.js';
-import { formatMetric } from './units.js';
 import { VIEWS, viewMeaning, viewTitle } from './values.js';
 
 const CHECKBOXES = {
@@ -18,20 +18,20 @@ const KEYS = {
   2: { view: 'leaks' },
   3: { view: 'temporary' },
   4: { view: 'allocations' },
+  5: { mode: 'growing' },
 };
 
 export function bindControls(app) {
   bindViews(app);
   bindChoice(app, 'metric');
   bindChoice(app, 'fill');
-  bindChoice(app, 'mode', { history: true });
+  bindChoice(app, 'mode');
   bindChoice(app, 'split');
   bindChoice(app, 'group');
   for (const [id, name] of Object.entries(CHECKBOXES)) {
     byId(id).addEventListener('change', (event) => app.update({ [name]: event.target.checked }));
   }
   bindTyping(byId('search'), (query) => app.update({ query }));
-  bindTyping(byId('filter'), (filter) => app.update({ filter }));
   byId('clear-range').addEventListener('click', () => app.update({ range: null }));
   byId('theme').addEventListener('click', () => app.theme.toggle());
   byId('help').addEventListener('click', () => byId('help-dialog').showModal());
@@ -39,7 +39,11 @@ export function bindControls(app) {
   bindEditor(app);
   document.addEventListener('keydown', (event) => handleKey(app, event));
   document.addEventListener('click', closeMenus);
-  if (app.capture.lanes.length < 2) byId('split-choice').hidden = true;
+  if (app.capture.lanes.length < 2 || app.capture.isDiff) byId('split-choice').hidden = true;
+  if (app.capture.isDiff) {
+    document.querySelector('.timeline-section').hidden = true;
+    byId('page').classList.add('is-diff');
+  }
   if (app.capture.about.processes.length < 2) {
     document.querySelector('[name=split][value=process]').parentElement.hidden = true;
   }
@@ -50,12 +54,19 @@ function bindViews(app) {
     id: `view-${view}`,
     onclick: () => app.update({ view }),
   }, element('span', { class: 'view-title' }), element('span', { class: 'view-total' }))));
+  if (!app.capture.about.growing) return;
+  byId('views').append(element('button', {
+    id: 'view-growing',
+    title: 'Lines whose memory grows from mark to mark: leaks, as against caches',
+    onclick: () => app.update({ mode: 'growing' }),
+  }, element('span', { class: 'view-title' }, 'Growing'),
+  element('span', { class: 'view-total' }, growingTotal(app.capture))));
 }
 
 // A group of radio buttons named after a field of the state.
-function bindChoice(app, name, options) {
+function bindChoice(app, name) {
   for (const input of document.querySelectorAll(`input[name=${name}]`)) {
-    input.addEventListener('change', () => app.update({ [name]: input.value }, options));
+    input.addEventListener('change', () => app.update({ [name]: input.value }));
   }
 }
 
@@ -120,7 +131,7 @@ function handleKey(app, event) {
     x: { range: null },
   }[event.key];
   if (change) app.update(change);
-  else if (event.key === '/') byId(state.mode === 'table' ? 'filter' : 'search').focus();
+  else if (event.key === '/') byId('search').focus();
   else if (event.key === 'p') togglePanel();
   else if (event.key === 'd') app.theme.toggle();
   else if (event.key === '?') byId('help-dialog').showModal();
@@ -134,21 +145,21 @@ export function reflectControls(app) {
   const totals = app.viewTotals();
   for (const view of VIEWS) {
     const button = byId(`view-${view}`);
-    button.setAttribute('aria-pressed', String(view === state.view));
+    button.setAttribute('aria-pressed', String(view === state.view && state.mode !== 'growing'));
     button.title = viewMeaning({ view, range: state.range });
     button.querySelector('.view-title').textContent =
       viewTitle({ view, range: state.range });
-    button.querySelector('.view-total').textContent = formatMetric(totals[view], state.metric);
+    button.querySelector('.view-total').textContent = totals[view];
   }
   for (const name of ['metric', 'fill', 'mode', 'split', 'group']) {
     for (const input of document.querySelectorAll(`input[name=${name}]`)) {
       input.checked = input.value === state[name];
     }
   }
+  document.getElementById('view-growing')?.setAttribute(
+    'aria-pressed', String(state.mode === 'growing'));
   for (const [id, name] of Object.entries(CHECKBOXES)) byId(id).checked = state[name];
-  for (const [id, name] of [['search', 'query'], ['filter', 'filter']]) {
-    if (document.activeElement !== byId(id)) byId(id).value = state[name];
-  }
+  if (document.activeElement !== byId('search')) byId('search').value = state.query;
   byId('range-chip').hidden = state.range === null;
   byId('range-text').textContent = app.timeline.describeRange();
 }

@@ -51,6 +51,22 @@ function formatInterval(bytes) {
   return `${bytes} ${units[unit]}`;
 }
 
+function diffFacts({ old: before, new: after }) {
+  const command = (side) => side.command.join(' ');
+  const both = (title, name, print) => fact(title,
+    `${print(before[name])} \u2192 ${print(after[name])}`,
+    `${print(before[name])} before, ${print(after[name])} after`);
+  return [
+    fact('Old', before.capture, command(before)),
+    fact('New', after.capture, command(after)),
+    both('Peak', 'peak_bytes', formatBytes),
+    both('Still allocated', 'leaked_bytes', formatBytes),
+    both('Allocations', 'allocations', formatCount),
+    both('Allocated in all', 'allocated_bytes', formatBytes),
+    both('Duration', 'duration_seconds', formatSeconds),
+  ];
+}
+
 export function fillFacts(capture) {
   const { about } = capture;
   const { totals } = about;
@@ -65,6 +81,11 @@ export function fillFacts(capture) {
     ? 'The recording ended as it should'
     : 'The recording stopped early; everything up to its last complete frame is here';
 
+  byId('notes').hidden = true;
+  if (capture.isDiff) {
+    byId('facts').replaceChildren(...diffFacts(about.diff));
+    return;
+  }
   const facts = [
     fact('Duration', formatSeconds(about.duration_seconds)),
     fact('Peak', formatBytes(totals.peak_bytes)

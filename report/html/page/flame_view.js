@@ -2,7 +2,7 @@
 
 import { CANVAS_FONT, element, fitCanvas, prefersReducedMotion } from './dom.js';
 import { OTHERS, barAt, depthOf, layOut, startOf } from './layout.js';
-import { formatMetric } from './units.js';
+import { formatChange, formatMetric } from './units.js';
 
 const ROW = 21;
 const FONT_PIXELS = 12;
@@ -218,7 +218,8 @@ export class FlameView {
     context.globalAlpha = opacity;
     context.fillStyle = isOthers
       ? palette.others()
-      : palette.bar(capture, frame, tree.isKernelMap(node));
+      : capture.isDiff ? palette.change(tree.bothOf(node))
+        : palette.bar(capture, frame, tree.isKernelMap(node));
     if (this.fill === 'own' && !isOthers) {
       context.globalAlpha = opacity * PALE;
       context.fillRect(left, top, width, ROW - 1);
@@ -282,9 +283,11 @@ export class FlameView {
     } else {
       const frame = tree.frame(node);
       name = capture.barName(tree, node);
-      detail = capture.isOthers(frame)
-        ? formatMetric(tree.total(node), this.metric)
-        : capture.sourceText(frame) || shortPlace(capture, frame);
+      detail = capture.isDiff
+        ? formatChange(tree.bothOf(node), this.metric)
+        : capture.isOthers(frame)
+          ? formatMetric(tree.total(node), this.metric)
+          : capture.sourceText(frame) || shortPlace(capture, frame);
     }
     context.fillStyle = palette.text;
     const used = this.fillText(context, name, left + PADDING, middle, room);

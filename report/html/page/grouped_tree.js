@@ -60,6 +60,13 @@ class GroupedTree {
     return this.groups[node].total;
   }
 
+  // {before, after} of a bar, of a diff. `part`: what of the call tree its members count with.
+  sumBoth(node, part) {
+    const [before, after] = this.source.sides.map((side) =>
+      this.groups[node].members.reduce((sum, member) => sum + side[part][member], 0));
+    return { before, after };
+  }
+
   mergedCount(node) {
     let count = 0;
     if (this.source.mergedNodes.size > 0) {
@@ -111,6 +118,10 @@ export class InvertedTree extends GroupedTree {
     return path[path.length - depth];
   }
 
+  bothOf(node) {
+    return this.sumBoth(node, 'own');
+  }
+
   // What a stack holds belongs to its innermost frame.
   isInnermost(node) {
     return this.groups[node].level === this.source.laneDepth + 1;
@@ -159,6 +170,10 @@ class OccurrencesTree extends GroupedTree {
     super(source);
     this.addGroup(-1, occurrences.length > 0 ? source.frames[occurrences[0]] : source.frames[0], 0);
     for (const node of occurrences) this.addMember(0, node, source.totals[node], node);
+  }
+
+  bothOf(node) {
+    return this.sumBoth(node, 'totals');
   }
 
   forEachSite(node, visit) {

@@ -63,7 +63,7 @@ function isCode(capture, frame) {
 export function groupRows(tree, group, grouping) {
   const { capture, nodeCount, parents, frames, own, totals } = tree;
   const { groupOf, samples } = grouping;
-  const rows = samples.map((frame) => ({ frame, own: 0, total: 0 }));
+  const rows = samples.map((frame) => ({ frame, own: 0, total: 0, before: 0, after: 0 }));
   const onPath = new Int32Array(samples.length);
   const path = [];
   const order = walkOrder(tree);
@@ -74,7 +74,13 @@ export function groupRows(tree, group, grouping) {
     }
     const number = groupOf[frames[node]];
     rows[number].own += own[node];
-    if (onPath[number] === 0) rows[number].total += totals[node];
+    if (onPath[number] === 0) {
+      rows[number].total += totals[node];
+      if (tree.sides) {
+        rows[number].before += tree.sides[0].totals[node];
+        rows[number].after += tree.sides[1].totals[node];
+      }
+    }
     ++onPath[number];
     path.push(node);
   }
@@ -82,6 +88,7 @@ export function groupRows(tree, group, grouping) {
     .filter((row) => row.total > 0 && isCode(capture, row.frame))
     .map((row) => ({
       ...row,
+      change: row.after - row.before,
       name: groupName(capture, row.frame, group),
       place: groupPlace(capture, row.frame, group),
     }));

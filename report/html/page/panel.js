@@ -3,7 +3,9 @@
 import { KIND_NAMES } from './capture.js';
 import { announce, byId, element } from './dom.js';
 import { editorUrl } from './editor.js';
-import { formatBytes, formatCount, formatExact, formatShare, formatSizeClass } from './units.js';
+import {
+  formatBytes, formatChange, formatCount, formatExact, formatShare, formatSizeClass,
+} from './units.js';
 
 const CONTEXT_LINES = 6;
 const LARGEST_STACK_SHOWN = 80;
@@ -101,9 +103,13 @@ export class Panel {
       this.title(tree, node, frame, context.row),
       this.actions(tree, node, frame, context),
       this.source(frame, context.row),
-      this.numbers(tree, node, sums, context),
-      this.bars('Allocated with', sums.allocators, (kind) => capture.allocationKindName(kind)),
-      capture.lanes.length > 1
+      capture.isDiff
+        ? this.changes(tree, node, context)
+        : this.numbers(tree, node, sums, context),
+      capture.isDiff
+        ? null
+        : this.bars('Allocated with', sums.allocators, (kind) => capture.allocationKindName(kind)),
+      capture.lanes.length > 1 && !capture.isDiff
         ? this.bars('By thread', sums.lanes, (lane) => capture.lanes[lane].label)
         : null,
       this.histogram(sums.sizes, sums.sizesAreExact),
@@ -187,6 +193,31 @@ export class Panel {
           parent >= 0
             ? share('Of the parent', tree.total(node), tree.total(parent), 'share-of-parent')
             : null)));
+  }
+
+  // Of two captures: what each has, in bytes and blocks.
+  changes(tree, node, context) {
+    const sums = [0, 1].map(() => ({ bytes: 0, blocks: 0 }));
+    const { siteLane } = this.capture;
+    tree.forEachSite(node, (site) => {
+      sums[siteLane[site]].bytes += context.values.bytes[site];
+      sums[siteLane[site]].blocks += context.values.blocks[site];
+    });
+    const [before, after] = sums;
+    const row = (title, id, bytes, blocks) => element('tr', { id },
+      element('th', { scope: 'row' }, title), element('td', {}, bytes), element('td', {}, blocks));
+    const amounts = (title, id, side) =>
+      row(title, id, formatBytes(side.bytes), formatCount(side.blocks));
+    const change = (metric) => formatChange({ before: before[metric], after: after[metric] }, metric);
+    return element('section', {},
+      element('h3', {}, context.viewTitle),
+      element('table', { class: 'numbers' },
+        element('thead', {}, element('tr', {}, element('td'),
+          element('th', { scope: 'col' }, 'bytes'), element('th', { scope: 'col' }, 'blocks'))),
+        element('tbody', {},
+          amounts('Old', 'old-amounts', before),
+          amounts('New', 'new-amounts', after),
+          row('Change', 'changed-amounts', change('bytes'), change('blocks')))));
   }
 
   // sorted: [key, amount], largest first

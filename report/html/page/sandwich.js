@@ -3,7 +3,7 @@
 import { byId, element } from './dom.js';
 import { FlameView } from './flame_view.js';
 import { CalleesTree, CallersTree, outermostOccurrences } from './grouped_tree.js';
-import { formatMetricLong } from './units.js';
+import { formatBoth, formatMetricLong } from './units.js';
 
 export class Sandwich {
   // handlers: those of a FlameView, with the tree in front of the node
@@ -30,7 +30,9 @@ export class Sandwich {
     const { tree } = this.callees;
     const [total, own] = [tree.total(0), tree.ownOf(0)].map((value) => formatMetricLong(value, metric));
     byId('sandwich-title').replaceChildren(
-      element('strong', {}, name), element('span', { class: 'quiet' }, `${total}, of which own ${own}`));
+      element('strong', {}, name), element('span', { class: 'quiet' }, this.capture.isDiff
+        ? formatBoth(tree.bothOf(0), metric)
+        : `${total}, of which own ${own}`));
     for (const [id, view] of [['no-callers', this.callers], ['no-callees', this.callees]]) {
       byId(id).hidden = view.tree.children(0).length > 0;
     }

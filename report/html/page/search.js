@@ -24,6 +24,17 @@ export function matchingFrames(capture, expression) {
   return matches;
 }
 
+// The same of two captures.
+export function matchedBoth(callTree, matches) {
+  const sum = { before: 0, after: 0 };
+  for (const node of outermostOccurrences(callTree, (frame) => matches[frame] === 1)) {
+    const { before, after } = callTree.bothOf(node);
+    sum.before += before;
+    sum.after += after;
+  }
+  return sum;
+}
+
 // Everything on stacks that hold a match, each stack once however many of its frames match. The
 // answer is the same root first and inverted, so it is always taken from the call tree.
 export function matchedTotal(callTree, matches) {

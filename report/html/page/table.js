@@ -3,9 +3,12 @@
 import { byId, element } from './dom.js';
 import { groupFrames, groupRows } from './grouping.js';
 import { compilePattern } from './search.js';
-import { formatMetric, formatShare } from './units.js';
+import { formatChange, formatMetric, formatShare } from './units.js';
 
 const ROW_HEIGHT = 28;
+// As in style.css: where it is narrow, the place stands on a line of its own.
+const NARROW = window.matchMedia('(max-width: 480px)');
+const NARROW_ROW_HEIGHT = 44;
 const OVERSCAN = 6;
 
 const HEADINGS = {
@@ -14,6 +17,12 @@ const HEADINGS = {
   file: 'File',
   module: 'Module',
 };
+
+const DIFF_COLUMNS = [
+  { sort: 'before', title: 'Old', hint: 'held by the row and everything it called, before' },
+  { sort: 'after', title: 'New', hint: 'held by the row and everything it called, after' },
+  { sort: 'change', title: 'Change', hint: 'new less old' },
+];
 
 const COLUMNS = [
   { sort: 'own', title: 'Own', hint: 'allocated by the row itself' },
@@ -35,7 +44,11 @@ export class Table {
     this.scroller.addEventListener('scroll', () => this.drawRows());
     this.grid = byId('table');
     this.grid.addEventListener('keydown', (event) => this.keyPressed(event));
-    new ResizeObserver(() => this.drawRows()).observe(this.scroller);
+    new ResizeObserver(() => this.resized()).observe(this.scroller);
+  }
+
+  get rowHeight() {
+    return NARROW.matches ? NARROW_ROW_HEIGHT : ROW_HEIGHT;
   }
 
   grouping(group) {
@@ -43,25 +56,33 @@ export class Table {
     return this.groupings.get(group);
   }
 
-  show(tree, { group, sort, ascending, filter, metric, row }) {
+  show(tree, { group, sort, ascending, query, metric, row }) {
     this.group = group;
     this.metric = metric;
     this.whole = tree.total(tree.root());
     let rows = groupRows(tree, group, this.grouping(group));
-    if (filter) {
-      const { expression } = compilePattern(filter);
+    if (query) {
+      const { expression } = compilePattern(query);
       rows = rows.filter((each) => expression.test(`${each.name} ${each.place}`));
     }
+    if (this.capture.isDiff && (sort === 'own' || sort === 'total')) sort = 'change';
     const direction = ascending ? 1 : -1;
     rows.sort(sort === 'name'
       ? (a, b) => direction * (a.name < b.name ? -1 : a.name > b.name ? 1 : 0)
-      : (a, b) => direction * (a[sort] - b[sort]) || b.total - a.total);
+      : sort === 'change'
+        ? (a, b) => direction * (Math.abs(a.change) - Math.abs(b.change)) || b.total - a.total
+        : (a, b) => direction * (a[sort] - b[sort]) || b.total - a.total);
     this.rows = rows;
     this.selected = rows.findIndex((each) => rowId(each) === row);
     this.drawHeader(sort, ascending);
     byId('table-count').textContent = `${rows.length.toLocaleString('en-US')} rows`;
     this.grid.setAttribute('aria-rowcount', rows.length + 1);
-    this.spacer.style.height = `${rows.length * ROW_HEIGHT}px`;
+    this.spacer.style.height = `${rows.length * this.rowHeight}px`;
+    this.drawRows();
+  }
+
+  resized() {
+    this.spacer.style.height = `${this.rows.length * this.rowHeight}px`;
     this.drawRows();
   }
 
@@ -81,14 +102,14 @@ export class Table {
     };
     byId('table-header').replaceChildren(
       heading(HEADINGS[this.group], 'name', false, 'by name'),
-      ...COLUMNS.map((column) => heading(column.title, column.sort, true, column.hint)));
+      ...(this.capture.isDiff ? DIFF_COLUMNS : COLUMNS).map((column) => heading(column.title, column.sort, true, column.hint)));
   }
 
   drawRows() {
     const height = this.scroller.clientHeight;
     if (height === 0) return;
-    const first = Math.max(0, Math.floor(this.scroller.scrollTop / ROW_HEIGHT) - OVERSCAN);
-    const end = Math.min(this.rows.length, first + Math.ceil(height / ROW_HEIGHT) + 2 * OVERSCAN);
+    const first = Math.max(0, Math.floor(this.scroller.scrollTop / this.rowHeight) - OVERSCAN);
+    const end = Math.min(this.rows.length, first + Math.ceil(height / this.rowHeight) + 2 * OVERSCAN);
     // The heading stays over its columns, whatever a scroll bar takes.
     byId('table-header').style.paddingRight =
       `${this.scroller.offsetWidth - this.scroller.clientWidth}px`;
@@ -115,9 +136,12 @@ export class Table {
     element('div', { class: 'cell name', role: 'gridcell', title: `${row.name}\n${row.place}` },
       element('span', { class: 'row-name' }, row.name),
       element('span', { class: 'row-place' }, row.place)),
-    number(formatMetric(row.own, this.metric)), share(row.own),
-    number(formatMetric(row.total, this.metric)), share(row.total));
-    node.style.top = `${i * ROW_HEIGHT}px`;
+    ...(this.capture.isDiff
+      ? [number(formatMetric(row.before, this.metric)), number(formatMetric(row.after, this.metric)),
+        number(formatChange(row, this.metric))]
+      : [number(formatMetric(row.own, this.metric)), share(row.own),
+        number(formatMetric(row.total, this.metric)), share(row.total)]));
+    node.style.top = `${i * this.rowHeight}px`;
     return node;
   }
 
@@ -142,11 +166,11 @@ export class Table {
           : Math.min(this.rows.length - 1, Math.max(0, this.selected + step));
     if (target < 0 || this.rows.length === 0) return;
     event.preventDefault();
-    const top = target * ROW_HEIGHT;
+    const top = target * this.rowHeight;
     const { scrollTop, clientHeight } = this.scroller;
     if (top < scrollTop) this.scroller.scrollTop = top;
-    else if (top + ROW_HEIGHT > scrollTop + clientHeight) {
-      this.scroller.scrollTop = top + ROW_HEIGHT - clientHeight;
+    else if (top + this.rowHeight > scrollTop + clientHeight) {
+      this.scroller.scrollTop = top + this.rowHeight - clientHeight;
     }
     this.pick(target);
   }

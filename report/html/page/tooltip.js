@@ -1,7 +1,7 @@
 // What the pointer is on, in five lines.
 
 import { byId, element } from './dom.js';
-import { formatMetricLong, formatShare } from './units.js';
+import { formatBoth, formatChange, formatMetricLong, formatShare } from './units.js';
 
 const DISTANCE = 14;
 
@@ -39,6 +39,15 @@ export class Tooltip {
     ];
   }
 
+  changeLines(both, metric) {
+    const side = both.before === 0 ? 'only in the new capture'
+      : both.after === 0 ? 'only in the old capture' : '';
+    return [
+      element('div', {}, `${formatChange(both, metric)}  \u00b7  ${formatBoth(both, metric)}`),
+      side ? element('div', { class: 'quiet' }, side) : null,
+    ];
+  }
+
   nodeLines(tree, node, whole, metric) {
     const { capture } = this;
     const frame = tree.frame(node);
@@ -50,8 +59,12 @@ export class Tooltip {
       element('strong', {}, capture.barName(tree, node)),
       source ? element('code', {}, source) : null,
       place ? element('div', { class: 'quiet place' }, place) : null,
-      element('div', {}, `${formatMetricLong(total, metric)}  \u00b7  ${formatShare(total, whole)} of the view`),
-      own > 0 && own !== total ? element('div', {}, `own ${formatMetricLong(own, metric)}`) : null,
+      ...(capture.isDiff
+        ? this.changeLines(tree.bothOf(node), metric)
+        : [
+          element('div', {}, `${formatMetricLong(total, metric)}  \u00b7  ${formatShare(total, whole)} of the view`),
+          own > 0 && own !== total ? element('div', {}, `own ${formatMetricLong(own, metric)}`) : null,
+        ]),
     ].filter(Boolean);
   }
 }

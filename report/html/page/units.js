@@ -59,6 +59,17 @@ export function formatMetricLong(value, metric) {
   return `${formatCount(value)} ${Math.round(value) === 1 ? 'block' : 'blocks'}`;
 }
 
+// "+1.20 MB", "\u2212310 B", "no change".
+export function formatChange({ before, after }, metric) {
+  if (before === after) return 'no change';
+  return `${after > before ? '+' : '\u2212'}${formatMetric(Math.abs(after - before), metric)}`;
+}
+
+// "5.00 MB \u2192 6.20 MB".
+export function formatBoth({ before, after }, metric) {
+  return `${formatMetric(before, metric)} \u2192 ${formatMetricLong(after, metric)}`;
+}
+
 export function formatShare(part, whole) {
   if (!(whole > 0)) return '\u2013';
   const percent = (100 * part) / whole;

@@ -16,7 +16,7 @@ const FIELDS = {
   view: oneOf('peak', 'leaks', 'temporary', 'allocations'),
   metric: oneOf('bytes', 'blocks'),
   range: integers,
-  mode: oneOf('graph', 'table'),
+  mode: oneOf('graph', 'table', 'growing'),
   inverted: flag,
   flames: flag,
   fill: oneOf('total', 'own'),
@@ -27,9 +27,8 @@ const FIELDS = {
   zoom: integers,
   query: text,
   group: oneOf('function', 'line', 'file', 'module'),
-  sort: oneOf('own', 'total', 'name', 'share'),
+  sort: oneOf('own', 'total', 'name', 'share', 'before', 'after', 'change'),
   ascending: flag,
-  filter: text,
   row: text,
 };
 
@@ -41,6 +40,8 @@ export function stateFromFragment(fragment, defaults) {
   const state = { ...defaults };
   for (const [name, value] of new URLSearchParams(fragment.replace(/^#/, ''))) {
     if (Object.hasOwn(FIELDS, name)) state[name] = FIELDS[name][1](value);
+    // The table's search had a name of its own once.
+    if (name === 'filter') state.query = value;
   }
   if (state.range?.length !== 2) state.range = null;
   return state;

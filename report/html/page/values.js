@@ -99,6 +99,13 @@ function temporaryValues(capture, metric, range) {
   return values;
 }
 
+// What the sites of one of the two captures of a diff sum up to.
+export function sumOfSide(capture, values, lane) {
+  let sum = 0;
+  for (let i = 0; i < values.length; ++i) if (capture.siteLane[i] === lane) sum += values[i];
+  return sum;
+}
+
 export function sumOf(values) {
   let sum = 0;
   for (let i = 0; i < values.length; ++i) sum += values[i];

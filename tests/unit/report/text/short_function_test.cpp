@@ -16,6 +16,10 @@ TEST_CASE("long template arguments become an ellipsis, short ones stay") {
   CHECK(short_function("f<std::function<int()>>", false) == "f<..>");
 }
 
+TEST_CASE("a stack without frames to show says what it lacks") {
+  CHECK(short_function("[native code]", true) == "[no Python frame]");
+}
+
 TEST_CASE("names in angle brackets and operators are no arguments") {
   for (const char* name : {"<module>", "<lambda>", "operator<", "operator<<", "Book::operator->",
                            "<alloc::vec::Vec<T> as Clone>::clone", "broken<arguments of nothing"}) {

@@ -1,0 +1,17 @@
+"""memlens for Python: read captures, mark moments of a recording.
+
+    import memlens
+    memlens.mark("epoch 3")                 # nothing, where nothing records
+    capture = memlens.read("app.mlens")
+    capture.summary["peak_bytes"]
+    for record in capture.leaks(limit=5):
+        print(record.bytes, record.frames[0].function)
+
+Reports come from the `memlens` program and its JSON: there is no second reader. Sizes are bytes as
+the program asked for them; times are seconds since the recording began.
+"""
+from ._capture import Capture, Change, Diff, Frame, Mark, MemlensError, Record, read
+from ._recording import enabled, mark
+
+__all__ = ["Capture", "Change", "Diff", "Frame", "Mark", "MemlensError", "Record", "enabled", "mark",
+           "read"]

@@ -1,0 +1,142 @@
+"""Captures, through the JSON of the memlens program."""
+import json
+import os
+import subprocess
+from collections import namedtuple
+
+from ._program import find_program
+
+VIEWS = ("peak", "leaks", "temporary", "allocations")
+
+#: function, file (empty: unknown), line (0: unknown), kind ("python" or "native"), module, source.
+Frame = namedtuple("Frame", "function file line kind module source")
+#: One stack of a view: bytes, blocks, pid, thread and frames, innermost first.
+Record = namedtuple("Record", "bytes blocks pid thread frames")
+#: A named moment: seconds, name.
+Mark = namedtuple("Mark", "seconds name")
+#: One stack of two captures.
+Change = namedtuple("Change", "old_bytes new_bytes delta_bytes old_blocks new_blocks delta_blocks "
+                              "frames")
+
+
+class MemlensError(Exception):
+    """What the memlens program said, in one line."""
+
+
+def _frames(stack):
+    return tuple(Frame(f["function"], f["file"], f["line"], f["kind"], f.get("module", ""),
+                       f.get("source", "")) for f in stack["frames"])
+
+
+def _run(*arguments):
+    result = subprocess.run([find_program(), *arguments], stdin=subprocess.DEVNULL,
+                            stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    if result.returncode != 0:
+        lines = result.stderr.decode("utf-8", "replace").strip().splitlines()
+        text = lines[-1] if lines else "exit code %d" % result.returncode
+        raise MemlensError(text[len("memlens: "):] if text.startswith("memlens: ") else text)
+    return json.loads(result.stdout.decode("utf-8"))
+
+
+def read(path):
+    """Opens a capture. Raises MemlensError when it is none, OSError when it is not there."""
+    return Capture(path)
+
+
+class Capture:
+    """A capture file. Reports are computed when they are asked for, and not kept."""
+
+    def __init__(self, path):
+        self.path = os.fspath(path)
+        with open(self.path, "rb"):
+            pass
+        self.summary = _run("summary", self.path, "--json")
+
+    def __repr__(self):
+        return "<memlens.Capture %r: peak %d bytes>" % (self.path, self.summary["peak_bytes"])
+
+    @property
+    def complete(self):
+        """False: the recording ended early."""
+        return self.summary["complete"]
+
+    @property
+    def marks(self):
+        """Moments named by the program, by `memlens mark` or `run --mark-every`, by time."""
+        return [Mark(m["seconds"], m["name"]) for m in self.summary["marks"]]
+
+    def stacks(self, view, limit=0, from_seconds=None, to_seconds=None, pid=None, thread=None,
+               native=None):
+        """The records of a view ("peak", "leaks", "temporary", "allocations"), heaviest first.
+
+        limit: only so many; 0: all, and their sums are the view's totals.
+        """
+        if view not in VIEWS:
+            raise ValueError("no view %r; there are %s" % (view, ", ".join(VIEWS)))
+        options = ["-n", str(limit)]
+        for name, value in (("--from", from_seconds), ("--to", to_seconds), ("--pid", pid),
+                            ("--thread", thread)):
+            if value is not None:
+                options += [name, str(value)]
+        if native is not None:
+            options.append("--native" if native else "--no-native")
+        report = _run(view, self.path, "--json", *options)
+        return [Record(s["bytes"], s["blocks"], s["pid"], s["thread"], _frames(s))
+                for s in report["stacks"]]
+
+    def peak(self, **options):
+        """Alive when the program's blocks took the most bytes. Options as of stacks()."""
+        return self.stacks("peak", **options)
+
+    def leaks(self, **options):
+        """Still allocated at the end."""
+        return self.stacks("leaks", **options)
+
+    def temporary(self, **options):
+        """Freed before further allocations of their thread; most blocks first."""
+        return self.stacks("temporary", **options)
+
+    def allocations(self, **options):
+        """Everything ever allocated."""
+        return self.stacks("allocations", **options)
+
+    def diff(self, other, view="peak"):
+        """What changed from this capture to another (a Capture or a path), as a Diff."""
+        path = other.path if isinstance(other, Capture) else os.fspath(other)
+        return Diff(_run("diff", self.path, path, "--json", "--view", view))
+
+    def to_dataframe(self, view="peak", **options):
+        """The records of a view as a pandas or polars DataFrame, whichever is installed.
+
+        Columns: bytes, blocks, pid, thread, function, file, line (of the innermost frame), stack
+        (functions, outermost first, parted by semicolons).
+        """
+        columns = {name: [] for name in ("bytes", "blocks", "pid", "thread", "function", "file",
+                                         "line", "stack")}
+        for record in self.stacks(view, **options):
+            leaf = record.frames[0]
+            row = (record.bytes, record.blocks, record.pid, record.thread, leaf.function, leaf.file,
+                   leaf.line, ";".join(f.function for f in reversed(record.frames)))
+            for name, value in zip(columns, row):
+                columns[name].append(value)
+        return _dataframe(columns)
+
+
+def _dataframe(columns):
+    for library in ("pandas", "polars"):
+        try:
+            return __import__(library).DataFrame(columns)
+        except ImportError:
+            continue
+    raise ImportError("to_dataframe() needs pandas or polars")
+
+
+class Diff(list):
+    """Changes, the largest first, up or down; with the totals of both captures."""
+
+    def __init__(self, report):
+        super().__init__(
+            Change(*(s[name] for name in Change._fields[:-1]), _frames(s)) for s in report["stacks"])
+        self.view = report["view"]
+        for name in Change._fields[:-1]:
+            setattr(self, name, report[name])

@@ -1,0 +1,69 @@
+#include "report/view/source_lines.h"
+
+#include <algorithm>
+#include <functional>
+#include <map>
+#include <set>
+#include <unordered_map>
+
+#include "report/view/responsible.h"
+
+namespace memlens::report {
+namespace {
+
+void add_stack(SourceLine& line, const StackSums& stack) {
+  for (size_t view = 0; view < line.tallies.size(); ++view) {
+    line.tallies[view] += stack.tallies[view];
+  }
+}
+
+}  // namespace
+
+std::vector<SourceLine> find_source_lines(const std::vector<StackSums>& stacks,
+                                          const FrameTree& tree, const CodeOrigins& origins) {
+  const ResponsibleNodes responsible(tree, origins);
+  std::unordered_map<uint32_t, size_t> line_of_frame;
+  std::vector<SourceLine> lines;
+  for (const StackSums& stack : stacks) {
+    const FrameTree::NodeId node = responsible.of(stack.node);
+    const auto [line, added] = line_of_frame.try_emplace(tree.frame_id(node), lines.size());
+    if (added) lines.push_back({&tree.frame(node), {}});
+    add_stack(lines[line->second], stack);
+  }
+  std::ranges::stable_sort(lines, std::greater{}, [](const SourceLine& line) {
+    return std::pair(line.of(View::kPeak).bytes, line.of(View::kAllocations).bytes);
+  });
+  return lines;
+}
+
+std::vector<SourceLine> find_lines_of_file(const std::vector<StackSums>& stacks,
+                                           const FrameTree& tree, std::string_view file) {
+  std::vector<bool> is_in_file;
+  for (const reader::Frame& frame : tree.frames()) is_in_file.push_back(frame.file == file);
+  std::map<uint32_t, SourceLine> lines;
+  for (const StackSums& stack : stacks) {
+    FrameTree::NodeId node = stack.node;
+    while (node != FrameTree::kRoot && !is_in_file[tree.frame_id(node)]) node = tree.parent(node);
+    if (node == FrameTree::kRoot) continue;
+    SourceLine& line = lines[tree.frame(node).line];
+    if (line.frame == nullptr) line.frame = &tree.frame(node);
+    add_stack(line, stack);
+  }
+  std::vector<SourceLine> sorted;
+  for (const auto& [number, line] : lines) sorted.push_back(line);
+  return sorted;
+}
+
+std::vector<std::string_view> find_files(const FrameTree& tree, std::string_view name) {
+  while (name.starts_with("./")) name.remove_prefix(2);
+  std::set<std::string_view> files;
+  for (const reader::Frame& frame : tree.frames()) {
+    if (frame.file == name) return {frame.file};
+    const bool ends = frame.file.size() > name.size() && frame.file.ends_with(name) &&
+                      frame.file[frame.file.size() - name.size() - 1] == '/';
+    if (ends && !name.empty()) files.insert(frame.file);
+  }
+  return {files.begin(), files.end()};
+}
+
+}  // namespace memlens::report

@@ -1,0 +1,99 @@
+"""The first screen's answers: the lines that hold most, and what grows; as summary and growing say."""
+
+import json
+
+import capture_testing
+from capture_testing import CapturePageTest, SYSTEM_PYTHON
+
+LEAKING = """
+import time
+kept = []
+
+def leak():
+    kept.append(bytearray(50_000))
+
+def serve():
+    for _ in range(40):
+        leak()
+        time.sleep(0.02)
+
+steady = bytearray(3_000_000)
+serve()
+"""
+
+
+class Answers(CapturePageTest):
+    def record_leak(self):
+        return self.record([SYSTEM_PYTHON, "-S", self.script(LEAKING, "leaking.py")])
+
+    def strip(self):
+        return self.run_script(
+            "return [...document.querySelectorAll('.answer')].map((each) => each.textContent)")
+
+    def test_the_strip_has_the_lines_of_the_summary(self):
+        capture = self.record_program()
+        path = self.page(capture)
+        top = self.summary(capture)["top_locations"]
+        for view in ("peak", "leaks", "temporary"):
+            with self.subTest(view):
+                self.open(path, f"view={view}")
+                places = self.run_script("return memlens.capture.about.places[arguments[0]]", view)
+                names = ("function", "file", "line", "bytes", "blocks")
+                self.assertEqual([[p[n] for n in names] for p in places],
+                                 [[p[n] for n in names] for p in top[view][:3]])
+                self.assertEqual(len(self.strip()), len(places))
+                self.assertIn(places[0]["function"], self.strip()[0])
+
+    def test_a_line_of_the_strip_shows_where_and_again_shows_all(self):
+        path = self.page(self.record_program())
+        self.open(path, "view=leaks")
+        name = self.run_script("return memlens.capture.about.places.leaks[0].function")
+        self.run_script("document.querySelector('.answer').click()")
+        matched = self.run_script("""
+            const { capture, matches } = memlens;
+            return [...matches.keys()].filter((f) => matches[f]).map((f) => capture.functionName(f));""")
+        self.assertEqual(set(matched), {name})
+        self.assertEqual(self.run_script(
+            "return document.querySelector('.answer').getAttribute('aria-pressed')"), "true")
+        self.run_script("document.querySelector('.answer').click()")
+        self.assertEqual(self.run_script("return memlens.state.query"), "")
+
+    def test_a_range_has_no_strip(self):
+        path = self.page(self.record_program())
+        self.open(path, "view=peak&range=0.9")
+        self.assertEqual(self.strip(), [])
+
+    def test_growing_is_a_view_with_the_places_of_the_command(self):
+        capture = self.record_leak()
+        path = self.page(capture)
+        report = json.loads(self.memlens("growing", capture, "--json").stdout)
+        self.open(path)
+        self.run_script("document.getElementById('view-growing').click()")
+        self.assertTrue(self.run_script(
+            "return document.getElementById('growing-page').checkVisibility()"))
+        self.assertFalse(self.run_script(
+            "return document.getElementById('graph-page').checkVisibility()"))
+        places = self.run_script("return memlens.capture.about.growing.places")
+        names = ("function", "line", "gained_bytes", "bytes_per_second", "since_seconds", "stacks",
+                 "shape")
+        self.assertEqual([[p[n] for n in names] for p in places],
+                         [[p[n] for n in names] for p in report["places"][:20]])
+        leak = next(i for i, p in enumerate(places) if p["function"] == "leak")
+        row = self.run_script(
+            "return document.querySelectorAll('#growing-rows tr')[arguments[0]].textContent", leak)
+        self.assertIn("rises throughout the recording", row)
+        self.assertIn("leaking.py:6", row)
+        # The row leads to the graph, the graph's views lead back.
+        self.run_script(
+            "document.querySelectorAll('#growing-rows .growing-place')[arguments[0]].click()", leak)
+        self.assertEqual(self.run_script("return [memlens.state.mode, memlens.state.view]"),
+                         ["graph", "leaks"])
+        self.assertTrue(self.run_script("return memlens.matches.includes(1)"))
+        self.run_script("memlens.update({ mode: 'growing' })")
+        self.run_script("document.getElementById('view-peak').click()")
+        self.assertEqual(self.run_script("return [memlens.state.mode, memlens.state.view]"),
+                         ["graph", "peak"])
+
+
+if __name__ == "__main__":
+    capture_testing.main()

@@ -1,0 +1,112 @@
+"""The Python package, from the source tree: what it returns is what the program says."""
+import os
+import subprocess
+import sys
+
+from memlens_testing import MEMLENS, SOURCE, VIEWS, MemlensTest, main
+
+sys.path.insert(0, os.path.join(SOURCE, "python"))
+os.environ["MEMLENS_PROGRAM"] = MEMLENS
+
+import memlens  # noqa: E402
+
+PROGRAM = """
+kept = []
+
+def keep(count):
+    kept.append(bytearray(1_000_000 * count))
+
+def churn():
+    for _ in range(1000):
+        bytearray(5000)
+
+keep({count})
+churn()
+"""
+
+
+class PythonPackage(MemlensTest):
+    def capture(self, count=2):
+        return self.record(["python3", "-S", self.script(PROGRAM.format(count=count))])
+
+    def test_summary_and_views_are_those_of_the_program(self):
+        path = self.capture()
+        capture = memlens.read(path)
+        self.assertEqual(capture.summary, self.summary(path))
+        self.assertTrue(capture.complete)
+        for view in VIEWS:
+            with self.subTest(view):
+                report = self.stacks(view, path)
+                records = getattr(capture, view)()
+                self.assertEqual([(r.bytes, r.blocks, r.pid, r.thread) for r in records],
+                                 [(s["bytes"], s["blocks"], s["pid"], s["thread"])
+                                  for s in report["stacks"]])
+                self.assertEqual([f.function for f in records[0].frames],
+                                 [f["function"] for f in report["stacks"][0]["frames"]])
+        leak = capture.leaks(limit=1)[0]
+        self.assertEqual((leak.frames[0].function, leak.frames[0].line, leak.frames[0].kind),
+                         ("keep", 5, "python"))
+
+    def test_options_select(self):
+        capture = memlens.read(self.capture())
+        everything = capture.allocations()
+        middle = capture.summary["duration_seconds"] / 2
+        first = capture.allocations(to_seconds=middle)
+        second = capture.allocations(from_seconds=middle)
+        self.assertEqual(sum(r.blocks for r in first + second), sum(r.blocks for r in everything))
+        self.assertEqual(len(capture.peak(limit=2)), 2)
+        with self.assertRaises(ValueError):
+            capture.stacks("everything")
+
+    def test_diff_has_changes_and_totals(self):
+        old, new = memlens.read(self.capture(2)), memlens.read(self.capture(5))
+        diff = old.diff(new, view="leaks")
+        self.assertEqual(diff[0].delta_bytes, 3_000_000)
+        self.assertEqual(diff[0].frames[0].function, "keep")
+        self.assertEqual(sum(c.delta_bytes for c in diff), diff.delta_bytes)
+        self.assertEqual((diff.old_bytes, diff.new_bytes),
+                         (old.summary["leaked_bytes"], new.summary["leaked_bytes"]))
+        self.assertEqual(old.diff(new.path)[0], old.diff(new)[0])
+
+    def test_errors_are_one_line(self):
+        with self.assertRaises(OSError):
+            memlens.read(os.path.join(self.directory, "absent.mlens"))
+        with self.assertRaisesRegex(memlens.MemlensError, "script.py") as raised:
+            memlens.read(self.script("print('no capture')\n" * 20))
+        self.assertNotIn("\n", str(raised.exception))
+        self.assertFalse(str(raised.exception).startswith("memlens:"))
+
+    def test_a_dataframe_has_the_rows_where_a_library_for_them_is(self):
+        capture = memlens.read(self.capture())
+        try:
+            frame = capture.to_dataframe("leaks")
+        except ImportError as error:
+            self.assertIn("pandas", str(error))
+            return
+        self.assertEqual(frame["bytes"].sum(), capture.summary["leaked_bytes"])
+        self.assertIn("keep", list(frame["function"]))
+
+    def test_marks_do_nothing_where_nothing_records(self):
+        self.assertFalse(memlens.enabled())
+        self.assertIsNone(memlens.mark("here"))
+
+    def test_a_recorded_program_names_its_moments(self):
+        script = self.script("import memlens\nassert memlens.enabled()\nmemlens.mark('epoch é 1')\n"
+                             "kept = bytearray(1000)\nmemlens.mark(2)\n")
+        environment = dict(os.environ, PYTHONPATH=os.path.join(SOURCE, "python"))
+        capture = memlens.read(self.record(["python3", script], env=environment))
+        self.assertEqual([mark.name for mark in capture.marks], ["epoch é 1", "2"])
+        self.assertLess(capture.marks[0].seconds, capture.marks[1].seconds)
+
+    def test_the_module_is_the_program(self):
+        environment = dict(os.environ, PYTHONPATH=os.path.join(SOURCE, "python"))
+        result = subprocess.run([sys.executable, "-m", "memlens", "--version"],
+                                stdout=subprocess.PIPE, text=True, env=environment)
+        self.assertEqual(result.stdout, self.memlens("--version").stdout)
+        result = subprocess.run([sys.executable, "-m", "memlens", "peak"], stderr=subprocess.PIPE,
+                                env=environment)
+        self.assertEqual(result.returncode, 2)
+
+
+if __name__ == "__main__":
+    main()
