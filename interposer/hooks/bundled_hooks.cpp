@@ -21,6 +21,9 @@ constexpr unsigned first_hook(unsigned shape) {
 }
 static_assert(first_hook(kCallShapes) == kBundledHooks);
 
+// Such an allocator asks malloc and mmap for what it hands out.
+constexpr InnerCalls kInnerCalls = InnerCalls::kExpected;
+
 BundledHook hooks[kBundledHooks];
 bool in_use[kBundledHooks];
 
@@ -43,7 +46,7 @@ __attribute__((always_inline)) inline void* recorded(const HookScope& scope, All
 template <typename Call>
 __attribute__((always_inline)) inline void* reallocated(AllocationKind kind, void* block,
                                                         size_t bytes, Call call) {
-  HookScope scope;
+  HookScope scope(kInnerCalls);
   const bool record = scope.outermost();
   if (record && block != nullptr) record_free(block);
   void* moved = call();
@@ -69,7 +72,7 @@ struct Hook;
 template <unsigned n>
 struct Hook<CallShape::kBytes, n> {
   static void* call(size_t bytes) {
-    HookScope scope;
+    HookScope scope(kInnerCalls);
     return recorded(scope, hooks[n].kind, real_of<void* (*)(size_t)>(hooks[n])(bytes), bytes);
   }
 };
@@ -77,7 +80,7 @@ struct Hook<CallShape::kBytes, n> {
 template <unsigned n>
 struct Hook<CallShape::kCountBytes, n> {
   static void* call(size_t count, size_t bytes) {
-    HookScope scope;
+    HookScope scope(kInnerCalls);
     void* block = real_of<void* (*)(size_t, size_t)>(hooks[n])(count, bytes);
     return recorded(scope, hooks[n].kind, block, product(count, bytes));
   }
@@ -86,7 +89,7 @@ struct Hook<CallShape::kCountBytes, n> {
 template <unsigned n>
 struct Hook<CallShape::kBytesAlignment, n> {
   static void* call(size_t bytes, size_t alignment) {
-    HookScope scope;
+    HookScope scope(kInnerCalls);
     void* block = real_of<void* (*)(size_t, size_t)>(hooks[n])(bytes, alignment);
     return recorded(scope, hooks[n].kind, block, bytes);
   }
@@ -95,7 +98,7 @@ struct Hook<CallShape::kBytesAlignment, n> {
 template <unsigned n>
 struct Hook<CallShape::kAlignmentBytes, n> {
   static void* call(size_t alignment, size_t bytes) {
-    HookScope scope;
+    HookScope scope(kInnerCalls);
     void* block = real_of<void* (*)(size_t, size_t)>(hooks[n])(alignment, bytes);
     return recorded(scope, hooks[n].kind, block, bytes);
   }
@@ -104,7 +107,7 @@ struct Hook<CallShape::kAlignmentBytes, n> {
 template <unsigned n>
 struct Hook<CallShape::kCountBytesAlignment, n> {
   static void* call(size_t count, size_t bytes, size_t alignment) {
-    HookScope scope;
+    HookScope scope(kInnerCalls);
     void* block = real_of<void* (*)(size_t, size_t, size_t)>(hooks[n])(count, bytes, alignment);
     return recorded(scope, hooks[n].kind, block, product(count, bytes));
   }
@@ -141,7 +144,7 @@ struct Hook<CallShape::kBlockBytesAlignment, n> {
 template <unsigned n>
 struct Hook<CallShape::kPosixMemalign, n> {
   static int call(void** result, size_t alignment, size_t bytes) {
-    HookScope scope;
+    HookScope scope(kInnerCalls);
     const int status = real_of<int (*)(void**, size_t, size_t)>(hooks[n])(result, alignment, bytes);
     if (status == 0) recorded(scope, hooks[n].kind, *result, bytes);
     return status;
@@ -151,7 +154,7 @@ struct Hook<CallShape::kPosixMemalign, n> {
 template <unsigned n>
 struct Hook<CallShape::kMallocx, n> {
   static void* call(size_t bytes, int flags) {
-    HookScope scope;
+    HookScope scope(kInnerCalls);
     void* block = real_of<void* (*)(size_t, int)>(hooks[n])(bytes, flags);
     return recorded(scope, hooks[n].kind, block, bytes);
   }
@@ -170,7 +173,7 @@ struct Hook<CallShape::kRallocx, n> {
 template <unsigned n>
 struct Hook<CallShape::kXallocx, n> {
   static size_t call(void* block, size_t bytes, size_t extra, int flags) {
-    HookScope scope;
+    HookScope scope(kInnerCalls);
     const size_t real_bytes =
         real_of<size_t (*)(void*, size_t, size_t, int)>(hooks[n])(block, bytes, extra, flags);
     if (real_bytes >= bytes && scope.outermost()) {
@@ -185,7 +188,7 @@ struct Hook<CallShape::kXallocx, n> {
 template <unsigned n>
 struct Hook<CallShape::kFree, n> {
   static void call(void* block) {
-    HookScope scope;
+    HookScope scope(kInnerCalls);
     if (block != nullptr && scope.outermost()) record_free(block);
     real_of<void (*)(void*)>(hooks[n])(block);
   }
@@ -194,7 +197,7 @@ struct Hook<CallShape::kFree, n> {
 template <unsigned n>
 struct Hook<CallShape::kFreeBytes, n> {
   static void call(void* block, uintptr_t second) {
-    HookScope scope;
+    HookScope scope(kInnerCalls);
     if (block != nullptr && scope.outermost()) record_free(block);
     real_of<void (*)(void*, uintptr_t)>(hooks[n])(block, second);
   }
@@ -203,7 +206,7 @@ struct Hook<CallShape::kFreeBytes, n> {
 template <unsigned n>
 struct Hook<CallShape::kFreeBytesAlignment, n> {
   static void call(void* block, uintptr_t second, uintptr_t third) {
-    HookScope scope;
+    HookScope scope(kInnerCalls);
     if (block != nullptr && scope.outermost()) record_free(block);
     real_of<void (*)(void*, uintptr_t, uintptr_t)>(hooks[n])(block, second, third);
   }

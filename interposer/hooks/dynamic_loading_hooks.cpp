@@ -28,9 +28,14 @@ bool is_found_without_caller(const char* file) {
   return file != nullptr && std::strchr(file, '/') != nullptr && std::strchr(file, '$') == nullptr;
 }
 
+void look_at_modules() {
+  HookScope scope;
+  if (scope.outermost()) scan_modules();
+}
+
 __attribute__((noinline)) void* open_and_look(const char* file, int mode) {
   void* handle = next_dlopen.get()(file, mode);
-  if (handle != nullptr) scan_modules();
+  if (handle != nullptr) look_at_modules();
   return handle;
 }
 
@@ -55,17 +60,6 @@ MEMLENS_HOOK __attribute__((optimize("optimize-sibling-calls"))) void* dlmopen(L
   expect_module_change();
   return next_dlmopen.get()(list, file, mode);
 }
-
-namespace memlens::interposer {
-namespace {
-
-void look_at_modules() {
-  HookScope scope;
-  if (scope.outermost()) scan_modules();
-}
-
-}  // namespace
-}  // namespace memlens::interposer
 
 // What the library's destructors free is the program's: no hook is active around the real call.
 MEMLENS_HOOK int dlclose(void* handle) {

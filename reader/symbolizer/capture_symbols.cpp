@@ -58,6 +58,7 @@ class CaptureResolver {
     for (const ModuleOfProcess& module : collect_modules(capture_)) {
       std::vector<std::string_view> unseen =
           built_in_allocators(module.image, options_.files.symbolizer);
+      add_recorded_allocators(module.image.path, unseen);
       std::string direct;
       std::erase_if(unseen, [&](std::string_view allocator) {
         const std::vector<std::string> recorded = recorded_functions(allocator, module.image.path);
@@ -86,7 +87,19 @@ class CaptureResolver {
            "maps";
   }
 
-  // Of the heap that the interposer made of a library's allocator (interposer/hooks).
+  // Those that the interposer knew by their functions' names (interposer/hooks).
+  void add_recorded_allocators(const std::string& path,
+                               std::vector<std::string_view>& allocators) const {
+    const std::string in_file = " in " + path.substr(path.rfind('/') + 1);
+    for (const Heap& heap : impl_.info.heaps.heaps()) {
+      std::string_view name = heap.name;
+      if (!name.ends_with(in_file)) continue;
+      name.remove_suffix(in_file.size());
+      if (std::ranges::find(allocators, name) == allocators.end()) allocators.push_back(name);
+    }
+  }
+
+  // Of the heap that the interposer made of a library's allocator.
   std::vector<std::string> recorded_functions(std::string_view allocator,
                                               const std::string& path) const {
     const std::string heap = std::string(allocator) + " in " + path.substr(path.rfind('/') + 1);
