@@ -179,7 +179,10 @@ void dealloc_code(void* code) {
     // Before, not after: as soon as it is freed, another thread may be given the address for a code
     // object of its own, and run it. Here no thread runs the dying one any more, whose references
     // to it would have kept it alive.
-    forget(reinterpret_cast<uintptr_t>(code));
+    {
+      HookScope scope;  // a signal handler that came now would find the table's lock taken
+      forget(reinterpret_cast<uintptr_t>(code));
+    }
     original_dealloc(code);
     return;
   }

@@ -10,6 +10,7 @@
 #include "report/cli/answer_commands.h"
 #include "report/cli/report_file.h"
 #include "report/cli/report_options.h"
+#include "report/cli/text_file.h"
 #include "report/exports/check_formats.h"
 #include "report/json/baseline_json.h"
 #include "report/json/check_json.h"

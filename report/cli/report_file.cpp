@@ -7,8 +7,6 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
-#include <fstream>
-#include <sstream>
 #include <stdexcept>
 #include <streambuf>
 #include <vector>
@@ -114,17 +112,6 @@ void write_report_file(const std::string& path, const std::function<void(std::os
   if (failure == 0) return;
   ::unlink(unfinished.c_str());
   fail_to_write(path, failure);
-}
-
-std::string read_text_file(const std::string& path) {
-  errno = 0;
-  std::ifstream in(path, std::ios::binary);
-  std::ostringstream text;
-  if (in) text << in.rdbuf();
-  if (!in || in.bad()) {
-    throw std::runtime_error(path + ": cannot be read: " + std::strerror(errno));
-  }
-  return std::move(text).str();
 }
 
 }  // namespace memlens::report::cli

@@ -16,7 +16,4 @@ void check_report_file(const std::string& path, bool force);
 // mode follows the umask. Throws std::runtime_error: one line with path and reason.
 void write_report_file(const std::string& path, const std::function<void(std::ostream&)>& write);
 
-// The whole of a small file. Throws std::runtime_error.
-std::string read_text_file(const std::string& path);
-
 }  // namespace memlens::report::cli

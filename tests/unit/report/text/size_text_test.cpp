@@ -39,8 +39,8 @@ TEST_CASE("rates are sizes a unit of time") {
 }
 
 TEST_CASE("shares are percentages, with or without the sign") {
-  CHECK(parse_percent("5%") == doctest::Approx(0.05));
-  CHECK(parse_percent("2.5 %") == doctest::Approx(0.025));
+  CHECK(parse_percent("5%").value() == doctest::Approx(0.05));
+  CHECK(parse_percent("2.5 %").value() == doctest::Approx(0.025));
   CHECK(parse_percent("0") == 0.0);
   CHECK(!parse_percent("5%%"));
   CHECK(!parse_percent("-5%"));

@@ -107,9 +107,9 @@ TEST_CASE("files are the same below the program's folder, wherever that is") {
   after.add("main load", 150, 1);
   const FramesOf old_frames = before.frames();
   const FramesOf new_frames =
-      edited(after.frames(), [](reader::Frame& frame) { frame.file = "/home/me/work/app.py"; });
+      edited(after.frames(), [](reader::Frame& frame) { frame.file = "/srv/work/app.py"; });
   const StackDiff diff({before.sites, old_frames, kOrigins, "/src"},
-                       {after.sites, new_frames, kOrigins, "/home/me/work"}, View::kPeak);
+                       {after.sites, new_frames, kOrigins, "/srv/work"}, View::kPeak);
   REQUIRE(diff.stacks().size() == 1);
   CHECK(diff.stacks()[0].change.delta_bytes() == 50);
   // And where neither was started in its folder.
