@@ -18,7 +18,7 @@ struct ExplainOptions : ReportOptions {
   bool markdown = false;
 };
 
-int explain(const ExplainOptions& options) {
+int explain(ExplainOptions& options) {
   const reader::Capture capture = open_capture(options);
   const reader::Analysis analysis = analyze(options, capture, answers_query(options.query));
   const Answers answers =
