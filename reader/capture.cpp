@@ -221,6 +221,8 @@ class Opener {
       set_end(*process, end.ticks);
       if (end.earliest_ticks != 0 && end.earliest_ticks < end.ticks)
         impl_.earliest_end_ticks[end.process] = end.earliest_ticks;
+      impl_.info.skipped_calls += end.skipped_calls;
+      impl_.info.refused_definitions += end.refused_definitions;
     }
     // An exec replaces the image of the same pid: what that had allocated is gone.
     std::map<int32_t, std::vector<ProcessInfo*>> by_pid;
@@ -323,6 +325,18 @@ class Opener {
     for (const Resident& sample : residents_) last_ticks_ = std::max(last_ticks_, sample.ticks);
     impl_.index.last_ticks = last_ticks_;
     info.duration_seconds = std::max(0.0, impl_.clock.seconds_at(last_ticks_));
+    const auto add_note = [&info](std::string text) {
+      info.diagnostics.push_back({0, format::DiagnosticCode::kOther, std::move(text)});
+    };
+    if (info.skipped_calls > 0) {
+      add_note(
+          std::to_string(info.skipped_calls) +
+          " calls by signal handlers that interrupted an allocation function are not recorded");
+    }
+    if (info.refused_definitions > 0) {
+      add_note("a lock was held too long: stacks lack frames or names in " +
+               std::to_string(info.refused_definitions) + " places");
+    }
     if (trailer_.lost_processes > 0) {
       info.diagnostics.push_back({0, format::DiagnosticCode::kOther,
                                   std::to_string(trailer_.lost_processes) +

@@ -83,6 +83,11 @@ struct CaptureInfo {
   uint64_t sample_bytes = 0;  // one sample in so many bytes when recording began; 0: every block
   double duration_seconds = 0;
   uint64_t start_unix_ns = 0;
+  // Calls that signal handlers made while an allocation function was at work, which are not
+  // recorded; frames and names that could not be defined, because a lock of the recorder's was held
+  // too long.
+  uint64_t skipped_calls = 0;
+  uint64_t refused_definitions = 0;
   std::vector<ProcessInfo> processes;  // in order of index
   std::vector<ThreadInfo> threads;
   std::vector<Diagnostic> diagnostics;

@@ -101,6 +101,8 @@ ProcessEndFrame parse_process_end(std::string_view json) {
   end.earliest_ticks = number_of(object, "earliest_ticks");
   end.exit_code = integer_of(object, "exit_code");
   end.signal = integer_of(object, "signal");
+  end.skipped_calls = number_of(object, "skipped_calls");
+  end.refused_definitions = number_of(object, "refused_definitions");
   return end;
 }
 

@@ -25,6 +25,8 @@ struct ProcessEndFrame {
   uint64_t earliest_ticks = 0;  // 0: it ended just then
   std::optional<int> exit_code;
   std::optional<int> signal;
+  uint64_t skipped_calls = 0;
+  uint64_t refused_definitions = 0;
 };
 
 struct TrailerFrame {

@@ -144,6 +144,9 @@ void Recording::write_process_end(const WatchedProcess& process) {
     json["earliest_ticks"] = process.earliest_end_ticks;
   }
   add_status(json, process.status);
+  const segment::ProcessSlot& slot = segment_.header()->processes[process.slot];
+  json["skipped_calls"] = slot.skipped_calls.load(std::memory_order_relaxed);
+  json["refused_definitions"] = slot.refused_definitions.load(std::memory_order_relaxed);
   FrameDescription frame;
   frame.kind = format::FrameKind::kProcessEnd;
   frame.process = process.process;

@@ -39,7 +39,7 @@ void write_errors(JsonWriter& json, const char* bytes_name, const char* blocks_n
   json.member(blocks_name, std::sqrt(variance.blocks));
 }
 
-void write_totals(JsonWriter& json, const reader::Totals& totals, const reader::HeapTable& heaps) {
+void write_totals(JsonWriter& json, const reader::Totals& totals, const reader::CaptureInfo& info) {
   json.member("allocations", totals.allocations);
   json.member("frees", totals.frees);
   json.member("allocated_bytes", totals.allocated_bytes);
@@ -53,6 +53,8 @@ void write_totals(JsonWriter& json, const reader::Totals& totals, const reader::
   json.member("temporary_blocks", totals.temporary_blocks);
   json.member("unmatched_frees", totals.unmatched_frees);
   json.member("lost_events", totals.lost_events);
+  json.member("skipped_calls", info.skipped_calls);
+  json.member("refused_definitions", info.refused_definitions);
   if (totals.sample_bytes != 0) {
     write_errors(json, "allocated_bytes_error", "allocations_error", totals.allocated_variance);
     write_errors(json, "peak_bytes_error", "peak_blocks_error", totals.peak_variance);
@@ -65,7 +67,7 @@ void write_totals(JsonWriter& json, const reader::Totals& totals, const reader::
   json.begin_object();
   for (size_t i = 0; i < totals.by_allocator.size(); ++i) {
     const reader::AllocatorTotals& part = totals.by_allocator[i];
-    json.key(heaps.heaps()[i].name);
+    json.key(info.heaps.heaps()[i].name);
     json.begin_compact_object();
     json.member("allocations", part.allocations);
     json.member("allocated_bytes", part.allocated_bytes);
@@ -129,7 +131,7 @@ void write_summary_json(std::ostream& out, const Summary& summary, size_t locati
   json.begin_object();
   json.member("schema", "memlens.summary/1");
   write_capture(json, summary.info);
-  write_totals(json, summary.analysis.totals, summary.info.heaps);
+  write_totals(json, summary.analysis.totals, summary.info);
   write_resident(json, summary);
   json.key("top_locations");
   json.begin_object();

@@ -28,6 +28,7 @@ class StalledCollector(MemlensTest):
             self.assertEqual(process.communicate(timeout=200)[0], "done\n")
             self.assertEqual(process.returncode, 0)
         summary = self.summary(capture)
+        self.assertEqual(summary["refused_definitions"], 0)
         self.assertEqual(summary["lost_events"], 0)
         stacks = self.stacks("allocations", capture)["stacks"]
         whole = [stack for stack in stacks
