@@ -105,7 +105,7 @@ inline RangeRecorder::Birth ProcessAccounts::range_birth_of(const LiveBlock& blo
 
 inline void ProcessAccounts::release(const LiveBlock& block, RangeRecorder::Birth range_birth,
                                      Retired& retired) {
-  retired.freed = retired.temporary = false;
+  retired.freed = retired.temporary = retired.spared = false;
   if (block.site == kNoSite) return;
   SiteAccount& site = accounts_.sites()[block.site];
   const Sample* sample = nullptr;
@@ -117,10 +117,11 @@ inline void ProcessAccounts::release(const LiveBlock& block, RangeRecorder::Birt
   retired.blocks = blocks;
   retired.is_sample = sample != nullptr;
   accounts_.remove_live(site, block.size_bytes, blocks);
-  const bool unfreed = outlives_program(block.generation);
+  const bool unfreed = retired.spared = outlives_program(block.generation);
   if (ranges_ != nullptr) {
     ranges_->remove(block.site, number_, range_birth, block.size_bytes, blocks, unfreed);
   }
+  if (unfreed) spare(block.site, range_birth, block.size_bytes, blocks, block.counted, sample);
   if (!block.counted || unfreed) return;
   retired.freed = true;
   site.freed_bytes += block.size_bytes;
@@ -131,6 +132,45 @@ inline void ProcessAccounts::release(const LiveBlock& block, RangeRecorder::Birt
     count_temporary(block.site, range_birth, block.size_bytes, blocks);
     if (sample != nullptr) accounts_.samples().account(block.site).temporary += sample->variance;
   }
+}
+
+void ProcessAccounts::spare(uint32_t site, RangeRecorder::Birth range_birth, uint64_t bytes,
+                            uint64_t blocks, bool counted, const Sample* sample) {
+  Spared& sum = spared(site, range_birth);
+  sum.bytes += bytes;
+  sum.blocks += blocks;
+  if (!counted) return;
+  sum.counted_bytes += bytes;
+  sum.counted_blocks += blocks;
+  if (sample != nullptr) sum.variance += sample->variance;
+}
+
+// A free that was spared, and did not happen.
+void ProcessAccounts::take_back_spared(uint32_t site, RangeRecorder::Birth range_birth,
+                                       uint64_t bytes, uint64_t blocks, bool counted,
+                                       const Sample* sample) {
+  Spared& sum = spared(site, range_birth);
+  sum.bytes -= bytes;
+  sum.blocks -= blocks;
+  if (!counted) return;
+  sum.counted_bytes -= bytes;
+  sum.counted_blocks -= blocks;
+  if (sample != nullptr) sum.variance -= sample->variance;
+}
+
+void ProcessAccounts::count_spared_as_freed() {
+  for (const auto& [key, sum] : spared_) {
+    const auto site_number = static_cast<uint32_t>(key >> 32);
+    SiteAccount& site = accounts_.sites()[site_number];
+    site.freed_bytes += sum.counted_bytes;
+    site.freed_blocks += sum.counted_blocks;
+    if (sum.variance.bytes != 0) accounts_.samples().account(site_number).freed += sum.variance;
+    if (ranges_ != nullptr) {
+      ranges_->count_as_freed(site_number, static_cast<RangeRecorder::Birth>(key), sum.bytes,
+                              sum.blocks);
+    }
+  }
+  spared_.clear();
 }
 
 inline void ProcessAccounts::count_temporary(uint32_t site_number, RangeRecorder::Birth range_birth,
@@ -343,7 +383,7 @@ void ProcessAccounts::unmap(StreamState& state, uint64_t address, uint64_t size_
     Mapping& mapping = *range.mapping;
     const uint64_t bytes = range.end - range.begin;
     mapping.live_bytes -= bytes;
-    Retired::Piece piece{std::move(range), false, mapping.live_bytes == 0, false};
+    Retired::Piece piece{std::move(range), false, mapping.live_bytes == 0, false, false};
     if (mapping.site != kNoSite) {
       SiteAccount& site = accounts_.sites()[mapping.site];
       accounts_.remove_live(site, bytes, piece.last ? 1 : 0);
@@ -351,6 +391,11 @@ void ProcessAccounts::unmap(StreamState& state, uint64_t address, uint64_t size_
       if (ranges_ != nullptr) {
         ranges_->remove(mapping.site, number_, mapping.range_birth, bytes, piece.last ? 1 : 0,
                         unfreed);
+      }
+      if (unfreed) {
+        spare(mapping.site, mapping.range_birth, bytes, piece.last ? 1 : 0, mapping.counted,
+              nullptr);
+        piece.spared = true;
       }
       if (mapping.counted && !unfreed) {
         piece.counted_bytes = true;
@@ -394,6 +439,10 @@ void ProcessAccounts::undo(StreamState& state) {
         ranges_->restore(block.site, number_, retired.range_birth, block.size_bytes, retired.blocks,
                          block.counted && !retired.freed);
       }
+      if (retired.spared) {
+        take_back_spared(block.site, retired.range_birth, block.size_bytes, retired.blocks,
+                         block.counted, retired.is_sample ? &retired.sample : nullptr);
+      }
       if (retired.freed) {
         site.freed_bytes -= block.size_bytes;
         site.freed_blocks -= retired.blocks;
@@ -425,6 +474,10 @@ void ProcessAccounts::undo_unmap(const Retired::Piece& piece) {
     ranges_->restore(mapping.site, number_, mapping.range_birth, bytes, piece.last ? 1 : 0,
                      mapping.counted && !piece.counted_bytes);
   }
+  if (piece.spared) {
+    take_back_spared(mapping.site, mapping.range_birth, bytes, piece.last ? 1 : 0, mapping.counted,
+                     nullptr);
+  }
   if (!piece.counted_bytes) return;
   site.freed_bytes -= bytes;
   if (piece.last) --site.freed_blocks;
@@ -435,7 +488,7 @@ void ProcessAccounts::undo_unmap(const Retired::Piece& piece) {
 
 void ProcessAccounts::shut_down(bool began) {
   in_shutdown_ = began;
-  if (!began) return;
+  if (!began) return count_spared_as_freed();
   generation_ = std::min(generation_ + 1, 127u);
   accounts_.add_shutdown(number_);
 }

@@ -72,6 +72,7 @@ class ProcessAccounts {
     enum What : uint8_t { kNothing, kUnmatched, kBlock, kMappings } what = kNothing;
     bool freed = false;      // it counts as freed
     bool temporary = false;  // and as temporary
+    bool spared = false;     // the interpreter's shutdown freed it: see Spared
     bool outlived = false;   // allocations that were not sampled
     bool is_sample = false;
     LiveBlock block{};
@@ -83,6 +84,7 @@ class ProcessAccounts {
       bool counted_bytes;  // its bytes were counted as freed
       bool last;           // nothing was left of the mapping
       bool temporary;
+      bool spared;
     };
     std::vector<Piece> pieces;
   };
@@ -125,8 +127,26 @@ class ProcessAccounts {
   void undo(StreamState& state);
   void undo_unmap(const Retired::Piece& piece);
   void shut_down(bool began);
+  void spare(uint32_t site, RangeRecorder::Birth range_birth, uint64_t bytes, uint64_t blocks,
+             bool counted, const Sample* sample);
+  void take_back_spared(uint32_t site, RangeRecorder::Birth range_birth, uint64_t bytes,
+                        uint64_t blocks, bool counted, const Sample* sample);
+  void count_spared_as_freed();
   RangeRecorder::Birth range_birth_of(const LiveBlock& block);
   void end_ranges();
+
+  // What a shutdown has freed and not counted, of one site and range birth: the interpreter may be
+  // started again, and then it counts as freed after all.
+  struct Spared {
+    uint64_t bytes = 0;  // also of blocks allocated before the range
+    uint64_t blocks = 0;
+    uint64_t counted_bytes = 0;
+    uint64_t counted_blocks = 0;
+    SampleVariance variance;
+  };
+  Spared& spared(uint32_t site, RangeRecorder::Birth range_birth) {
+    return spared_[static_cast<uint64_t>(site) << 32 | range_birth];
+  }
 
   // A free of it is one the interpreter's shutdown does, and not counted.
   bool outlives_program(unsigned generation) const {
@@ -153,6 +173,7 @@ class ProcessAccounts {
   UntouchedBytes found_untouched_;
   uint32_t mapping_count_ = 0;
   bool mappings_compared_ = false;
+  std::unordered_map<uint64_t, Spared> spared_;
   uint64_t events_ = 0;
   uint64_t unmatched_frees_ = 0;
   uint64_t replaced_blocks_ = 0;

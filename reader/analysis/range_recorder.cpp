@@ -135,6 +135,12 @@ void RangeRecorder::remove(uint32_t site, uint32_t process, Birth birth, uint64_
   live_bytes_ -= bytes;
 }
 
+void RangeRecorder::count_as_freed(uint32_t site, Birth birth, uint64_t bytes, uint64_t blocks) {
+  const Sum sum{static_cast<int64_t>(bytes), static_cast<int64_t>(blocks)};
+  add_removal(site, birth, {-sum.bytes, -sum.blocks}, true);
+  add_removal(site, birth, sum, false);
+}
+
 void RangeRecorder::restore(uint32_t site, uint32_t process, Birth birth, uint64_t bytes,
                             uint64_t blocks, bool unfreed) {
   add_removal(site, birth, {-static_cast<int64_t>(bytes), -static_cast<int64_t>(blocks)}, unfreed);

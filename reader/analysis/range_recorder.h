@@ -48,6 +48,8 @@ class RangeRecorder {
   // Bytes and blocks of one allocation may go one after another: unmapping can be in parts.
   void remove(uint32_t site, uint32_t process, Birth birth, uint64_t bytes, uint64_t blocks,
               bool unfreed);
+  // What was removed unfreed counts as freed after all, from now on.
+  void count_as_freed(uint32_t site, Birth birth, uint64_t bytes, uint64_t blocks);
   // A removal that did not happen.
   void restore(uint32_t site, uint32_t process, Birth birth, uint64_t bytes, uint64_t blocks,
                bool unfreed);

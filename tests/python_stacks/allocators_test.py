@@ -236,6 +236,10 @@ class Allocators(MemlensTest):
                     for block in recorded:
                         self.assertEqual(block["frames"][-2:],
                                          [["<string>", 2, "f"], ["<string>", 3, "<module>"]])
+                    # What the first interpreter's shutdown freed is gone: the program went on.
+                    left = [stack for stack in self.stacks("leaks", capture)["stacks"]
+                            if stack["frames"][0]["function"] == "f" and stack["bytes"] > 500_000]
+                    self.assertEqual(sum(stack["blocks"] for stack in left), 5)
         if not tried:
             self.skipTest("no interpreter here is a shared library")
 

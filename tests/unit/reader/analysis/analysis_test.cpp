@@ -244,6 +244,19 @@ TEST_CASE("what shutdown frees makes room: the peak stays where it was") {
   CHECK(until_exit.totals.frees == 2);
 }
 
+TEST_CASE("what a shutdown freed is freed once the interpreter is started again") {
+  const std::vector<HistoryEvent> history = {
+      event(Action::kAllocate, 0x1000, 100), event(Action::kAllocate, 0x2000, 50),
+      event(Action::kMap, 0x10000, 4096),    event(Action::kShutdown, 0, 1),
+      event(Action::kFree, 0x1000),          event(Action::kUnmap, 0x10000, 4096),
+      event(Action::kShutdown, 0, 0),        event(Action::kAllocate, 0x3000, 30),
+      event(Action::kShutdown, 0, 1),        event(Action::kFree, 0x3000)};
+  const Analysis analysis = analyze_history(history, {}, {});
+  CHECK(analysis.totals.leaked_bytes == 80);  // 0x2000, and 0x3000 at the last shutdown
+  CHECK(analysis.totals.leaked_blocks == 2);
+  CHECK(analysis.totals.frees == 2);
+}
+
 TEST_CASE("a block is temporary when freed before so many further allocations of its thread") {
   // 0x1000 is freed at once, 0x2000 after one more allocation of thread 1 and any number of
   // thread 2.
