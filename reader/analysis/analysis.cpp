@@ -27,6 +27,7 @@ struct Process {
   uint64_t may_end_ticks = UINT64_MAX;  // from then on; UINT64_MAX: it ended just at end_ticks
   bool has_events = true;
   bool begun = false;
+  bool is_fork = false;
 };
 
 class Pass {
@@ -50,7 +51,9 @@ class Pass {
     list_marks(analysis);
     for (const auto& process : processes_) {
       analysis.totals.events += process->accounts.events();
-      analysis.totals.unmatched_frees += process->accounts.unmatched_frees();
+      const uint64_t unmatched = process->accounts.unmatched_frees();
+      analysis.totals.unmatched_frees += unmatched;
+      if (process->is_fork) analysis.totals.inherited_frees += unmatched;
       analysis.totals.replaced_blocks += process->accounts.replaced_blocks();
     }
     analysis.totals.lost_events = lost_events_;
@@ -105,6 +108,7 @@ class Pass {
         if (known != nullptr) process->accounts.compare_with(known->resident_memory.ranges);
         if (untouched_ != nullptr && untouched_->contains(process_index))
           process->accounts.set_untouched(&untouched_->at(process_index));
+        process->is_fork = known != nullptr && known->origin == format::ProcessOrigin::kFork;
       }
       const ThreadRecord* thread = known != nullptr ? known->thread(stream.thread) : nullptr;
       const bool selected = !query_.tid || (thread != nullptr && thread->tid == *query_.tid);

@@ -91,7 +91,8 @@ struct Totals {
   uint64_t leaked_blocks = 0;
   uint64_t temporary_bytes = 0;
   uint64_t temporary_blocks = 0;
-  uint64_t unmatched_frees = 0;  // of blocks never seen: older than the recording, or inherited
+  uint64_t unmatched_frees = 0;  // of blocks whose allocation was not recorded
+  uint64_t inherited_frees = 0;  // of these, in forked processes: mostly of their parents' blocks
   // Blocks whose free was not recorded (events were lost), known by their address being given out
   // again. They count as freed.
   uint64_t replaced_blocks = 0;

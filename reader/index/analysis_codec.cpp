@@ -33,8 +33,8 @@ void pass_sums(Archive& archive, Sums& analysis) {
   archive(totals.allocations, totals.frees, totals.allocated_bytes, totals.peak_bytes,
           totals.peak_blocks, totals.peak_seconds, totals.leaked_bytes, totals.leaked_blocks,
           totals.temporary_bytes, totals.temporary_blocks, totals.unmatched_frees,
-          totals.replaced_blocks, totals.lost_events, totals.events, totals.peak_is_exact,
-          totals.sample_bytes);
+          totals.inherited_frees, totals.replaced_blocks, totals.lost_events, totals.events,
+          totals.peak_is_exact, totals.sample_bytes);
   // Of samples only, so that other analyses are not twice as large for zeros.
   const bool sampled = totals.sample_bytes != 0;
   if (sampled) {

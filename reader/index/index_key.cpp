@@ -14,7 +14,7 @@ namespace memlens::reader {
 namespace {
 
 // Change it when the stored bytes change their meaning.
-constexpr uint64_t kIndexVersion = 4;
+constexpr uint64_t kIndexVersion = 6;
 
 class KeyBytes {
  public:

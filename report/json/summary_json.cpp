@@ -52,6 +52,7 @@ void write_totals(JsonWriter& json, const reader::Totals& totals, const reader::
   json.member("temporary_bytes", totals.temporary_bytes);
   json.member("temporary_blocks", totals.temporary_blocks);
   json.member("unmatched_frees", totals.unmatched_frees);
+  json.member("inherited_frees", totals.inherited_frees);
   json.member("lost_events", totals.lost_events);
   json.member("skipped_calls", info.skipped_calls);
   json.member("refused_definitions", info.refused_definitions);

@@ -254,9 +254,14 @@ class SummaryPrinter {
       notes.push_back(format_count_of(totals_.lost_events, "event") +
                       " could not be recorded; the totals lack them");
     }
-    if (totals_.unmatched_frees != 0) {
-      notes.push_back(format_count_of(totals_.unmatched_frees, "free") +
-                      " of blocks older than the recording");
+    if (totals_.inherited_frees != 0) {
+      notes.push_back(format_count_of(totals_.inherited_frees, "free") +
+                      " in forked processes of blocks that their parents allocated");
+    }
+    if (const uint64_t unseen = totals_.unmatched_frees - totals_.inherited_frees; unseen != 0) {
+      notes.push_back(format_count_of(unseen, "free") +
+                      " of blocks whose allocation was not seen: past the hooks (__libc_malloc, "
+                      "dlsym on libc, RTLD_DEEPBIND), or before memlens was loaded");
     }
     if (summary_.info.sample_bytes != 0) {
       notes.push_back(
