@@ -40,8 +40,8 @@ constexpr uint64_t kNewFrame = 0;
 constexpr uint64_t kFarFrame = 1;
 constexpr uint64_t kFirstRecent = 2;
 
-// By their values in the sites' columns: what each is called, and which heap it asks. Null where there
-// is none.
+// By their values in the sites' columns: what each is called, and which heap it asks. Null where
+// there is none.
 nlohmann::json allocation_kinds(const reader::HeapTable& heaps) {
   nlohmann::json kinds = nlohmann::json::array();
   for (const format::AllocationKind kind : heaps.kinds()) {

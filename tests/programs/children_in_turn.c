@@ -1,5 +1,5 @@
-/* Children that live strictly one after another, 20 of them, each with a block of 5 MB in use to its
-   end, which is of the kind its first argument names. The second argument says how the parent
+/* Children that live strictly one after another, 20 of them, each with a block of 5 MB in use to
+   its end, which is of the kind its first argument names. The second argument says how the parent
    waits. */
 #define _GNU_SOURCE
 #include <signal.h>

@@ -1,3 +1,7 @@
 // expect: killed
 #include <stdlib.h>
-int main(void) { char *volatile block = malloc(1000000); block[0] = 1; abort(); }
+int main(void) {
+  char* volatile block = malloc(1000000);
+  block[0] = 1;
+  abort();
+}

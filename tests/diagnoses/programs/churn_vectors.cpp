@@ -6,4 +6,8 @@ __attribute__((noinline)) double average(int n) {
   for (double value : values) sum += value;
   return sum / 100;
 }
-int main() { double sum = 0; for (int i = 0; i < 300000; i++) sum += average(i); return sum == 1; }
+int main() {
+  double sum = 0;
+  for (int i = 0; i < 300000; i++) sum += average(i);
+  return sum == 1;
+}

@@ -4,10 +4,10 @@
 #include <sys/mman.h>
 #include <unistd.h>
 int main(void) {
-  char *shared = mmap(NULL, 100 << 20, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  char* shared = mmap(NULL, 100 << 20, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   memset(shared, 1, 100 << 20);
   usleep(200000);
-  char *block = malloc(1 << 20);
+  char* block = malloc(1 << 20);
   memset(block, 1, 1 << 20);
   usleep(200000);
   free(block);

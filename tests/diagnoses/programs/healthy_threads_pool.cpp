@@ -9,5 +9,5 @@ int main() {
       for (int j = 0; j < 2000; j++) auto block = std::make_unique<char[]>(1000);
     });
   }
-  for (auto &thread : threads) thread.join();
+  for (auto& thread : threads) thread.join();
 }

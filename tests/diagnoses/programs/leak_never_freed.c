@@ -2,8 +2,8 @@
 #include <stdlib.h>
 #include <string.h>
 static long total;
-__attribute__((noinline)) char *copy_name(const char *name) {
-  char *copy = malloc(strlen(name) + 1);
+__attribute__((noinline)) char* copy_name(const char* name) {
+  char* copy = malloc(strlen(name) + 1);
   return strcpy(copy, name);
 }
 int main(void) {

@@ -1,9 +1,9 @@
 // expect: leak work
 #include <pthread.h>
 #include <stdlib.h>
-static void *work(void *unused) {
+static void* work(void* unused) {
   (void)unused;
-  char *scratch = malloc(100000);
+  char* scratch = malloc(100000);
   scratch[0] = 1;
   return NULL;
 }

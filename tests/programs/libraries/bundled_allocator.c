@@ -1,10 +1,9 @@
-/* A library that brings an allocator of its own, as wheels with a mimalloc or jemalloc inside do. It
-   keeps its own account (ledger.h) of what was asked of it. Compiled several times:
+/* A library that brings an allocator of its own, as wheels with a mimalloc or jemalloc inside do.
+   It keeps its own account (ledger.h) of what was asked of it. Compiled several times:
 
-     default            mimalloc's functions with a prefix, exported and called through the procedure
-                        linkage table, which is filled when it is called, or before (RELRO)
-     -Bsymbolic         the same, called directly
-     HIDDEN_ALLOCATOR   jemalloc's, not exported: seen only by what it prints
+     default            mimalloc's functions with a prefix, exported and called through the
+   procedure linkage table, which is filled when it is called, or before (RELRO) -Bsymbolic the
+   same, called directly HIDDEN_ALLOCATOR   jemalloc's, not exported: seen only by what it prints
 
    Memory comes from one mapping made by a constructor and from others made within calls; large
    blocks fall back to malloc, which is nobody's but the outer call's. Blocks are never given to
@@ -139,10 +138,18 @@ EXPORTED int bundled_churn(int rounds) {
     const size_t bytes = 24 + (size_t)i % 1000 + (i % 97 == 0 ? kLargeBytes : 0);
     void* block = NULL;
     switch (i % 4) {
-      case 0: block = NAME(malloc)(bytes); break;
-      case 1: block = NAME(malloc_aligned)(bytes, 64); break;
-      case 2: block = NAME(calloc)(2, bytes); break;
-      case 3: block = NAME(zalloc)(bytes); break;
+      case 0:
+        block = NAME(malloc)(bytes);
+        break;
+      case 1:
+        block = NAME(malloc_aligned)(bytes, 64);
+        break;
+      case 2:
+        block = NAME(calloc)(2, bytes);
+        break;
+      case 3:
+        block = NAME(zalloc)(bytes);
+        break;
     }
     if (i % 5 == 0) block = NAME(realloc)(block, bytes + 100);
     if (i % 5 == 1) block = NAME(realloc_aligned)(block, bytes + 10, 64);

@@ -1,5 +1,6 @@
-/* A library that exports an allocator under libc's names. Opened with RTLD_DEEPBIND it calls its own,
-   and keeps account of it; otherwise the program's. Blocks are never given to anybody again. */
+/* A library that exports an allocator under libc's names. Opened with RTLD_DEEPBIND it calls its
+   own, and keeps account of it; otherwise the program's. Blocks are never given to anybody again.
+ */
 #include <stddef.h>
 #include <sys/mman.h>
 

@@ -3,4 +3,4 @@
 int slots_answer(void) { return 1; }
 int slots_ask(void) { return slots_answer(); }
 int (*const slots_pointer)(void) = slots_answer;
-int slots_ask_pointer(void) { return (*(int (*const volatile*)(void))&slots_pointer)(); }
+int slots_ask_pointer(void) { return (*(int (*const volatile*)(void)) & slots_pointer)(); }

@@ -118,7 +118,7 @@ TEST_CASE("Rust's library is machinery, crates are packages, C++ namespaces of i
   inlined.file = "/rustc/59807616/library/alloc/src/borrow.rs";
   CHECK(origin_of(inlined) == CodeOrigin::kMachinery);
   Frame crate = native("serde_json::from_str", "/src/target/app");
-  crate.file = "/home/me/.cargo/registry/src/index.crates.io-1/serde_json-1.0/src/de.rs";
+  crate.file = "/srv/me/.cargo/registry/src/index.crates.io-1/serde_json-1.0/src/de.rs";
   CHECK(origin_of(crate) == CodeOrigin::kPackage);
 }
 
@@ -134,9 +134,9 @@ TEST_CASE("Go's runtime interprets, its library is a library, modules are packag
         CodeOrigin::kInterpreter);
   CHECK(origin_of(go("fmt.Sprintf", "/usr/lib/go-1.19/src/fmt/print.go")) == CodeOrigin::kLibrary);
   CHECK(origin_of(go("cobra.(*Command).Execute",
-                     "/root/go/pkg/mod/github.com/spf13/cobra@v1.8.0/command.go")) ==
+                     "/srv/go/pkg/mod/github.com/spf13/cobra@v1.8.0/command.go")) ==
         CodeOrigin::kPackage);
-  CHECK(origin_of(go("main.leak", "/home/me/go/src/github.com/me/app/main.go")) ==
+  CHECK(origin_of(go("main.leak", "/srv/me/go/src/github.com/me/app/main.go")) ==
         CodeOrigin::kProject);
   CHECK(origin_of(go("runtime.go_on", "/src/runtime_of_mine.c")) == CodeOrigin::kProject);
 }
