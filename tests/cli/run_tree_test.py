@@ -136,7 +136,7 @@ class PreloadedByHand(MemlensTest):
         self.assertGreater(summary["allocations"], 1000)
 
     def test_it_can_be_sampled(self):
-        for size, sample_bytes in (("64K", 64 * 1024), (None, 0)):
+        for size, sample_bytes in (("64Ki", 64 * 1024), ("64K", 64_000), (None, 0)):
             capture = os.path.join(self.directory, f"{size}.mlens")
             environment = dict(os.environ, LD_PRELOAD=LIBRARY, MEMLENS_OUTPUT=capture)
             if size is not None:

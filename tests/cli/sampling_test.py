@@ -152,7 +152,7 @@ class Sampling(MemlensTest):
         for seed in range(1, 6):
             command = [self.program("threads_exchange"), str(seed), "2000"]
             truth = self.summary(self.record(command, "--no-native"))
-            estimate = self.summary(self.sample(command, "1K", seed, "--no-native"))
+            estimate = self.summary(self.sample(command, "1Ki", seed, "--no-native"))
             self.assertEqual(estimate["unmatched_frees"], 0)
             self.assert_within(estimate["allocated_bytes"], truth["allocated_bytes"],
                                estimate["allocated_bytes_error"], "allocated")
@@ -184,7 +184,7 @@ for _ in range(2):
     os.wait()
 subprocess.run([sys.executable, "-c", "kept = [bytearray(100_000) for _ in range(70)]"])
 """)
-        capture = self.sample([sys.executable, script], "10K", 1)
+        capture = self.sample([sys.executable, script], "10Ki", 1)
         report = self.stacks("allocations", capture)
         # Blocks much larger than the interval are never missed.
         large = [(s["blocks"], s["bytes"]) for s in report["stacks"] if s["bytes"] > 4_500_000]
@@ -193,7 +193,7 @@ subprocess.run([sys.executable, "-c", "kept = [bytearray(100_000) for _ in range
         self.assertEqual(self.summary(capture)["unmatched_frees"], 0)
 
     def test_the_text_reports_say_that_it_is_a_sample_and_how_far_off(self):
-        capture = self.sample([self.program("mixed_calls"), "1", "20000"], "512K", 1)
+        capture = self.sample([self.program("mixed_calls"), "1", "20000"], "512Ki", 1)
         self.assertIn("about", self.recording.stderr)
         for report in ("summary", "peak", "leaks", "tree", "growing"):
             text = self.memlens(report, capture).stdout
@@ -291,7 +291,7 @@ for _ in range(20):
         self.assertGreater(report["total_bytes"], 20_000_000)
 
     def test_the_same_of_samples(self):
-        self.assert_leak_is_found("--sample", "32K")
+        self.assert_leak_is_found("--sample", "32Ki")
 
 
 if __name__ == "__main__":
