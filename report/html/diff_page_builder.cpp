@@ -125,6 +125,7 @@ class DiffPageBuilder {
     return {{"capture", std::move(name)},
             {"command", PageFrames(info, options_.redact).command()},
             {"complete", info.complete},
+            {"early_end", info.early_end},
             {"python", info.python ? json(*info.python) : json()},
             {"duration_seconds", info.duration_seconds},
             {"sample_bytes", info.sample_bytes},
@@ -142,7 +143,7 @@ class DiffPageBuilder {
     about["diff"] = {{"old", facts(old_)}, {"new", facts(new_)}};
     about["command"] = PageFrames(info, options_.redact).command();
     about["complete"] = info.complete && old_.capture.info().complete;
-    about["ending"] = info.ending;
+    about["ending"] = info.complete ? old_.capture.info().ending : info.ending;
     about["python"] = info.python ? json(*info.python) : json();
     about["duration_seconds"] = info.duration_seconds;
     about["first_view"] = view_name(options_.first_view);

@@ -83,6 +83,12 @@ class Answers(CapturePageTest):
             "return document.querySelectorAll('#growing-rows tr')[arguments[0]].textContent", leak)
         self.assertIn("rises throughout the recording", row)
         self.assertIn("leaking.py:6", row)
+        width, height = self.run_script("""
+            const line = document.querySelectorAll('#growing-rows polyline')[arguments[0]];
+            const { width, height } = line.getBBox();
+            return [width, height];""", leak)
+        self.assertGreater(width, 100)
+        self.assertGreater(height, 15)
         # The row leads to the graph, the graph's views lead back.
         self.run_script(
             "document.querySelectorAll('#growing-rows .growing-place')[arguments[0]].click()", leak)

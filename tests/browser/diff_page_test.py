@@ -150,6 +150,7 @@ class DiffPage(CapturePageTest):
         self.assertGreaterEqual(both["after"] - both["before"], 400_000)
 
     def test_the_page_is_quiet_and_fits(self):
+        browser.console(self.driver)  # the browser has a word on other tests' reading of pixels
         self.open(self.diff_page())
         self.assertEqual(browser.console(self.driver), [])
         self.assertFalse(self.run_script(
@@ -159,6 +160,26 @@ class DiffPage(CapturePageTest):
             "return document.querySelector('.timeline-section').offsetParent === null"))
         facts = self.run_script("return document.getElementById('facts').textContent")
         self.assertIn("\u2192", facts)
+
+    def test_a_capture_that_was_cut_is_named(self):
+        with open(self.old, "r+b") as file:
+            file.truncate(os.path.getsize(self.old) * 9 // 10)
+        self.open(self.diff_page())
+        notes, ending = self.run_script("""
+            return [[...document.querySelectorAll('#notes:not([hidden]) li')].map((e) => e.textContent),
+              document.getElementById('ending').textContent];""")
+        self.assertEqual(len(notes), 1)
+        self.assertRegex(notes[0], r"^The old capture .*last complete frame\.$")
+        self.assertNotEqual(ending, "complete")
+
+    def test_what_two_captures_have_not_cannot_be_shown(self):
+        self.open(self.diff_page(), "mode=growing")
+        shown = """return [document.getElementById('graph-page').hidden,
+            document.getElementById('growing-page').hidden];"""
+        self.assertEqual(self.run_script(shown), [False, True])
+        self.run_script(
+            "document.dispatchEvent(new KeyboardEvent('keydown', { key: '5', bubbles: true }))")
+        self.assertEqual(self.run_script(shown), [False, True])
 
     def test_a_page_that_exists_is_kept(self):
         path = self.diff_page()

@@ -82,7 +82,7 @@ class Screenshots(CapturePageTest):
         capture = self.record([SYSTEM_PYTHON, self.script(FAMILY, "family.py")])
         self.check("processes", capture, "", "split=thread")
         facts = self.run_script("return document.getElementById('facts').textContent")
-        self.assertRegex(facts, r"RSS at the peak[\d.]+ MB")
+        self.assertRegex(facts, r"RSS at the peak[\d.]+\sMB")
         hint = self.run_script(
             "return document.querySelector('.fact[title^=Resident]').title")
         self.assertIn("counts in each", hint)

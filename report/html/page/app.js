@@ -118,6 +118,8 @@ class App {
   showAll({ zoom }) {
     const { state, capture } = this;
     this.normalizeRange();
+    // An address or a key may ask for what this page has not.
+    if (state.mode === 'growing' && !capture.about.growing) state.mode = 'graph';
     this.values = {
       bytes: siteValues(capture, { ...state, metric: 'bytes' }),
       blocks: siteValues(capture, { ...state, metric: 'blocks' }),

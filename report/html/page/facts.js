@@ -40,6 +40,11 @@ function notesOf({ complete, early_end: earlyEnd, notes, totals }) {
   return all;
 }
 
+function showNotes(notes) {
+  byId('notes').replaceChildren(...notes.map((note) => element('li', {}, note)));
+  byId('notes').hidden = notes.length === 0;
+}
+
 // As in the terminal: binary units, where that is how it was said.
 function formatInterval(bytes) {
   const units = ['bytes', 'KiB', 'MiB', 'GiB', 'TiB'];
@@ -49,6 +54,18 @@ function formatInterval(bytes) {
     unit += 1;
   }
   return `${bytes} ${units[unit]}`;
+}
+
+function sampledFact(bytes) {
+  return fact('Sampled', `1 per ${formatInterval(bytes)}`,
+    'Only samples were recorded: every number is an estimate. The text and JSON reports of '
+    + 'memlens give the standard errors');
+}
+
+function diffNotes({ old: before, new: after }) {
+  return [['old', before], ['new', after]]
+    .filter(([, side]) => !side.complete)
+    .map(([name, side]) => `The ${name} capture ${side.early_end}.`);
 }
 
 function diffFacts({ old: before, new: after }) {
@@ -81,9 +98,10 @@ export function fillFacts(capture) {
     ? 'The recording ended as it should'
     : 'The recording stopped early; everything up to its last complete frame is here';
 
-  byId('notes').hidden = true;
   if (capture.isDiff) {
-    byId('facts').replaceChildren(...diffFacts(about.diff));
+    byId('facts').replaceChildren(
+      ...about.sample_bytes ? [sampledFact(about.sample_bytes)] : [], ...diffFacts(about.diff));
+    showNotes(diffNotes(about.diff));
     return;
   }
   const facts = [
@@ -97,11 +115,7 @@ export function fillFacts(capture) {
     fact('Allocated in all', formatBytes(totals.allocated_bytes),
       formatExact(totals.allocated_bytes, 'bytes')),
   ];
-  if (about.sample_bytes) {
-    facts.unshift(fact('Sampled', `1 per ${formatInterval(about.sample_bytes)}`,
-      'Only samples were recorded: every number is an estimate. The text and JSON reports of '
-      + 'memlens give the standard errors'));
-  }
+  if (about.sample_bytes) facts.unshift(sampledFact(about.sample_bytes));
   const { resident } = about;
   if (resident?.at_peak) facts.push(residentFact(resident, totals, about.processes.length));
   if (totals.untouched_at_peak_bytes) facts.push(untouchedFact(totals.untouched_at_peak_bytes));
@@ -111,8 +125,5 @@ export function fillFacts(capture) {
     : fact('Threads', String(about.lanes.length), 'Threads that allocated'));
   if (about.python) facts.push(fact('Python', about.python));
   byId('facts').replaceChildren(...facts);
-
-  const notes = notesOf(about);
-  byId('notes').replaceChildren(...notes.map((note) => element('li', {}, note)));
-  byId('notes').hidden = notes.length === 0;
+  showNotes(notesOf(about));
 }
