@@ -156,7 +156,10 @@ class Pass {
       if (accounts_.finished()) break;
       // Events of two processes within one step of their clocks can have been in either order.
       const bool others_run = running_ > (process.has_events ? 1u : 0u);
-      const bool next_begins = !heap.empty() && heap.front()->has_events && accounts_.peak_is_now();
+      // One that had ended when the next one began is none of them.
+      const bool next_begins = !heap.empty() && heap.front()->has_events &&
+                               accounts_.peak_is_now() &&
+                               (process.has_events || process.end_ticks > heap.front()->next_ticks);
       if (accounts_.peak_epoch() != peak_epoch_before && (others_run || next_begins))
         accounts_.mark_peak_inexact();
       if (accounts_.peak_epoch() != peak_epoch_before && peak_counts_perhaps_ended())

@@ -55,16 +55,18 @@ class WrittenAndReadBack(MemlensTest):
             self.assertEqual(result.stderr, "memlens: c.mlens was removed or replaced while it was "
                              "written: the capture is lost\n")
 
-    def test_the_next_command_can_be_typed_as_it_stands(self):
+    def test_the_next_commands_can_be_typed_as_they_stand(self):
         names = ("plain.mlens", "two words.mlens", "it's.mlens", "-dash.mlens", "a;b$c`d.mlens",
                  "new\nline.mlens", "caf\u00e9.mlens")
         for name in names:
             result = self.memlens("run", f"--output={name}", "true")
-            line = [l for l in result.stderr.splitlines() if l.startswith("memlens: next: ")]
-            self.assertEqual(len(line), 1, result.stderr)
-            command = line[0][len("memlens: next: "):].replace("memlens", "printf '%s\\n'", 1)
-            typed = self.run_shell("bash", command)
-            self.assertIn(typed, (f"summary\n{name}\n", f"summary\n./{name}\n"))
+            start = "memlens: next: "
+            lines = [l for l in result.stderr.splitlines() if l.startswith(start)]
+            self.assertEqual(len(lines), 2, result.stderr)
+            for line, report in zip(lines, ("summary", "flamegraph")):
+                command = line[len(start):].replace("memlens", "printf '%s\\n'", 1)
+                typed = self.run_shell("bash", command)
+                self.assertIn(typed, (f"{report}\n{name}\n", f"{report}\n./{name}\n"))
             self.assertTrue(os.path.exists(os.path.join(self.directory, name)))
 
     def run_shell(self, shell, command):

@@ -38,7 +38,6 @@ class Usage(MemlensTest):
     def test_a_number_that_is_none_is_wrong_usage(self):
         self.memlens("peak", "x.mlens", "-n", "many", code=2)
         self.memlens("peak", "x.mlens", "-n", "-3", code=2)
-        self.memlens("peak", "x.mlens", "--from", "soon", code=2)
         self.memlens("tree", "x.mlens", "--view", "everything", code=2)
 
     def test_a_range_that_ends_before_it_starts_is_wrong_usage(self):
