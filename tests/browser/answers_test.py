@@ -30,6 +30,17 @@ class Answers(CapturePageTest):
         return self.run_script(
             "return [...document.querySelectorAll('.answer')].map((each) => each.textContent)")
 
+    def printed(self):
+        """The parts of the page that paper shows."""
+        self.run_script("window.dispatchEvent(new Event('beforeprint'))")
+        self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+        shown = self.run_script("""
+            return ['graph-page', 'table-page', 'growing-page', 'panel', 'print-summary']
+              .filter((id) => document.getElementById(id).checkVisibility());""")
+        self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
+        self.run_script("window.dispatchEvent(new Event('afterprint'))")
+        return shown
+
     def test_the_strip_has_the_lines_of_the_summary(self):
         capture = self.record_program()
         path = self.page(capture)
@@ -89,11 +100,13 @@ class Answers(CapturePageTest):
             return [width, height];""", leak)
         self.assertGreater(width, 100)
         self.assertGreater(height, 15)
+        self.assertEqual(self.printed(), ["growing-page"])
         # The row leads to the graph, the graph's views lead back.
         self.run_script(
             "document.querySelectorAll('#growing-rows .growing-place')[arguments[0]].click()", leak)
         self.assertEqual(self.run_script("return [memlens.state.mode, memlens.state.view]"),
                          ["graph", "leaks"])
+        self.assertEqual(self.printed(), ["graph-page", "panel", "print-summary"])
         self.assertTrue(self.run_script("return memlens.matches.includes(1)"))
         self.run_script("memlens.update({ mode: 'growing' })")
         self.run_script("document.getElementById('view-peak').click()")

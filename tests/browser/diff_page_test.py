@@ -161,6 +161,17 @@ class DiffPage(CapturePageTest):
         facts = self.run_script("return document.getElementById('facts').textContent")
         self.assertIn("\u2192", facts)
 
+    def test_420_pixels_are_enough_for_the_table(self):
+        browser.resize(self.driver, 420, 800)
+        self.addCleanup(browser.resize, self.driver, 1440, 900)
+        self.open(self.diff_page(), "view=leaks&mode=table")
+        self.assertLessEqual(self.run_script("return document.documentElement.scrollWidth"), 420)
+        cut = self.run_script("""
+            return [...document.querySelectorAll('#table .cell.number')]
+              .filter((each) => each.scrollWidth > each.clientWidth)
+              .map((each) => each.textContent);""")
+        self.assertEqual(cut, [])
+
     def test_a_capture_that_was_cut_is_named(self):
         with open(self.old, "r+b") as file:
             file.truncate(os.path.getsize(self.old) * 9 // 10)

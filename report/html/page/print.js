@@ -26,6 +26,7 @@ export function preparePrint(app) {
   byId('print-title').textContent =
     `${viewTitle(state)}: ${formatMetricLong(whole, state.metric)}. The largest by what they allocate themselves:`;
   document.documentElement.classList.toggle('prints-table', state.mode === 'table');
+  document.documentElement.classList.toggle('prints-growing', state.mode === 'growing');
   if (state.mode === 'table') {
     printTable(app);
     return;
@@ -74,5 +75,5 @@ function printChanges(functions, state) {
 export function endPrint({ flame, timeline }) {
   flame.setPaper(null);
   timeline.setPaper(null);
-  document.documentElement.classList.remove('prints-table');
+  document.documentElement.classList.remove('prints-table', 'prints-growing');
 }
