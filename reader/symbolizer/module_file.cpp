@@ -57,6 +57,8 @@ ModuleFile::ModuleFile(const ModuleImage& module, const SymbolizerOptions& optio
   own_copy_ = copy_without_zstd(descriptor);
   callbacks_.find_elf = &ModuleFile::find_elf;
   callbacks_.find_debuginfo = &ModuleFile::find_debug;
+  // Asked for of relocatable files alone: libdwfl calls it without looking whether it is there.
+  callbacks_.section_address = dwfl_offline_section_address;
   session_ = dwfl_begin(&callbacks_);
   if (session_ == nullptr) {
     close(descriptor);
