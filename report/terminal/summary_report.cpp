@@ -94,7 +94,7 @@ class SummaryPrinter {
   }
 
   void print_allocators() {
-    Table table({{"by allocator"},
+    Table table({{"by allocator", Align::kLeft, Cut::kEnd, 12},
                  {"allocations", Align::kRight},
                  {"allocated", Align::kRight},
                  {"at the peak", Align::kRight},

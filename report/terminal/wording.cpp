@@ -90,7 +90,7 @@ std::string capture_heading(const reader::CaptureInfo& info, const Terminal& ter
   std::vector<std::string> arguments = info.command;
   if (!arguments.empty()) arguments[0].erase(0, arguments[0].rfind('/') + 1);
   const std::string command =
-      cut_end(command_text(arguments), std::max<size_t>(room, 20), terminal.unicode);
+      cut_end(command_text(arguments), std::max<size_t>(room, 12), terminal.unicode);
   return terminal.paint(Paint::kBold, command) + facts;
 }
 

@@ -49,15 +49,31 @@ std::optional<CheckPlace> heaviest(const std::vector<CheckPlace>& places) {
 // By function and file: lines move.
 std::string key_of(const CheckPlace& place) { return place.function + '\0' + place.file; }
 
+// A stored summary has whole paths, where places of a capture begin at its working directory.
+const CheckPlace* find_by_path_end(const std::vector<CheckPlace>& places, const CheckPlace& whole) {
+  if (!whole.file.starts_with('/')) return nullptr;
+  const auto found = std::ranges::find_if(places, [&](const CheckPlace& place) {
+    return place.function == whole.function && !place.file.empty() &&
+           !place.file.starts_with('/') && whole.file.ends_with('/' + place.file);
+  });
+  return found == places.end() ? nullptr : &*found;
+}
+
 // The place that grew most since the baseline, if any did.
 void find_grown_place(CheckedLimit& checked, const std::vector<CheckPlace>& now,
                       const std::vector<CheckPlace>& before, PlaceWeight weight) {
   std::unordered_map<std::string, int64_t> changes;
-  for (const CheckPlace& place : before) {
-    changes[key_of(place)] -= static_cast<int64_t>(place.*weight);
-  }
   for (const CheckPlace& place : now) {
     changes[key_of(place)] += static_cast<int64_t>(place.*weight);
+  }
+  for (const CheckPlace& place : before) {
+    auto change = changes.find(key_of(place));
+    if (change == changes.end()) {
+      const CheckPlace* same = find_by_path_end(now, place);
+      if (same == nullptr) continue;  // it is gone: it grew by nothing
+      change = changes.find(key_of(*same));
+    }
+    change->second -= static_cast<int64_t>(place.*weight);
   }
   int64_t most = 0;
   for (const CheckPlace& place : now) {

@@ -108,7 +108,7 @@ class Check(MemlensTest):
         self.assertEqual([s["used"] for s in report["suppressions"]], [True, False, True])
         text = self.memlens("check", capture, "--max-leaked", 0, "--suppressions", path).stdout
         self.assertIn(f"unused suppression: leak:no_such_function ({path}:3)", text)
-        self.assertRegex(text, r"suppressed: 3\.\d\d MB in \d+ blocks of \d+ stacks, by 2")
+        self.assertRegex(text, r"suppressed: 3\.\d\d MB in [\d,]+ blocks of \d+ stacks, by 2")
         # The peak is not a leak.
         self.memlens("check", capture, "--max-peak", "1M", "--suppressions", path, code=3)
 

@@ -43,7 +43,11 @@ INLINED = """
     #include <stdlib.h>
     static inline __attribute__((always_inline)) void *inner(size_t n) { return calloc(n, 1); }
     static inline __attribute__((always_inline)) void *middle(size_t n) { return inner(n + 1); }
-    __attribute__((noinline)) void *outer(size_t n) { return middle(n * 10); }
+    __attribute__((noinline)) void *outer(size_t n) {
+      void *block = middle(n * 10);
+      __asm__ volatile("" : "+r"(block) : : "memory");  /* calloc is called, not jumped to */
+      return block;
+    }
     int main(void) { return outer(1000) == 0; }
     """
 
@@ -217,6 +221,9 @@ class Exports(MemlensTest):
             vm.createContext(context);
             vm.runInContext(fs.readFileSync({json.dumps(viewer)}, 'utf8'), context);
             context.text = fs.readFileSync({json.dumps(path)}, 'utf8');
+            // The list of orders to choose from is made with the page.
+            vm.runInContext('gSelect = {{selectedIndex: 0, childNodes: gSelectData.map(() => ({{}}))}}',
+                            context);
             vm.runInContext('gData = JSON.parse(text); buildTree();', context);
             console.log(vm.runInContext('gRoot._totalBytes + " " + gRoot._atTGmaxBytes', context));
             """
