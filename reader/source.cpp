@@ -13,7 +13,8 @@
 namespace memlens::reader {
 
 Source::Source(const std::string& path) : path_(path) {
-  descriptor_ = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  // Not blocking: a pipe without a writer is refused like any pipe, not waited for.
+  descriptor_ = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (descriptor_ < 0) throw CaptureError(path, std::strerror(errno));
   struct stat status;
   const char* problem = nullptr;

@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <memory>
@@ -70,7 +71,10 @@ bool is_json(const std::string& path) {
 
 CheckFacts read_baseline(const CheckOptions& options,
                          const std::vector<Suppression>& suppressions) {
-  if (is_json(options.baseline_path)) {
+  // What comes through a pipe can be looked at only once; a capture cannot come through one.
+  const std::filesystem::file_status status = std::filesystem::status(options.baseline_path);
+  const bool is_pipe = std::filesystem::is_fifo(status);
+  if (is_pipe || is_json(options.baseline_path)) {
     return read_baseline_json(read_text_file(options.baseline_path), options.baseline_path);
   }
   ReportOptions old_options = options;
