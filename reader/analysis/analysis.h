@@ -130,7 +130,7 @@ struct GrowthPoint {
 
 struct Growth {
   std::vector<double> seconds;                  // of the marks, since the session's start
-  std::vector<std::vector<GrowthPoint>> sites;  // as Analysis::sites, one point a mark
+  std::vector<std::vector<GrowthPoint>> sites;  // as Analysis::sites: a point a mark, or none
   bool operator==(const Growth&) const = default;
 };
 

@@ -38,21 +38,23 @@ void GrowthMarks::end_sites(const std::vector<uint32_t>& sites) {
 }
 
 void GrowthMarks::add_mark(const SiteTable& sites, const SampleAccounts& samples) {
-  std::vector<GrowthPoint>& points = points_.emplace_back(sites.size());
+  std::vector<SitePoint>& points = points_.emplace_back();
   for (uint32_t i = 0; i < sites.size(); ++i) {
+    const SampleAccounts::Account* account = samples.find(i);
+    GrowthPoint point;
     if (i < ended_.size() && ended_[i]) {
-      const SampleAccounts::Account* account = samples.find(i);
-      if (account != nullptr) points[i].freed_variance = Variance(account->allocated).bytes;
-      continue;
+      if (account != nullptr) point.freed_variance = Variance(account->allocated).bytes;
+    } else {
+      point.bytes = sites[i].allocated_bytes - sites[i].freed_bytes;
+      point.blocks = sites[i].allocated_blocks - sites[i].freed_blocks;
+      if (account != nullptr) {
+        SampleVariance still = account->allocated;
+        still -= account->freed;
+        point.variance = static_cast<double>(still.bytes);
+        point.freed_variance = static_cast<double>(account->freed.bytes);
+      }
     }
-    points[i].bytes = sites[i].allocated_bytes - sites[i].freed_bytes;
-    points[i].blocks = sites[i].allocated_blocks - sites[i].freed_blocks;
-    if (const SampleAccounts::Account* account = samples.find(i)) {
-      SampleVariance still = account->allocated;
-      still -= account->freed;
-      points[i].variance = static_cast<double>(still.bytes);
-      points[i].freed_variance = static_cast<double>(account->freed.bytes);
-    }
+    if (point != GrowthPoint{}) points.push_back({i, point});
   }
 }
 
@@ -61,10 +63,18 @@ Growth GrowthMarks::finish(const TickClock& clock, const SiteTable& sites,
   while (points_.size() < marks_) add_mark(sites, samples);
   Growth growth;
   growth.sites.resize(sites.size());
+  for (const std::vector<SitePoint>& points : points_) {
+    for (const SitePoint& at : points) {
+      if (at.point.bytes != 0) growth.sites[at.site].resize(marks_);
+    }
+  }
   for (size_t mark = 0; mark < marks_; ++mark) {
     growth.seconds.push_back(std::max(0.0, clock.seconds_at(mark_ticks(mark))));
-    points_[mark].resize(sites.size());
-    for (size_t i = 0; i < sites.size(); ++i) growth.sites[i].push_back(points_[mark][i]);
+    for (const SitePoint& at : points_[mark]) {
+      if (std::vector<GrowthPoint>& site = growth.sites[at.site]; !site.empty()) {
+        site[mark] = at.point;
+      }
+    }
   }
   return growth;
 }

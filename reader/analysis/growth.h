@@ -34,6 +34,11 @@ class GrowthMarks {
   Growth finish(const TickClock& clock, const SiteTable& sites, const SampleAccounts& samples);
 
  private:
+  struct SitePoint {
+    uint32_t site = 0;
+    GrowthPoint point;
+  };
+
   uint64_t mark_ticks(size_t mark) const;
   void schedule();
   void add_mark(const SiteTable& sites, const SampleAccounts& samples);
@@ -42,8 +47,8 @@ class GrowthMarks {
   uint64_t to_ticks_;
   uint32_t marks_;
   uint64_t next_ticks_ = 0;
-  std::vector<bool> ended_;                       // by site
-  std::vector<std::vector<GrowthPoint>> points_;  // by mark and site; later sites had nothing
+  std::vector<bool> ended_;                     // by site
+  std::vector<std::vector<SitePoint>> points_;  // by mark: the few sites that have anything
 };
 
 }  // namespace memlens::reader
