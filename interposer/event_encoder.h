@@ -29,7 +29,7 @@ class EventEncoder {
   void start_epoch() { codec_.start_epoch(); }
 
   // Of this chunk's last allocation; 0 before the first.
-  uint64_t last_allocated_address() const { return last_allocated_ << format::kPointerShift; }
+  uint64_t last_allocated_address() const { return last_allocated_; }
 
   __attribute__((always_inline)) uint8_t* encode_allocation(uint8_t* out,
                                                             format::AllocationKind kind,
@@ -37,6 +37,7 @@ class EventEncoder {
                                                             uint32_t node, bool shared,
                                                             uint32_t stamp) {
     using namespace format;
+    last_allocated_ = address;
     if (__builtin_expect(!is_plain(address) || size_bytes > kMaxShortSize, 0)) {
       *out++ = extended_tag(ExtendedOperation::kAllocate);
       *out++ = static_cast<uint8_t>(kind);
@@ -68,7 +69,6 @@ class EventEncoder {
     uint64_t& last = codec_.last_of_class[own_class];
     out = encode_field(out, tag, zigzag_encode(static_cast<int64_t>(unit - last)));
     last = unit;
-    last_allocated_ = unit;
 
     recent_[recent_slot(unit)] = live_block(unit) << kLiveShift |
                                  uint64_t{size_class_of_freed(own_class)} << kOrdinalBits |
@@ -216,8 +216,8 @@ class EventEncoder {
   }
 
   format::ChunkCodecState codec_;
-  uint64_t last_allocated_;  // address >> kPointerShift
-  uint32_t ordinal_;         // allocations in this chunk's list so far
+  uint64_t last_allocated_;
+  uint32_t ordinal_;  // allocations in this chunk's list so far
   uint64_t recent_[kRecentEntries];
 };
 
