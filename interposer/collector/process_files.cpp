@@ -125,6 +125,16 @@ Mapped has_mapped(int32_t pid, uint64_t inode) {
   return Mapped::kNo;
 }
 
+std::optional<uint64_t> start_time(int32_t pid) {
+  constexpr int kFieldsAfterName = 20;  // the name is field 2, the time 22
+  std::string stat;
+  if (!read_file(proc_path(pid, "stat"), stat)) return {};
+  size_t at = stat.rfind(')');  // "pid (name) state ...": the name may hold anything
+  for (int i = 0; i < kFieldsAfterName && at != std::string::npos; ++i) at = stat.find(' ', at + 1);
+  if (at == std::string::npos) return {};
+  return strtoull(stat.c_str() + at, nullptr, 10);
+}
+
 std::optional<uint64_t> resident_bytes(int32_t pid) {
   static const auto page_bytes = static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
   char text[128];

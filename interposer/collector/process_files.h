@@ -29,6 +29,10 @@ Zombie look_at_zombie(int32_t pid);
 enum class Mapped : uint8_t { kNo, kYes, kUnreadable };
 Mapped has_mapped(int32_t pid, uint64_t inode);
 
+// When it was started, in the kernel's clock ticks since boot; nothing when the process has gone.
+// Whoever replaced its program by exec is still the one that was started then.
+std::optional<uint64_t> start_time(int32_t pid);
+
 // Resident set in bytes; nothing when the process has gone.
 std::optional<uint64_t> resident_bytes(int32_t pid);
 

@@ -211,10 +211,28 @@ bool ProcessWatch::any_alive() const {
                      [](const WatchedProcess& process) { return !process.ended; });
 }
 
+bool ProcessWatch::holds_chunk(uint32_t slot) const {
+  return std::ranges::any_of(segment_->chunk_words, [slot](const std::atomic<uint64_t>& word) {
+    const uint64_t value = word.load(std::memory_order_acquire);
+    return segment::chunk_state(value) != segment::kFree && segment::chunk_slot(value) == slot;
+  });
+}
+
+// A slot is the programs' to damage, and may name anybody: another user's process, or the machine's
+// first, whose maps are not ours to read. One of this recording was started after us, save for a
+// program that replaced, by exec, who had been there before; that one has a chunk of its own.
+bool ProcessWatch::is_stranger(const WatchedProcess& process, uint64_t segment_inode) const {
+  const Mapped mapped = has_mapped(process.host_pid, segment_inode);
+  if (mapped != Mapped::kUnreadable) return mapped == Mapped::kNo;
+  const auto started = start_time(process.host_pid);
+  const auto own = start_time(0);
+  return started && own && *started < *own && !holds_chunk(process.slot);
+}
+
 void ProcessWatch::drop_strangers(uint64_t segment_inode) {
   for (WatchedProcess& process : living_) {
     if (process.host_pid == 0 || process.ended) continue;
-    if (has_mapped(process.host_pid, segment_inode) == Mapped::kNo) process.ended = true;
+    if (is_stranger(process, segment_inode)) process.ended = true;
   }
 }
 

@@ -60,7 +60,8 @@ class ProcessWatch {
   const std::vector<WatchedProcess>& living() const { return living_; }
   bool any_alive() const;
   // Ends the watch over processes that are none of this recording's, or not any longer: what a slot
-  // names has not got `segment_inode` mapped. Looks at each process's maps, so call it seldom.
+  // names has not got `segment_inode` mapped; or, where we may not see what it has mapped, is older
+  // than we are and holds no chunk. Looks at each process's maps, so call it seldom.
   void drop_strangers(uint64_t segment_inode);
   uint32_t processes_seen() const { return processes_seen_; }
   // Slots taken by a process that has not filled them in yet, or taken since the last update.
@@ -74,6 +75,8 @@ class ProcessWatch {
   void find_new_slots();
   void open_pidfd(WatchedProcess& process);
   void poll_pidfds();
+  bool is_stranger(const WatchedProcess& process, uint64_t segment_inode) const;
+  bool holds_chunk(uint32_t slot) const;
   void look_for_end(WatchedProcess& process);
   void find_end_time(WatchedProcess& process) const;
   bool status_is_final(WatchedProcess& process) const;
