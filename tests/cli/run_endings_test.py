@@ -1,4 +1,6 @@
 """When and how processes end, as a report tells it: by their own word and their parents'."""
+import re
+
 from memlens_testing import MemlensTest, main
 
 BLOCK = 5_000_000
@@ -40,8 +42,10 @@ class ChildrenInTurn(MemlensTest):
                            ("kill", "ended by SIGKILL"), ("abort", "ended by SIGABRT")):
             with self.subTest(end):
                 self.record_children(end, "waitpid")
-                # Twenty are listed, the largest: the parent, which allocates nothing, is not.
-                self.assertEqual(self.children.count(words), 20, self.children)
+                # Twenty of the 21 are listed, by what they held at the peak: the parent may be one.
+                told = re.findall(r"exit code \d+|ended by SIG\w+", self.children)
+                self.assertEqual(set(told) - {"exit code 0"}, {words}, self.children)
+                self.assertGreaterEqual(told.count(words), 19, self.children)
 
     def test_more_still_allocated_than_ever_at_once_is_explained(self):
         self.record_children("_exit", "wait")

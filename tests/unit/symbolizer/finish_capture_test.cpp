@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -103,18 +104,22 @@ TEST_CASE("a capture that cannot be read costs one warning") {
 }
 
 TEST_CASE("work that never ends is given up when its time is over") {
-  // Opening a pipe that no one writes to waits for ever.
-  const TemporaryFile place("");
-  const std::string pipe = place.path() + ".pipe";
-  REQUIRE(mkfifo(pipe.c_str(), 0600) == 0);
+  // The child that does the work begins with waiting for ever.
+  static bool never_ends = false;
+  REQUIRE(pthread_atfork(nullptr, nullptr, [] {
+            while (never_ends) pause();
+          }) == 0);
+  const CaptureBytes capture = capture_with_native_node();
+  const TemporaryFile file(capture.bytes());
   FinishOptions options;
   options.limit_seconds = 0.2;
   options.grace_seconds = 0.2;
   CaptureBytes nothing;
   const auto begin = std::chrono::steady_clock::now();
+  never_ends = true;
   const std::string said =
-      stderr_of([&] { CHECK_FALSE(finish_capture(pipe, options, append_to(nothing))); });
-  unlink(pipe.c_str());
+      stderr_of([&] { CHECK_FALSE(finish_capture(file.path(), options, append_to(nothing))); });
+  never_ends = false;
   CHECK(said.find("took too long") != std::string::npos);
   CHECK(std::chrono::steady_clock::now() - begin < std::chrono::seconds(10));
 }
