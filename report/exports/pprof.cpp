@@ -159,6 +159,7 @@ class PprofWriter {
     if (!added) return place->second;
     const uint64_t mapping = mapping_id(tree_.frames()[frames.back()]);
     std::vector<uint64_t> functions;
+    functions.reserve(frames.size());
     for (const uint32_t frame : frames) functions.push_back(function_id(frame));
     pbf_writer location(profile_, kLocation);
     location.add_uint64(kId, place->second);
