@@ -124,6 +124,7 @@ void add_export_command(CLI::App& app, Action& chosen) {
       ->check(CLI::IsMember(names))
       ->option_text(text);
   std::vector<std::string> views;
+  views.reserve(std::size(kViews));
   for (const View view : kViews) views.emplace_back(view_name(view));
   command
       ->add_option_function<std::string>(
