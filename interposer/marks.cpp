@@ -8,25 +8,19 @@
 #include "interposer/reentrancy.h"
 #include "interposer/thread_state.h"
 
-namespace memlens::interposer {
-namespace {
-
-constexpr size_t kMaxMarkBytes = 1024;  // what is longer is cut
-
-}  // namespace
-}  // namespace memlens::interposer
-
 using namespace memlens::interposer;
 
 #define MEMLENS_CONTROL extern "C" __attribute__((visibility("default")))
 
-// Names this moment. From any thread, also where nothing is recorded. Not from a signal handler.
+// Names this moment; of a name longer than format::kMaxMarkBytes, the beginning. From any thread,
+// also where nothing is recorded. Not from a signal handler.
 MEMLENS_CONTROL void memlens_mark(const char* name) {
   if (name == nullptr || *name == '\0' || !recording()) return;
   const HookScope scope;
   const int saved_errno = errno;
   ThreadState* state = thread_state;
-  define_mark(state != nullptr ? state->thread_index : 0, name, strnlen(name, kMaxMarkBytes));
+  define_mark(state != nullptr ? state->thread_index : 0, name,
+              strnlen(name, memlens::format::kMaxMarkBytes));
   // The thread's next event carries its own time, so that it falls behind the mark.
   if (state != nullptr) state->tick = state->present_tick->load(std::memory_order_relaxed) - 1;
   errno = saved_errno;

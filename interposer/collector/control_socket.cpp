@@ -14,10 +14,12 @@
 #include <optional>
 #include <string_view>
 
+#include "interposer/format/metadata_records.h"
+
 namespace memlens::collector {
 namespace {
 
-constexpr size_t kMaxRequestBytes = kMaxMarkBytes + 64;
+constexpr size_t kMaxRequestBytes = format::kMaxMarkBytes + 64;
 // The collector looks at its socket every 10 ms; a machine under load takes its time.
 constexpr int kAnswerPatienceMs = 3000;
 // In one round: a flood of requests must not keep the collector from its chunks.
@@ -56,7 +58,7 @@ std::string answer_to(std::string_view request, bool allowed, std::vector<MarkRe
   std::optional<MarkRequest> mark = parse_mark(request);
   if (!mark) return "error this memlens does not know that request";
   if (mark->name.empty()) return "error a mark needs a name";
-  if (mark->name.size() > kMaxMarkBytes) return "error the mark's name is too long";
+  if (mark->name.size() > format::kMaxMarkBytes) return "error the mark's name is too long";
   marks.push_back(std::move(*mark));
   return "ok";
 }

@@ -17,9 +17,6 @@
 
 namespace memlens::collector {
 
-// The longest name of a mark, in bytes; a longer one is refused.
-inline constexpr size_t kMaxMarkBytes = 1024;
-
 struct MarkRequest {
   int32_t pid = 0;  // as the one who asks sees it; 0: the whole recording
   std::string name;

@@ -142,10 +142,11 @@ SharedSegment::SharedSegment(uint32_t options) {
 
 SharedSegment::~SharedSegment() {
   // The mutex stays locked: unlocking would tell programs that still run that the collector lives.
+  // So its window stays mapped, since the kernel and libc follow the thread's list of robust
+  // mutexes through it.
   for (uint32_t i = 1; i < segment::kMaxWindows; ++i) {
     if (char* window = windows_.window(i)) munmap(window, segment::window_bytes());
   }
-  if (header_ != nullptr) munmap(header_, segment::attached_bytes());
   if (fd_ >= 0) close(fd_);
   if (socket_fd_ >= 0) close(socket_fd_);
 }

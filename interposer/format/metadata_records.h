@@ -6,6 +6,7 @@
 // length and that many bytes, whose encoding is the program's own business (mostly UTF-8).
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 namespace memlens::format {
@@ -56,6 +57,9 @@ enum class MetadataType : uint8_t {
   // that are not all touched
   kResidentMemory = 18,
 };
+
+// The longest name of a mark, in bytes.
+inline constexpr size_t kMaxMarkBytes = 1024;
 
 enum class ProcessOrigin : uint8_t { kStart = 0, kFork = 1, kExec = 2 };
 

@@ -3,9 +3,9 @@
 #include <cstddef>
 #include <utility>
 
+#include "interposer/hooks/recorded_call.h"
 #include "interposer/recorder.h"
 #include "interposer/reentrancy.h"
-#include "interposer/sampler.h"
 
 namespace memlens::interposer {
 namespace {
@@ -30,34 +30,6 @@ bool in_use[kBundledHooks];
 template <typename Function>
 __attribute__((always_inline)) inline Function real_of(const BundledHook& hook) {
   return reinterpret_cast<Function>(hook.real.load(std::memory_order_acquire));
-}
-
-__attribute__((always_inline)) inline void* recorded(const HookScope& scope, AllocationKind kind,
-                                                     void* block, size_t bytes) {
-  if (!scope.outermost()) {
-    sampler::draw_anew();
-  } else if (__builtin_expect(block != nullptr, 1)) {
-    record_allocation(kind, block, bytes);
-  }
-  return block;
-}
-
-// A free before the real call, an allocation or an undo after it.
-template <typename Call>
-__attribute__((always_inline)) inline void* reallocated(AllocationKind kind, void* block,
-                                                        size_t bytes, Call call) {
-  HookScope scope(kInnerCalls);
-  const bool record = scope.outermost();
-  if (record && block != nullptr) record_free(block);
-  void* moved = call();
-  if (!record) {
-    sampler::draw_anew();
-  } else if (moved != nullptr) {
-    record_allocation(kind, moved, bytes);
-  } else if (block != nullptr && bytes != 0) {
-    record_undo();  // it lives on
-  }
-  return moved;
 }
 
 // What will fail is recorded, if at all, with no bytes.
@@ -116,8 +88,9 @@ struct Hook<CallShape::kCountBytesAlignment, n> {
 template <unsigned n>
 struct Hook<CallShape::kBlockBytes, n> {
   static void* call(void* block, size_t bytes) {
-    return reallocated(hooks[n].kind, block, bytes,
-                       [&] { return real_of<void* (*)(void*, size_t)>(hooks[n])(block, bytes); });
+    return reallocate(
+        hooks[n].kind, block, bytes,
+        [&] { return real_of<void* (*)(void*, size_t)>(hooks[n])(block, bytes); }, kInnerCalls);
   }
 };
 
@@ -126,18 +99,22 @@ struct Hook<CallShape::kBlockCountBytes, n> {
   static void* call(void* block, size_t count, size_t bytes) {
     // One that overflows fails and leaves the block alone.
     const size_t total = product(count, bytes);
-    return reallocated(hooks[n].kind, block, total == 0 && count != 0 ? bytes : total, [&] {
-      return real_of<void* (*)(void*, size_t, size_t)>(hooks[n])(block, count, bytes);
-    });
+    return reallocate(
+        hooks[n].kind, block, total == 0 && count != 0 ? bytes : total,
+        [&] { return real_of<void* (*)(void*, size_t, size_t)>(hooks[n])(block, count, bytes); },
+        kInnerCalls);
   }
 };
 
 template <unsigned n>
 struct Hook<CallShape::kBlockBytesAlignment, n> {
   static void* call(void* block, size_t bytes, size_t alignment) {
-    return reallocated(hooks[n].kind, block, bytes, [&] {
-      return real_of<void* (*)(void*, size_t, size_t)>(hooks[n])(block, bytes, alignment);
-    });
+    return reallocate(
+        hooks[n].kind, block, bytes,
+        [&] {
+          return real_of<void* (*)(void*, size_t, size_t)>(hooks[n])(block, bytes, alignment);
+        },
+        kInnerCalls);
   }
 };
 
@@ -163,9 +140,10 @@ struct Hook<CallShape::kMallocx, n> {
 template <unsigned n>
 struct Hook<CallShape::kRallocx, n> {
   static void* call(void* block, size_t bytes, int flags) {
-    return reallocated(hooks[n].kind, block, bytes, [&] {
-      return real_of<void* (*)(void*, size_t, int)>(hooks[n])(block, bytes, flags);
-    });
+    return reallocate(
+        hooks[n].kind, block, bytes,
+        [&] { return real_of<void* (*)(void*, size_t, int)>(hooks[n])(block, bytes, flags); },
+        kInnerCalls);
   }
 };
 

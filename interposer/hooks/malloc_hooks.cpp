@@ -10,6 +10,7 @@
 
 #include "interposer/hooks/hook_export.h"
 #include "interposer/hooks/next_function.h"
+#include "interposer/hooks/recorded_call.h"
 #include "interposer/process.h"
 #include "interposer/recorder.h"
 #include "interposer/reentrancy.h"
@@ -53,38 +54,6 @@ __attribute__((always_inline)) inline void be_ready() {
 }
 
 inline bool is_sampling() { return mode.load(std::memory_order_relaxed) == Mode::kSampling; }
-
-// A nested block may have ended a countdown also while every event is to be seen (sampler.h).
-__attribute__((always_inline)) inline void* recorded(const HookScope& scope, AllocationKind kind,
-                                                     void* block, size_t bytes) {
-  if (!scope.outermost()) {
-    sampler::draw_anew();
-  } else if (__builtin_expect(block != nullptr, 1)) {
-    record_allocation(kind, block, bytes);
-  }
-  return block;
-}
-
-// realloc is a free and an allocation: begin before the real call, end after it.
-template <typename Call>
-__attribute__((always_inline)) inline void* reallocate(AllocationKind kind, void* block,
-                                                       size_t bytes, Call call,
-                                                       InnerCalls inner_calls = {}) {
-  HookScope scope(inner_calls);
-  const bool record = scope.outermost();
-  if (record && block != nullptr) record_free(block);
-  void* moved = call();
-  if (!record) {
-    sampler::draw_anew();
-    return moved;
-  }
-  if (moved != nullptr) {
-    record_allocation(kind, moved, bytes);
-  } else if (block != nullptr && bytes != 0) {
-    record_undo();  // the old block lives on; realloc(p, 0) that returns null has freed it
-  }
-  return moved;
-}
 
 inline bool multiply(size_t a, size_t b, size_t& product) {
   return !__builtin_mul_overflow(a, b, &product);
