@@ -1,5 +1,6 @@
 #include "report/cli/run/capture_totals.h"
 
+#include <algorithm>
 #include <exception>
 
 #include "reader/capture.h"
@@ -15,6 +16,14 @@ namespace {
 // A few seconds of reading; `memlens summary` is there for the rest.
 constexpr uint64_t kMaxFileBytes = 200'000'000;
 constexpr size_t kMaxSites = 300'000;  // whose frames are looked up
+
+// What the program's own line, or the list of what was left out, has said already.
+bool was_told(const Finding& finding, const reader::CaptureInfo& info) {
+  return std::ranges::any_of(info.diagnostics, [&](const reader::Diagnostic& diagnostic) {
+    return finding.kind == FindingKind::kIncomplete &&
+           finding.text.find(diagnostic.text) != std::string::npos;
+  });
+}
 
 }  // namespace
 
@@ -47,7 +56,7 @@ CaptureCheck check_capture(const std::string& path, bool events) {
     const Answers answers = find_answers(capture, analysis, {}, frames_of, CodeOrigins(info));
     for (const Finding& finding : answers.findings) {
       if (check.findings.size() == kFirstFindings) break;
-      check.findings.push_back(finding.text);
+      if (!was_told(finding, info)) check.findings.push_back(finding.text);
     }
   } catch (const std::exception& error) {
     check.problem = error.what();

@@ -207,20 +207,24 @@ __attribute__((noinline)) void call_over(size_t bytes, int depth) {
   }
   asm volatile("" ::"r"(room) : "memory");
 }
+
+void run_on_large_stack(void* (*work)(void*)) {
+  pthread_attr_t attributes;
+  pthread_attr_init(&attributes);
+  pthread_attr_setstacksize(&attributes, size_t{400} << 20);
+  pthread_t thread;
+  REQUIRE(pthread_create(&thread, &attributes, work, nullptr) == 0);
+  pthread_join(thread, nullptr);
+  pthread_attr_destroy(&attributes);
+}
 }  // namespace
 
 TEST_CASE("frames of many megabytes are stepped over") {
-  const auto run_thread = [](void* (*work)(void*)) {
-    pthread_attr_t attributes;
-    pthread_attr_init(&attributes);
-    pthread_attr_setstacksize(&attributes, size_t{400} << 20);
-    pthread_t thread;
-    REQUIRE(pthread_create(&thread, &attributes, work, nullptr) == 0);
-    pthread_join(thread, nullptr);
-    pthread_attr_destroy(&attributes);
-  };
-  run_thread([](void*) -> void* {
+  run_on_large_stack([](void*) -> void* {
     state().reset();
+    // Of test_take_stack, recurse and call_over. Their caller's address is another one where the
+    // compiler has unrolled the loop.
+    constexpr int kOwnFrames = 1 + 4 + 3;
     Stack small;
     for (const size_t bytes : {size_t{16}, size_t{12} << 20, size_t{20} << 20, size_t{100} << 20}) {
       for (int again = 0; again < 3; ++again) {
@@ -229,7 +233,9 @@ TEST_CASE("frames of many megabytes are stepped over") {
         if (bytes == 16) small = stack;
         INFO(bytes << " bytes");
         CHECK_FALSE(stack.label);
-        CHECK(stack.addresses == small.addresses);
+        CHECK(stack.addresses.size() == small.addresses.size());
+        CHECK(std::equal(stack.addresses.begin(), stack.addresses.begin() + kOwnFrames,
+                         small.addresses.begin()));
       }
     }
     return nullptr;
@@ -270,15 +276,19 @@ NOINLINE void recurse_and_take(int depth, std::vector<uint32_t>& nodes) {
 }  // namespace
 
 TEST_CASE("deep recursion that takes its stack at each level costs its innermost frames") {
-  const uint64_t stepped = state().frames_stepped;
-  constexpr int kDepth = 60'000;
-  std::vector<uint32_t> nodes;
-  recurse_and_take(kDepth, nodes);
-  // Twice a level, and more than once where the kept frames are few.
-  CHECK(state().frames_stepped - stepped < 40u * kDepth);
-  const Stack deepest = stack_of(nodes[kDepth]);
-  CHECK(deepest.label);
-  CHECK(deepest.addresses.size() == kInnermostFramesOfDeepNativeStack);
+  run_on_large_stack([](void*) -> void* {
+    state().reset();
+    const uint64_t stepped = state().frames_stepped;
+    constexpr int kDepth = 60'000;
+    std::vector<uint32_t> nodes;
+    recurse_and_take(kDepth, nodes);
+    // Twice a level, and more than once where the kept frames are few.
+    CHECK(state().frames_stepped - stepped < 40u * kDepth);
+    const Stack deepest = stack_of(nodes[kDepth]);
+    CHECK(deepest.label);
+    CHECK(deepest.addresses.size() == kInnermostFramesOfDeepNativeStack);
+    return nullptr;
+  });
 }
 
 TEST_CASE("nodes of unchanged stacks are the same, in other threads too") {
