@@ -3,6 +3,7 @@
 #include <dlfcn.h>
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstring>
 #include <string>
@@ -72,9 +73,9 @@ std::string protections(const LoadedObject& object) {
     unsigned long start = 0, end = 0;
     char rights[8];
     if (std::sscanf(line, "%lx-%lx %4s", &start, &end, rights) != 3) continue;
-    for (uintptr_t page = start; page < end; page += 4096) {
-      if (page >= object.start && page < object.end) all += rights;
-    }
+    start = std::max<unsigned long>(start, object.start);
+    end = std::min<unsigned long>(end, object.end);
+    for (uintptr_t page = start; page < end; page += 4096) all += rights;
   }
   std::fclose(maps);
   return all;
