@@ -348,7 +348,9 @@ class Opener {
     CaptureInfo& info = impl_.info;
     const bool write_failed = trailer_.reason == "write_failed";
     info.complete = impl_.index.complete && !write_failed;
-    info.ending = !impl_.index.complete     ? "interrupted"
+    info.running = !impl_.index.complete && impl_.source.being_written();
+    info.ending = info.running              ? "running"
+                  : !impl_.index.complete   ? "interrupted"
                   : trailer_.reason.empty() ? "finished"
                                             : trailer_.reason;
     if (info.complete) return;
@@ -357,18 +359,21 @@ class Opener {
     const uint64_t cut_bytes =
         write_failed && !impl_.index.others.empty() ? impl_.index.others.back().offset : end_bytes;
     const uint64_t ticks = write_failed ? trailer_.failed_ticks : impl_.index.last_ticks;
+    char moment[48];
+    std::snprintf(moment, sizeof moment, "%.3f s after the start",
+                  std::max(0.0, impl_.clock.seconds_at(ticks)));
+    if (info.running) {
+      info.early_end = "is still under way: this is what it has so far, ";
+      info.early_end += moment;
+      return;
+    }
     info.early_end =
         write_failed
             ? "could not be written to its end (" +
                   (trailer_.failure.empty() ? std::string("a full disk?") : trailer_.failure) + ")"
-            : "ended early (interrupted, or still being written)";
+            : "ended early (interrupted)";
     info.early_end += ": it stops at byte " + std::to_string(cut_bytes);
-    if (ticks != 0) {  // known
-      char moment[48];
-      std::snprintf(moment, sizeof moment, ", %.3f s after the start",
-                    std::max(0.0, impl_.clock.seconds_at(ticks)));
-      info.early_end += moment;
-    }
+    if (ticks != 0) info.early_end += std::string(", ") + moment;  // known
     info.early_end += "; read up to its last complete frame";
   }
 
@@ -468,6 +473,23 @@ Capture Capture::open(const std::string& path, const IndexOptions& index) {
   auto impl = std::make_unique<Impl>(path);
   Opener(*impl, index).run();
   return Capture(std::move(impl));
+}
+
+void Capture::add_resolved(format::FrameKind kind, uint32_t process, std::string_view payload) {
+  MemoryBudget budget(payload.size());
+  try {
+    if (kind == FrameKind::kSymbols) {
+      SymbolMap& symbols = impl_->metadata[process].symbols;
+      symbols.add_payload(ByteView(payload), impl_->pool, budget);
+      symbols.finish();
+    } else if (kind == FrameKind::kSource) {
+      impl_->source_text.add_payload(ByteView(payload), impl_->pool, budget);
+    }
+  } catch (const PayloadError& error) {
+    throw CaptureError(impl_->source.path(), error.what());
+  } catch (const OverBudget& error) {
+    throw CaptureError(impl_->source.path(), error.what());
+  }
 }
 
 const CaptureInfo& Capture::info() const { return impl_->info; }

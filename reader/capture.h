@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "interposer/format/file_layout.h"
 #include "interposer/format/metadata_records.h"
 #include "reader/heap_table.h"
 #include "reader/index/index_options.h"
@@ -70,7 +71,8 @@ struct CaptureInfo {
   std::string path;
   uint64_t file_bytes = 0;
   bool complete = false;  // a trailer is there, and nothing before it could not be written
-  std::string ending;     // "finished", "interrupted", "write_failed"
+  std::string ending;     // "finished", "interrupted", "write_failed", "running"
+  bool running = false;   // somebody still writes it: everything is so far
   // Of one that is not complete, what goes on "the recording ...": why and where it ends.
   std::string early_end;
   std::vector<std::string> command;
@@ -121,6 +123,10 @@ class Capture {
   // The stack of a node, innermost frame first. Without `native`, only Python (and label) frames,
   // or one fallback frame when there are none. Never empty. Inlined frames are expanded.
   std::vector<Frame> frames(uint32_t process_index, uint32_t node, bool native) const;
+
+  // Adds symbols or source lines as if their frames stood in the capture: one that is still being
+  // written has none yet. No frames may have been asked for. Throws CaptureError.
+  void add_resolved(format::FrameKind kind, uint32_t process, std::string_view payload);
 
   struct Impl;
   const Impl& impl() const { return *impl_; }

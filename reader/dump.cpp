@@ -114,6 +114,10 @@ const char* frame_kind_name(FrameKind kind) {
       return "sampled_events";
     case FrameKind::kMarks:
       return "marks";
+    case FrameKind::kUnfinishedEvents:
+      return "unfinished_events";
+    case FrameKind::kSoFar:
+      return "so_far";
   }
   return "unknown";
 }

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstring>
 #include <string>
+#include <tuple>
 
 #include "interposer/format/version.h"
 #include "reader/error.h"
@@ -52,7 +53,8 @@ bool read_frame_ref(const Source& source, uint64_t offset, FrameRef& ref) {
   if (header.stored_bytes > format::kMaxFrameBytes || header.raw_bytes > format::kMaxFrameBytes)
     throw CaptureError(source.path(), offset, "damaged: a frame of impossible size");
   if ((header.kind == static_cast<uint16_t>(FrameKind::kEvents) ||
-       header.kind == static_cast<uint16_t>(FrameKind::kSampledEvents)) &&
+       header.kind == static_cast<uint16_t>(FrameKind::kSampledEvents) ||
+       header.kind == static_cast<uint16_t>(FrameKind::kUnfinishedEvents)) &&
       header.raw_bytes > format::kMaxEventFrameBytes)
     throw CaptureError(source.path(), offset, "damaged: a chunk of impossible size");
   if ((header.flags & format::kFrameCompressed) == 0 && header.stored_bytes != header.raw_bytes)
@@ -114,18 +116,30 @@ FrameIndex read_frame_index(const Source& source) {
   index.first_ticks = index.header.start_ticks;
   index.last_ticks = index.header.start_ticks;
   std::map<std::pair<uint32_t, uint32_t>, std::vector<FrameRef>> events;
+  // Chunks that were not finished yet, the latest of each.
+  std::map<std::tuple<uint32_t, uint32_t, uint32_t>, FrameRef> unfinished;
   index.good_bytes = visit_frames(source, index.header, [&](const FrameRef& ref) {
     ++index.frame_count;
     index.complete = ref.kind == FrameKind::kTrailer;
     index.last_ticks = std::max(index.last_ticks, ref.ticks);
     if (ref.kind == FrameKind::kEvents) {
       events[{ref.process, ref.thread}].push_back(ref);
+      unfinished.erase({ref.process, ref.thread, ref.sequence});
+    } else if (ref.kind == FrameKind::kUnfinishedEvents) {
+      FrameRef& latest = unfinished[{ref.process, ref.thread, ref.sequence}];
+      latest = ref;
+      latest.kind = FrameKind::kEvents;
+    } else if (ref.kind == FrameKind::kSoFar) {
+      index.so_far_ticks = std::max(index.so_far_ticks, ref.ticks);
     } else if (ref.kind == FrameKind::kMetadata) {
       index.metadata[ref.process].push_back(ref);
     } else {
       index.others.push_back(ref);
     }
   });
+  for (const auto& [key, ref] : unfinished) {
+    events[{ref.process, ref.thread}].push_back(ref);
+  }
   // Bytes after the trailer that are no complete frame are no part of what was written.
   if (index.good_bytes != source.size_bytes()) index.complete = false;
   LeftOutList left_out;

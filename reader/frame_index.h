@@ -55,6 +55,8 @@ struct FrameIndex {
   uint64_t good_bytes = 0;   // the end of the last complete frame
   uint64_t first_ticks = 0;  // the session's start
   uint64_t last_ticks = 0;   // the latest any frame header names
+  // Every event before is there: of a capture still being written, what it says of itself.
+  uint64_t so_far_ticks = 0;
   uint64_t frame_count = 0;
   std::vector<FrameRef> others;                        // all but events and metadata, in file order
   std::map<uint32_t, std::vector<FrameRef>> metadata;  // by process, in order of sequence

@@ -12,10 +12,32 @@
 
 namespace memlens::reader {
 
+namespace {
+
+// The collector locks what it writes (interposer/collector/capture_writer).
+bool is_locked(int descriptor) {
+  struct flock whole {};
+  whole.l_type = F_WRLCK;
+  whole.l_whence = SEEK_SET;
+  return ::fcntl(descriptor, F_OFD_GETLK, &whole) == 0 && whole.l_type != F_UNLCK;
+}
+
+}  // namespace
+
+bool is_being_written(const std::string& path) {
+  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (descriptor < 0) return false;
+  const bool locked = is_locked(descriptor);
+  ::close(descriptor);
+  return locked;
+}
+
 Source::Source(const std::string& path) : path_(path) {
   // Not blocking: a pipe without a writer is refused like any pipe, not waited for.
   descriptor_ = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (descriptor_ < 0) throw CaptureError(path, std::strerror(errno));
+  // Before the size: a trailer is written under the lock, so without either it was cut.
+  being_written_ = is_locked(descriptor_);
   struct stat status;
   const char* problem = nullptr;
   if (::fstat(descriptor_, &status) != 0) {
@@ -43,7 +65,8 @@ Source::Source(Source&& other) noexcept
     : path_(std::move(other.path_)),
       descriptor_(std::exchange(other.descriptor_, -1)),
       size_bytes_(other.size_bytes_),
-      modified_(other.modified_) {}
+      modified_(other.modified_),
+      being_written_(other.being_written_) {}
 
 void Source::read(uint64_t offset, void* out, size_t size_bytes) const {
   auto* next = static_cast<char*>(out);

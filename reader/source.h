@@ -9,6 +9,9 @@
 
 namespace memlens::reader {
 
+// Somebody writes this capture now, as far as can be seen. False where there is none.
+bool is_being_written(const std::string& path);
+
 class Source {
  public:
   // Throws CaptureError when the file cannot be opened or is not a regular file.
@@ -22,6 +25,8 @@ class Source {
   const std::string& path() const { return path_; }
   // As it was when opened: a capture still being written is read up to there.
   uint64_t size_bytes() const { return size_bytes_; }
+  // Somebody was writing it then, or will soon be.
+  bool being_written() const { return being_written_; }
   // When the file was last written, as of then.
   const struct timespec& modified() const { return modified_; }
 
@@ -33,6 +38,7 @@ class Source {
   int descriptor_ = -1;
   uint64_t size_bytes_ = 0;
   struct timespec modified_ {};
+  bool being_written_ = false;
 };
 
 }  // namespace memlens::reader

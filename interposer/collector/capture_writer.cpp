@@ -1,5 +1,6 @@
 #include "interposer/collector/capture_writer.h"
 
+#include <fcntl.h>
 #include <unistd.h>
 #include <xxhash.h>
 #include <zstd.h>
@@ -26,7 +27,14 @@ constexpr size_t kMinCompressedBytes = 64;
 
 void CaptureWriter::FreeContext::operator()(ZSTD_CCtx_s* context) const { ZSTD_freeCCtx(context); }
 
-CaptureWriter::CaptureWriter(int fd) : fd_(fd), compressor_(ZSTD_createCCtx()) {}
+CaptureWriter::CaptureWriter(int fd) : fd_(fd), compressor_(ZSTD_createCCtx()) {
+  // Whoever reads the file sees by this lock that it is still being written. It goes with the
+  // descriptor, so also when this process is killed. Where there are no locks, nobody sees it.
+  struct flock whole {};
+  whole.l_type = F_WRLCK;
+  whole.l_whence = SEEK_SET;
+  (void)fcntl(fd_, F_OFD_SETLK, &whole);
+}
 
 CaptureWriter::~CaptureWriter() { close(fd_); }
 
@@ -49,8 +57,9 @@ bool CaptureWriter::append(const FrameDescription& frame, std::span<const uint8_
     if (failure_ == 0) failure_ = EFBIG;
     return false;
   }
-  const bool events =
-      frame.kind == format::FrameKind::kEvents || frame.kind == format::FrameKind::kSampledEvents;
+  const bool events = frame.kind == format::FrameKind::kEvents ||
+                      frame.kind == format::FrameKind::kSampledEvents ||
+                      frame.kind == format::FrameKind::kUnfinishedEvents;
   format::FrameHeader header{};
   const size_t bound = ZSTD_compressBound(payload.size());
   if (frame_bytes_.size() < sizeof header + bound) frame_bytes_.resize(sizeof header + bound);

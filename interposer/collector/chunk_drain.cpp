@@ -39,11 +39,14 @@ unsigned ChunkDrain::drain() {
   return freed;
 }
 
+void ChunkDrain::drain_so_far() { drain_found(Take::kSoFar, 0); }
+
 void ChunkDrain::drain_dead(uint32_t slot) { drain_found(Take::kDeadSlot, slot); }
 
 void ChunkDrain::drain_rest() { drain_found(Take::kAll, 0); }
 
-// kFull: full event chunks, and all metadata. kDeadSlot: whatever the slot owns or handed over.
+// kFull: full event chunks, and all metadata. kSoFar: all that is committed. kDeadSlot: whatever
+// the slot owns or handed over.
 void ChunkDrain::find_chunks(Take take, uint32_t dead_slot) {
   events_found_.clear();
   metadata_found_.clear();
@@ -145,10 +148,9 @@ void ChunkDrain::write_metadata(const ChunkSnapshot& chunk) {
   }
 }
 
-void ChunkDrain::write_events(const ChunkSnapshot& chunk) {
-  if (chunk.committed == 0) return;
+bool ChunkDrain::append_events(format::FrameKind kind, const ChunkSnapshot& chunk) {
   FrameDescription frame;
-  frame.kind = sampled_ ? format::FrameKind::kSampledEvents : format::FrameKind::kEvents;
+  frame.kind = kind;
   frame.process = chunk.process;
   frame.thread = chunk.thread;
   frame.sequence = chunk.sequence;
@@ -156,8 +158,25 @@ void ChunkDrain::write_events(const ChunkSnapshot& chunk) {
   frame.ticks = chunk.ticks;
   frame.order_epoch = chunk.order_epoch;
   frame.shared_order = chunk.shared_order != 0;
-  writer_.append(frame, copy_payload(chunk, 0));
+  return writer_.append(frame, copy_payload(chunk, 0));
+}
+
+void ChunkDrain::write_events(const ChunkSnapshot& chunk) {
+  if (chunk.committed == 0) return;
+  append_events(sampled_ ? format::FrameKind::kSampledEvents : format::FrameKind::kEvents, chunk);
   event_bytes_ += chunk.committed;
+}
+
+// Of a thread that sleeps nothing is new, however often somebody looks.
+void ChunkDrain::write_unfinished(const ChunkSnapshot& chunk) {
+  Unfinished& known = unfinished_[chunk.index];
+  if (known.process == chunk.process && known.thread == chunk.thread &&
+      known.sequence == chunk.sequence && known.written_bytes == chunk.committed) {
+    return;
+  }
+  if (append_events(format::FrameKind::kUnfinishedEvents, chunk)) {
+    known = {chunk.process, chunk.thread, chunk.sequence, chunk.committed};
+  }
 }
 
 void ChunkDrain::free_chunk(uint32_t index) {
@@ -168,7 +187,7 @@ void ChunkDrain::free_chunk(uint32_t index) {
 
 unsigned ChunkDrain::drain_found(Take take, uint32_t dead_slot) {
   find_chunks(take, dead_slot);
-  if (take == Take::kFull) {
+  if (take == Take::kFull || take == Take::kSoFar) {
     for (int attempt = 1; attempt < kMetadataAttempts && metadata_has_gap(); ++attempt) {
       find_chunks(take, dead_slot);
     }
@@ -188,7 +207,9 @@ unsigned ChunkDrain::drain_found(Take take, uint32_t dead_slot) {
     if (chunk.full) free_and_wake(chunk.index);
   }
   for (const ChunkSnapshot& chunk : events_found_) {
-    if (writer_.failure() == 0) write_events(chunk);
+    if (writer_.failure() == 0) {
+      chunk.full || take != Take::kSoFar ? write_events(chunk) : write_unfinished(chunk);
+    }
     if (chunk.full) free_and_wake(chunk.index);
   }
   for (const uint32_t index : damaged_found_) free_and_wake(index);

@@ -28,6 +28,10 @@ class ChunkDrain {
   // has failed chunks are freed unwritten.
   unsigned drain();
 
+  // The same, and what is committed of the chunks that programs still fill, for who reads the
+  // capture now. The finished chunks are written as a whole in their time.
+  void drain_so_far();
+
   // Everything of a process that is dead, its unfinished chunks too; frees them all.
   void drain_dead(uint32_t slot);
 
@@ -51,7 +55,15 @@ class ChunkDrain {
     uint32_t next_frame = 0;
     bool damaged = false;  // nothing more of it is written
   };
-  enum class Take : uint8_t { kFull, kDeadSlot, kAll };
+  enum class Take : uint8_t { kFull, kSoFar, kDeadSlot, kAll };
+
+  // How much of an unfinished chunk is in the capture.
+  struct Unfinished {
+    uint32_t process = 0;
+    uint32_t thread = 0;
+    uint32_t sequence = 0;
+    uint32_t written_bytes = 0;
+  };
 
   void find_chunks(Take take, uint32_t dead_slot);
   void find_chunk(uint32_t index, Take take, uint32_t dead_slot);
@@ -59,6 +71,8 @@ class ChunkDrain {
   std::span<const uint8_t> copy_payload(const ChunkSnapshot& chunk, uint32_t from);
   void write_metadata(const ChunkSnapshot& found);
   void write_events(const ChunkSnapshot& found);
+  void write_unfinished(const ChunkSnapshot& found);
+  bool append_events(format::FrameKind kind, const ChunkSnapshot& found);
   void free_chunk(uint32_t index);
   unsigned drain_found(Take take, uint32_t dead_slot);
   void resize_pool();
@@ -71,6 +85,7 @@ class ChunkDrain {
   const bool sampled_;
   const uint64_t first_ticks_;                             // no chunk is older
   std::unordered_map<uint32_t, MetadataStream> metadata_;  // by process index
+  std::unordered_map<uint32_t, Unfinished> unfinished_;    // by chunk
   std::vector<ChunkSnapshot> events_found_;
   std::vector<ChunkSnapshot> metadata_found_;
   std::vector<uint32_t> damaged_found_;  // to be freed

@@ -19,6 +19,7 @@
 namespace memlens::collector {
 namespace {
 
+constexpr std::string_view kSoFarRequest = "so far";
 constexpr size_t kMaxRequestBytes = format::kMaxMarkBytes + 64;
 // The collector looks at its socket every 10 ms; a machine under load takes its time.
 constexpr int kAnswerPatienceMs = 3000;
@@ -94,8 +95,15 @@ ControlSocket::~ControlSocket() {
   if (fd_ >= 0) close(fd_);
 }
 
-std::vector<MarkRequest> ControlSocket::receive_marks() {
-  std::vector<MarkRequest> marks;
+void ControlSocket::answer(const std::vector<ControlPeer>& peers, const std::string& text) {
+  for (const ControlPeer& peer : peers) {
+    (void)sendto(fd_, text.data(), text.size(), MSG_DONTWAIT | MSG_NOSIGNAL,
+                 reinterpret_cast<const sockaddr*>(&peer.address), peer.bytes);
+  }
+}
+
+ControlRequests ControlSocket::receive() {
+  ControlRequests requests;
   for (int i = 0; fd_ >= 0 && i < kRequestsARound; ++i) {
     char text[kMaxRequestBytes];
     iovec data{text, sizeof text};
@@ -119,13 +127,16 @@ std::vector<MarkRequest> ControlSocket::receive_marks() {
       allowed = peer.uid == geteuid() || peer.uid == 0;
     }
     const bool whole = (message.msg_flags & MSG_TRUNC) == 0;
-    const std::string answer = whole
-                                   ? answer_to({text, static_cast<size_t>(length)}, allowed, marks)
-                                   : "error the mark's name is too long";
-    (void)sendto(fd_, answer.data(), answer.size(), MSG_DONTWAIT | MSG_NOSIGNAL,
-                 reinterpret_cast<const sockaddr*>(&sender), message.msg_namelen);
+    const ControlPeer peer{sender, message.msg_namelen};
+    const std::string_view request(text, static_cast<size_t>(length));
+    if (whole && allowed && request == kSoFarRequest) {
+      requests.so_far.push_back(peer);
+      continue;
+    }
+    answer({peer}, whole ? answer_to(request, allowed, requests.marks)
+                         : "error the mark's name is too long");
   }
-  return marks;
+  return requests;
 }
 
 bool ask_recording(const std::string& socket_name, const std::string& request,

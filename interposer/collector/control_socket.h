@@ -5,6 +5,7 @@
 // kernel says who asks; the recording's own user and root are answered, others are not.
 //
 //   request  "mark <pid> <name>"     pid 0: the whole recording
+//            "so far"                answered when all there is so far is in the capture
 //   answer   "ok", or "error <reason>"
 #pragma once
 
@@ -22,6 +23,17 @@ struct MarkRequest {
   std::string name;
 };
 
+// Whom to answer.
+struct ControlPeer {
+  sockaddr_un address{};
+  socklen_t bytes = 0;
+};
+
+struct ControlRequests {
+  std::vector<MarkRequest> marks;   // already answered
+  std::vector<ControlPeer> so_far;  // who wait for an answer
+};
+
 // The socket's abstract name: "memlens-control-<collector's pid>-<nonce>". Whoever looks for the
 // recordings of this machine finds it in /proc/net/unix.
 inline constexpr char kControlPrefix[] = "memlens-control-";
@@ -34,8 +46,9 @@ class ControlSocket {
   ControlSocket(const ControlSocket&) = delete;
   ControlSocket& operator=(const ControlSocket&) = delete;
 
-  // The requests that have come, already answered. Never blocks.
-  std::vector<MarkRequest> receive_marks();
+  // The requests that have come. Never blocks.
+  ControlRequests receive();
+  void answer(const std::vector<ControlPeer>& peers, const std::string& text);
 
  private:
   int fd_ = -1;

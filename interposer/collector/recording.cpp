@@ -154,8 +154,26 @@ void Recording::write_process_end(const WatchedProcess& process) {
   writer_->append(frame, to_text(json));
 }
 
-void Recording::write_marks() {
-  std::vector<MarkRequest> marks = control_.receive_marks();
+// For who reads the capture while it is written: all there is, and up to when that goes.
+void Recording::write_so_far() {
+  if (write_failure() != 0) return;
+  drain_->drain_so_far();
+  append_clock_frame(*writer_);
+  FrameDescription frame;
+  frame.kind = format::FrameKind::kSoFar;
+  frame.ticks = settled_ticks_;
+  writer_->append(frame, std::string_view());
+}
+
+void Recording::serve_control_socket() {
+  ControlRequests requests = control_.receive();
+  write_marks(std::move(requests.marks));
+  if (requests.so_far.empty()) return;
+  write_so_far();
+  control_.answer(requests.so_far, "ok");
+}
+
+void Recording::write_marks(std::vector<MarkRequest> marks) {
   const int64_t now_ns = monotonic_ns();
   if (options_.mark_every_ns > 0 && now_ns >= next_mark_ns_) {
     next_mark_ns_ = now_ns + options_.mark_every_ns;
@@ -198,9 +216,11 @@ void Recording::update() {
   const int64_t now = monotonic_ns();
   if (now - last_tick_ns_ >= kTickIntervalNs) {
     last_tick_ns_ = now;
+    settled_ticks_ = tick_ticks_;
+    tick_ticks_ = platform::read_ticks();
     segment->tick.fetch_add(1, std::memory_order_relaxed);
     segment_.serve_socket();
-    write_marks();
+    serve_control_socket();
   }
   drain_->drain();
   settle_ended_processes(watch_.update());

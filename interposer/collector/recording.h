@@ -88,7 +88,9 @@ class Recording {
   void write_session(const SessionDescription& session);
   void write_note(const std::string& text, format::DiagnosticCode code);
   void write_process_end(const WatchedProcess& process);
-  void write_marks();
+  void write_marks(std::vector<MarkRequest> marks);
+  void serve_control_socket();
+  void write_so_far();
   void settle_ended_processes(const std::vector<WatchedProcess>& ended);
   void thin_out_samples();
   void stop_after_write_failure();
@@ -104,6 +106,10 @@ class Recording {
   int64_t next_clock_ns_ = 0;
   int64_t clock_interval_ns_;
   int64_t last_tick_ns_ = 0;
+  // When the segment's tick last moved on, and the time before: what threads do from then on they
+  // stamp with a later time, so by now everything before the earlier one is committed.
+  uint64_t tick_ticks_ = 0;
+  uint64_t settled_ticks_ = 0;
   int64_t next_mark_ns_ = 0;  // by itself
   uint64_t own_marks_ = 0;
   SampleThinning thinning_;

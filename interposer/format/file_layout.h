@@ -30,17 +30,19 @@ static_assert(offsetof(FileHeader, checksum) == 60);
 
 // Values are part of the format: append, never renumber. Unknown kinds are skipped.
 enum class FrameKind : uint16_t {
-  kSession = 1,         // JSON: what was run and how
-  kMetadata = 2,        // metadata records of one process (metadata_records.h)
-  kEvents = 3,          // events of one thread (event_codec.h)
-  kClock = 4,           // pairs of ticks and nanoseconds (varints)
-  kMemory = 5,          // resident-set samples of processes
-  kProcessEnd = 6,      // JSON: a process ended, how, when
-  kSymbols = 7,         // resolved native addresses
-  kSource = 8,          // source lines' texts
-  kTrailer = 9,         // JSON: the recording ended cleanly
-  kSampledEvents = 10,  // as kEvents, of a process that records samples only
-  kMarks = 11,          // moments named from outside while the program ran
+  kSession = 1,            // JSON: what was run and how
+  kMetadata = 2,           // metadata records of one process (metadata_records.h)
+  kEvents = 3,             // events of one thread (event_codec.h)
+  kClock = 4,              // pairs of ticks and nanoseconds (varints)
+  kMemory = 5,             // resident-set samples of processes
+  kProcessEnd = 6,         // JSON: a process ended, how, when
+  kSymbols = 7,            // resolved native addresses
+  kSource = 8,             // source lines' texts
+  kTrailer = 9,            // JSON: the recording ended cleanly
+  kSampledEvents = 10,     // as kEvents, of a process that records samples only
+  kMarks = 11,             // moments named from outside while the program ran
+  kUnfinishedEvents = 12,  // as kEvents: what there is of a chunk that its thread still fills
+  kSoFar = 13,             // no payload: every event before `ticks` is in the frames before
 };
 
 inline constexpr uint16_t kFrameCompressed = 1;  // payload is one zstd frame

@@ -70,7 +70,9 @@ Analysis analyze_indexed(const Capture& capture, const Query& query, const Index
   const auto start = std::chrono::steady_clock::now();
   Analysis analysis = analyze(capture, query);
   const std::chrono::duration<double> passed = std::chrono::steady_clock::now() - start;
-  if (passed.count() >= options.worth_seconds) folder.store(key, encode(analysis, query));
+  // One that is still being written has more the next time.
+  if (passed.count() >= options.worth_seconds && !capture.info().running)
+    folder.store(key, encode(analysis, query));
   return analysis;
 }
 

@@ -4,12 +4,11 @@
 #include <CLI/CLI.hpp>
 #include <cerrno>
 #include <memory>
-#include <optional>
 #include <string>
 
-#include "interposer/collector/control_socket.h"
 #include "report/cli/command.h"
 #include "report/cli/run/run_error.h"
+#include "report/cli/running_recording.h"
 
 namespace memlens::report::cli {
 namespace {
@@ -18,13 +17,6 @@ struct MarkOptions {
   int pid = 0;
   std::string name;
 };
-
-std::optional<collector::RunningRecording> recording_of(int pid) {
-  for (collector::RunningRecording& recording : collector::running_recordings()) {
-    if (collector::records_into(pid, recording)) return std::move(recording);
-  }
-  return {};
-}
 
 int mark(const MarkOptions& options) {
   const std::string process = "process " + std::to_string(options.pid);
@@ -35,11 +27,8 @@ int mark(const MarkOptions& options) {
   if (!recording) {
     throw RunError(kOwnFailure, process + " is not being recorded (or is another user's)");
   }
-  // Given the recording's own process, the mark is everybody's.
-  const int marked = options.pid == recording->collector_pid ? 0 : options.pid;
   std::string reason;
-  if (!collector::ask_recording(recording->socket_name,
-                                "mark " + std::to_string(marked) + " " + options.name, reason)) {
+  if (!mark_recording(*recording, options.pid, options.name, reason)) {
     throw RunError(kOwnFailure, "no mark in the recording of " + process + ": " + reason);
   }
   return 0;

@@ -9,6 +9,7 @@
 #include "reader/error.h"
 #include "report/cli/index_options.h"
 #include "report/cli/option_groups.h"
+#include "report/cli/running_recording.h"
 #include "report/terminal/units.h"
 #include "report/text/columns.h"
 
@@ -106,8 +107,8 @@ void check_range(const reader::Query& query, const reader::CaptureInfo& info) {
 
 void warn_of_early_end(const reader::CaptureInfo& info) {
   if (info.complete) return;
-  std::cerr << "memlens: warning: " << printable(info.path) << " " << printable(info.early_end)
-            << "\n";
+  std::cerr << (info.running ? "memlens: " : "memlens: warning: ") << printable(info.path) << " "
+            << printable(info.early_end) << "\n";
 }
 
 }  // namespace
@@ -234,8 +235,7 @@ void add_view_option(CLI::App& command, View& view, const std::string& descripti
 }
 
 reader::Capture open_capture(ReportOptions& options) {
-  reader::Capture capture =
-      reader::Capture::open(options.capture_path, index_options(options.use_index));
+  reader::Capture capture = open_so_far(options.capture_path, index_options(options.use_index));
   check_selection(options, capture.info());
   find_marks(options, capture.info());
   check_range(options.query, capture.info());

@@ -92,7 +92,9 @@ void add_note(FindingKind kind, Severity severity, const std::string& text,
 void find_endings(const Evidence& evidence, std::vector<Finding>& findings) {
   add_kill(evidence, findings);
   const reader::CaptureInfo& info = evidence.info;
-  if (!info.complete) {
+  if (info.running) {
+    add_note(FindingKind::kIncomplete, Severity::kLow, "The recording " + info.early_end, findings);
+  } else if (!info.complete) {
     add_note(FindingKind::kIncomplete, Severity::kHigh,
              "The recording " + info.early_end + "; its numbers end at " +
                  format_seconds(info.duration_seconds),

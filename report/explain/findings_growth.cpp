@@ -64,11 +64,12 @@ void add_rise(const Evidence& evidence, const GrowingPlace& place, std::vector<F
   finding.text = place_text(*place.frame, evidence.info) + " gained " +
                  format_bytes(place.gained_bytes) + " since " +
                  format_seconds(place.since_seconds) + stacks_text(place.stacks) + ", ";
-  finding.text += long_enough ? rate_text(place.bytes_per_second) +
-                                    ", and was still rising at the end: a leak, unless all of it "
-                                    "is meant to be kept."
-                              : "and was still rising at the end: too short a time to tell a leak "
-                                "from what was being built.";
+  const std::string rising =
+      evidence.info.running ? "and is still rising: " : "and was still rising at the end: ";
+  finding.text += long_enough
+                      ? rate_text(place.bytes_per_second) + ", " + rising +
+                            "a leak, unless all of it is meant to be kept."
+                      : rising + "too short a time to tell a leak from what was being built.";
   findings.push_back(finding);
 }
 

@@ -19,6 +19,7 @@ void write_strings(JsonWriter& json, std::string_view name, const std::vector<st
 
 void write_capture(JsonWriter& json, const reader::CaptureInfo& info) {
   json.member("complete", info.complete);
+  json.member("running", info.running);
   write_strings(json, "command", info.command);
   json.key("python");
   info.python ? json.value(*info.python) : json.null();

@@ -126,7 +126,10 @@ void print_explain_markdown(std::ostream& out, const reader::CaptureInfo& info,
   if (info.python) out << "Python " << escaped(*info.python) << ", ";
   out << format_seconds(info.duration_seconds) << ", " << format_count(info.processes.size())
       << (info.processes.size() == 1 ? " process" : " processes") << ", recorded by memlens"
-      << (info.complete ? "" : ", ended early") << ".\n\n";
+      << (info.complete  ? ""
+          : info.running ? ", still running"
+                         : ", ended early")
+      << ".\n\n";
   for (size_t i = 0; i < findings.size(); ++i) {
     out << i + 1 << ". **" << title_of(findings[i]) << "**: " << escaped(findings[i].text) << '\n';
     const reader::Frame* place = findings[i].place;

@@ -33,7 +33,8 @@ class SummaryPrinter {
     print_totals();
     print_allocators();
     print_locations("At the peak", View::kPeak, summary_.answers.peak, locations);
-    print_locations("Still allocated at the end", View::kLeaks, summary_.answers.leaks, locations);
+    print_locations(summary_.info.running ? "Still allocated so far" : "Still allocated at the end",
+                    View::kLeaks, summary_.answers.leaks, locations);
     print_locations("Temporary, by number of allocations", View::kTemporary,
                     summary_.answers.temporary, locations);
     if (summary_.info.processes.size() > 1) print_processes();

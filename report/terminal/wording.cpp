@@ -45,7 +45,7 @@ std::string view_amount(View view, const reader::Totals& totals, const reader::C
       if (tally.bytes > totals.peak_bytes && info.processes.size() > 1) {
         return in_blocks + ": adds what each process held when it ended";
       }
-      return in_blocks + " at the end";
+      return in_blocks + (info.running ? " so far" : " at the end");
     case View::kTemporary:
       return format_count(tally.blocks) +
              format_count_error(tally.variance.blocks, terminal.unicode) + " of " +
@@ -85,7 +85,7 @@ std::string capture_heading(const reader::CaptureInfo& info, const Terminal& ter
         return each.process_index == 0 && each.code == format::DiagnosticCode::kUntrackedChild;
       });
   if (itself_left_out && !info.processes.empty()) facts += dot + "its children only";
-  if (!info.complete) facts += dot + "ended early";
+  if (!info.complete) facts += dot + (info.running ? "still running" : "ended early");
   const size_t room = terminal.columns - std::min(terminal.columns, column_count(facts));
   std::vector<std::string> arguments = info.command;
   if (!arguments.empty()) arguments[0].erase(0, arguments[0].rfind('/') + 1);

@@ -163,6 +163,38 @@ std::string named_marks() {
   return capture.bytes();
 }
 
+// Read while two threads still fill chunks: of thread 1 the later, longer beginning counts, of
+// thread 2 the chunk that was finished.
+std::string unfinished_chunks() {
+  CaptureBytes capture;
+  MetadataBytes metadata;
+  metadata.add_process(4711, 1, 0, format::ProcessOrigin::kStart, kStart, "/bin/busy", {"busy"});
+  metadata.add_thread(1, 4711, kStart, "busy");
+  metadata.add_thread(2, 4712, kStart, "worker");
+  capture.add_frame({.kind = FrameKind::kMetadata, .process = 1, .ticks = kStart}, metadata.take());
+  EventBytes first;
+  first.allocate(AllocationKind::kMalloc, 0x1000, 100, 0);
+  capture.add_frame(
+      {.kind = FrameKind::kUnfinishedEvents, .process = 1, .thread = 1, .ticks = kStart},
+      first.payload());
+  EventBytes other;
+  other.allocate(AllocationKind::kMalloc, 0x9000, 7, 0);
+  capture.add_frame(
+      {.kind = FrameKind::kUnfinishedEvents, .process = 1, .thread = 2, .ticks = kStart},
+      other.payload());
+  capture.add_frame({.kind = FrameKind::kSoFar, .ticks = kStart + 10}, "");
+  other.free(0x9000);
+  capture.add_frame({.kind = FrameKind::kEvents, .process = 1, .thread = 2, .ticks = kStart},
+                    other.payload());
+  first.allocate(AllocationKind::kMalloc, 0x2000, 20, 0);
+  capture.add_frame(
+      {.kind = FrameKind::kUnfinishedEvents, .process = 1, .thread = 1, .ticks = kStart},
+      first.payload());
+  capture.add_frame({.kind = FrameKind::kSoFar, .ticks = kStart + 20}, "");
+  capture.add_clock(kStart + 20);
+  return capture.bytes();
+}
+
 // Two processes whose heaps have other numbers, one heap with addresses of its own.
 std::string registered_heaps() {
   constexpr auto kPool = static_cast<AllocationKind>(64);
@@ -306,6 +338,7 @@ std::map<std::string, std::string> sample_captures() {
   // The names above are of captures of version 1, which are kept.
   samples["everything_2_0"] = everything();
   samples["named_marks"] = named_marks();
+  samples["unfinished_chunks"] = unfinished_chunks();
   samples["size_classes"] = size_classes();
   samples["registered_heaps"] = registered_heaps();
   samples["untouched_mapping"] = untouched_mapping();

@@ -92,11 +92,13 @@ export function fillFacts(capture) {
   byId('command').textContent = command;
   byId('command').title = command;
   const ending = byId('ending');
-  ending.textContent = about.complete ? 'complete' : about.ending || 'interrupted';
+  const running = about.ending === 'running';
+  ending.textContent = about.complete ? 'complete' : running ? 'still running'
+    : about.ending || 'interrupted';
   ending.classList.toggle('is-warning', !about.complete);
   ending.title = about.complete
     ? 'The recording ended as it should'
-    : 'The recording stopped early; everything up to its last complete frame is here';
+    : running ? 'The page was made while the recording ran: everything here is so far' : 'The recording stopped early; everything up to its last complete frame is here';
 
   if (capture.isDiff) {
     byId('facts').replaceChildren(
