@@ -7,6 +7,7 @@
 #include <atomic>
 #include <cstring>
 
+#include "interposer/base_name.h"
 #include "interposer/definitions.h"
 #include "interposer/hooks/bundled_allocators.h"
 #include "interposer/hooks/deep_bindings.h"
@@ -156,11 +157,9 @@ bool same_module(const Module& module, const LoadedObject& object) {
     return false;
   }
   // Another library at the same place has another name, or another build id.
-  const char* name = std::strrchr(object.name, '/');
-  name = name == nullptr ? object.name : name + 1;
-  const char* known = std::strrchr(module.path, '/');
-  known = known == nullptr ? module.path : known + 1;
-  if (object.name[0] != '\0' && std::strcmp(name, known) != 0) return false;
+  if (object.name[0] != '\0' && std::strcmp(base_name(object.name), base_name(module.path)) != 0) {
+    return false;
+  }
   Module fresh{};
   read_build_id(object, fresh);
   return fresh.build_id_bytes == module.build_id_bytes &&

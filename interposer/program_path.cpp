@@ -5,6 +5,7 @@
 
 #include <cstring>
 
+#include "interposer/base_name.h"
 #include "interposer/system_call.h"
 
 namespace memlens::interposer {
@@ -18,8 +19,6 @@ bool are_same_file(const char* a, const char* b) {
          syscall(SYS_newfstatat, AT_FDCWD, b, &b_status, 0) == 0 &&
          a_status.st_dev == b_status.st_dev && a_status.st_ino == b_status.st_ino;
 }
-
-const char* base_name(const char* path) { return std::strrchr(path, '/') + 1; }
 
 // ld-linux-x86-64.so.2, ld-2.31.so, ld-musl-x86_64.so.1, ld.so
 bool is_loader(const char* path) {

@@ -2,6 +2,7 @@
 
 #include <cstdio>
 
+#include "reader/base_name.h"
 #include "reader/capture.h"
 #include "reader/capture_impl.h"
 #include "reader/line_table.h"
@@ -14,11 +15,6 @@ namespace {
 constexpr std::string_view kNativeCode = "[native code]";
 constexpr std::string_view kNoStack = "[no stack]";
 constexpr std::string_view kUnknownFunction = "[unknown function]";
-
-std::string_view base_name(std::string_view path) {
-  const size_t slash = path.rfind('/');
-  return slash == std::string_view::npos ? path : path.substr(slash + 1);
-}
 
 Frame label_frame(std::string_view label) {
   Frame frame;

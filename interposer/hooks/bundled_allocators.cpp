@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cstring>
 
+#include "interposer/base_name.h"
 #include "interposer/definitions.h"
 #include "interposer/hooks/allocator_names.h"
 #include "interposer/hooks/bundled_hooks.h"
@@ -55,12 +56,11 @@ void describe_function(unsigned function) {
 
 // "mimalloc in libarrow.so.2600". Precondition for both: there_are_hooks_for().
 unsigned heap_of(BundledAllocator allocator, const char* path) {
-  const char* slash = std::strrchr(path, '/');
   char name[kMaxNameBytes];
   copy_name(name, allocator_name(allocator));
   constexpr const char* kIn = " in ";
   size_t bytes = std::strlen(name);
-  for (const char* part : {kIn, slash == nullptr ? path : slash + 1}) {
+  for (const char* part : {kIn, base_name(path)}) {
     for (; *part != '\0' && bytes + 1 < kMaxNameBytes; ++part) name[bytes++] = *part;
   }
   name[bytes] = '\0';

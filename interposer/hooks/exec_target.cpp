@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <cstring>
 
+#include "interposer/base_name.h"
 #include "interposer/system_call.h"
 
 extern char** environ;
@@ -48,13 +49,8 @@ struct File {
   int fd;
 };
 
-const char* file_name(const char* path) {
-  const char* slash = std::strrchr(path, '/');
-  return slash == nullptr ? path : slash + 1;
-}
-
 bool is_glibc_loader(const char* path) {
-  const char* name = file_name(path);
+  const char* name = base_name(path);
   return std::strncmp(name, "ld-linux", 8) == 0 || std::strncmp(name, "ld64.so", 7) == 0;
 }
 

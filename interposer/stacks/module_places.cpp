@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstring>
 
+#include "interposer/base_name.h"
 #include "interposer/private_lock.h"
 #include "interposer/reentrancy.h"
 
@@ -44,8 +45,7 @@ bool find_place(uint64_t start, uint64_t end, uint64_t identity, uint64_t& tag) 
 uint64_t module_identity(const char* name, uint64_t load_bias, const ElfW(Phdr) * segments,
                          int segment_count) {
   uint64_t hash = 0xcbf29ce484222325ull;
-  const char* slash = std::strrchr(name, '/');
-  for (const char* c = slash == nullptr ? name : slash + 1; *c != '\0'; ++c) {
+  for (const char* c = base_name(name); *c != '\0'; ++c) {
     hash = mix(hash, static_cast<uint8_t>(*c));
   }
   for (int i = 0; i < segment_count; ++i) {

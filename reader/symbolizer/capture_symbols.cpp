@@ -6,6 +6,7 @@
 #include <set>
 #include <unordered_set>
 
+#include "reader/base_name.h"
 #include "reader/capture_impl.h"
 #include "reader/line_table.h"
 #include "reader/symbolizer/built_in_allocator.h"
@@ -90,7 +91,7 @@ class CaptureResolver {
   // Those that the interposer knew by their functions' names (interposer/hooks).
   void add_recorded_allocators(const std::string& path,
                                std::vector<std::string_view>& allocators) const {
-    const std::string in_file = " in " + path.substr(path.rfind('/') + 1);
+    const std::string in_file = " in " + std::string(base_name(path));
     for (const Heap& heap : impl_.info.heaps.heaps()) {
       std::string_view name = heap.name;
       if (!name.ends_with(in_file)) continue;
@@ -102,7 +103,7 @@ class CaptureResolver {
   // Of the heap that the interposer made of a library's allocator.
   std::vector<std::string> recorded_functions(std::string_view allocator,
                                               const std::string& path) const {
-    const std::string heap = std::string(allocator) + " in " + path.substr(path.rfind('/') + 1);
+    const std::string heap = std::string(allocator) + " in " + std::string(base_name(path));
     const HeapTable& heaps = impl_.info.heaps;
     std::vector<std::string> functions;
     for (const format::AllocationKind kind : heaps.kinds()) {

@@ -4,6 +4,7 @@
 
 #include <unordered_map>
 
+#include "reader/base_name.h"
 #include "reader/symbolizer/debug_sections.h"
 #include "reader/symbolizer/die_names.h"
 #include "reader/symbolizer/function_name.h"
@@ -22,11 +23,6 @@ using Clock = std::chrono::steady_clock;
 
 // Longer ones are damage, or say nothing to a reader.
 constexpr size_t kMaxStoredNameBytes = 8192;
-
-std::string_view file_name(std::string_view path) {
-  const size_t slash = path.rfind('/');
-  return slash == std::string_view::npos ? path : path.substr(slash + 1);
-}
 
 bool is_a_file(std::string_view path) { return path.starts_with('/'); }
 
@@ -269,7 +265,7 @@ std::string module_offset_name(std::string_view module_path, uint64_t address) {
     digits.insert(digits.begin(), kDigits[address & 15]);
     address >>= 4;
   } while (address != 0);
-  const std::string_view name = file_name(module_path);
+  const std::string_view name = base_name(module_path);
   return std::string(name.empty() ? "?" : name) + "+0x" + digits;
 }
 

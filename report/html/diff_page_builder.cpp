@@ -5,6 +5,7 @@
 #include <optional>
 #include <utility>
 
+#include "reader/base_name.h"
 #include "report/html/page_frames.h"
 #include "report/view/frame_tree.h"
 #include "report/view/matched_trees.h"
@@ -121,7 +122,7 @@ class DiffPageBuilder {
   json facts(const DiffPageSide& side) const {
     const reader::CaptureInfo& info = side.capture.info();
     const reader::Totals& totals = side.analysis.totals;
-    std::string name = info.path.substr(info.path.rfind('/') + 1);
+    std::string name = std::string(reader::base_name(info.path));
     return {{"capture", std::move(name)},
             {"command", PageFrames(info, options_.redact).command()},
             {"complete", info.complete},
@@ -148,7 +149,7 @@ class DiffPageBuilder {
     about["duration_seconds"] = info.duration_seconds;
     about["first_view"] = view_name(options_.first_view);
     about["redacted"] = options_.redact;
-    about["capture"] = info.path.substr(info.path.rfind('/') + 1);
+    about["capture"] = std::string(reader::base_name(info.path));
     about["start_unix_ms"] = info.start_unix_ns / 1000000;
     if (!options_.redact) about["working_directory"] = info.working_directory;
     about["sample_bytes"] = std::max(info.sample_bytes, old_.capture.info().sample_bytes);

@@ -1,9 +1,9 @@
 #include "report/html/module_name.h"
 
+#include "reader/base_name.h"
+
 namespace memlens::report::html {
 namespace {
-
-std::string_view base_name(std::string_view path) { return path.substr(path.rfind('/') + 1); }
 
 std::string_view first_part(std::string_view path) { return path.substr(0, path.find('/')); }
 
@@ -38,7 +38,7 @@ std::string python_module_name(std::string_view path, std::string_view project_d
     within = path.substr(project_directory.size());
     while (within.starts_with('/')) within.remove_prefix(1);
   }
-  if (within.empty()) within = base_name(path);
+  if (within.empty()) within = reader::base_name(path);
   return std::string(without_suffix(first_part(within), ".py"));
 }
 
@@ -49,7 +49,7 @@ bool is_import_system(std::string_view file) {
 }
 
 bool is_interpreter(std::string_view module_path) {
-  std::string_view name = base_name(module_path);
+  std::string_view name = reader::base_name(module_path);
   if (name.starts_with("lib")) name.remove_prefix(3);
   if (!name.starts_with("python")) return false;
   name.remove_prefix(6);

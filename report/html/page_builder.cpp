@@ -5,6 +5,7 @@
 #include <tuple>
 #include <utility>
 
+#include "reader/base_name.h"
 #include "report/html/module_name.h"
 #include "report/html/page_answers.h"
 #include "report/html/page_budget.h"
@@ -17,8 +18,6 @@ namespace memlens::report::html {
 namespace {
 
 using nlohmann::json;
-
-std::string base_name(const std::string& path) { return path.substr(path.rfind('/') + 1); }
 
 class PageBuilder {
  public:
@@ -99,7 +98,7 @@ class PageBuilder {
     about["duration_seconds"] = info_.duration_seconds;
     about["first_view"] = view_name(options_.first_view);
     about["redacted"] = options_.redact;
-    about["capture"] = base_name(info_.path);
+    about["capture"] = std::string(reader::base_name(info_.path));
     about["start_unix_ms"] = info_.start_unix_ns / 1000000;
     if (!options_.redact) {
       about["hostname"] = info_.hostname;
@@ -169,10 +168,10 @@ class PageBuilder {
 
   // The script of an interpreter says more than the interpreter.
   static std::string process_name(const reader::ProcessInfo& process) {
-    std::string name = base_name(process.executable);
+    std::string name(reader::base_name(process.executable));
     if (!is_interpreter(process.executable) || process.command.size() < 2) return name;
     const std::string& first = process.command[1];
-    if (!first.starts_with('-')) return base_name(first);
+    if (!first.starts_with('-')) return std::string(reader::base_name(first));
     const bool is_module = first == "-m" && process.command.size() > 2;
     return is_module ? "-m " + process.command[2] : name;
   }

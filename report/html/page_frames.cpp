@@ -1,5 +1,6 @@
 #include "report/html/page_frames.h"
 
+#include "reader/base_name.h"
 #include "report/html/module_name.h"
 #include "report/html/redaction.h"
 
@@ -33,7 +34,7 @@ std::string PageFrames::shown_path(std::string_view path) const {
 
 std::vector<std::string> PageFrames::command() const {
   if (!redact_ || info_.command.empty()) return info_.command;
-  return {info_.command[0].substr(info_.command[0].rfind('/') + 1)};
+  return {std::string(reader::base_name(info_.command[0]))};
 }
 
 }  // namespace memlens::report::html

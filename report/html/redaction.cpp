@@ -1,5 +1,6 @@
 #include "report/html/redaction.h"
 
+#include "reader/base_name.h"
 #include "report/html/module_name.h"
 
 namespace memlens::report::html {
@@ -14,7 +15,7 @@ std::string redact_path(std::string_view path, std::string_view project_director
   if (const std::string_view in_library = path_in_python_library(path); !in_library.empty()) {
     return std::string(in_library);
   }
-  return std::string(path.substr(path.rfind('/') + 1));
+  return std::string(reader::base_name(path));
 }
 
 }  // namespace memlens::report::html

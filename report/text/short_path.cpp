@@ -1,5 +1,6 @@
 #include "report/text/short_path.h"
 
+#include "reader/base_name.h"
 #include "report/text/columns.h"
 
 namespace memlens::report {
@@ -37,7 +38,7 @@ std::string_view short_path(std::string_view path, std::string_view working_dire
 }
 
 std::string short_module(std::string_view path) {
-  std::string name(path.substr(path.rfind('/') + 1));
+  std::string name(reader::base_name(path));
   // "_bz2.cpython-311-x86_64-linux-gnu.so"
   const size_t tag = name.find(".cpython-");
   const size_t end = name.find(".so", tag == std::string::npos ? tag : tag + 1);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "reader/base_name.h"
 #include "report/view/native_code.h"
 #include "report/view/python_code.h"
 
@@ -151,7 +152,7 @@ int CodeOrigins::rank_of(const reader::Frame& frame) const {
 
 bool is_nameless(const reader::Frame& frame) {
   if (frame.origin != reader::FrameOrigin::kNative || !frame.file.empty()) return false;
-  const std::string_view module = frame.module.substr(frame.module.rfind('/') + 1);
+  const std::string_view module = reader::base_name(frame.module);
   std::string_view name = frame.function;
   if (name.starts_with(module)) {
     name.remove_prefix(module.size());

@@ -4,6 +4,8 @@
 #include <array>
 #include <vector>
 
+#include "reader/base_name.h"
+
 namespace memlens::report {
 namespace {
 
@@ -11,14 +13,12 @@ namespace {
 constexpr std::array<std::string_view, 4> kNamelessFiles = {"__init__.py", "__main__.py", "mod.rs",
                                                             "main.rs"};
 
-std::string_view last_part(std::string_view path) { return path.substr(path.rfind('/') + 1); }
-
 // How many folders and names are equal from the end on.
 size_t equal_parts(std::string_view a, std::string_view b) {
   size_t parts = 0;
   while (true) {
-    const std::string_view name = last_part(a);
-    if (name != last_part(b) || name.empty()) return parts;
+    const std::string_view name = reader::base_name(a);
+    if (name != reader::base_name(b) || name.empty()) return parts;
     ++parts;
     if (name.size() == a.size() || name.size() == b.size()) return parts;
     a.remove_suffix(name.size() + 1);
@@ -27,7 +27,7 @@ size_t equal_parts(std::string_view a, std::string_view b) {
 }
 
 size_t least_equal_parts(std::string_view file) {
-  return std::ranges::find(kNamelessFiles, last_part(file)) == kNamelessFiles.end() ? 1 : 2;
+  return std::ranges::find(kNamelessFiles, reader::base_name(file)) == kNamelessFiles.end() ? 1 : 2;
 }
 
 // The one file that agrees most with `file`; empty: none, or several as much.
@@ -53,7 +53,7 @@ ByLastPart only_in(const FileNames& files, const FileNames& others) {
   for (const std::string_view file : files) {
     // "<string>" and the like name no file.
     if (file.empty() || file.starts_with('<') || others.contains(file)) continue;
-    only[last_part(file)].push_back(file);
+    only[reader::base_name(file)].push_back(file);
   }
   return only;
 }

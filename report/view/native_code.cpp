@@ -4,6 +4,8 @@
 #include <array>
 #include <cctype>
 
+#include "reader/base_name.h"
+
 namespace memlens::report {
 namespace {
 
@@ -86,8 +88,6 @@ bool begins_any(std::string_view text, auto&& prefixes) {
 bool contains_any(std::string_view text, auto&& parts) {
   return std::ranges::any_of(parts, [&](std::string_view p) { return contains(text, p); });
 }
-
-std::string_view file_name(std::string_view path) { return path.substr(path.rfind('/') + 1); }
 
 bool is_in_library_namespace(std::string_view name) {
   if (begins_any(name, kLibraryNamespaces) || name.starts_with("hashbrown::")) return true;
@@ -213,7 +213,7 @@ bool is_interpreter_module(std::string_view module) {
   static constexpr std::string_view kLibraries[] = {"libpython", "libjvm",  "libjli",    "libjava",
                                                     "libnode",   "libruby", "libperl",   "libphp",
                                                     "liblua",    "libR",    "libcoreclr"};
-  const std::string_view name = file_name(module);
+  const std::string_view name = reader::base_name(module);
   const auto is = [&](std::string_view stem) { return is_named(name, stem); };
   return std::ranges::any_of(kNames, is) || std::ranges::any_of(kLibraries, is) ||
          contains(module, "/lib-dynload/");
@@ -224,7 +224,7 @@ bool is_runtime_module(std::string_view module) {
       "libc",      "libm",      "libpthread", "libdl",     "librt",     "libresolv",
       "libutil",   "libnsl",    "ld-linux",   "libstdc++", "libgcc_s",  "libc++",
       "libc++abi", "libunwind", "ld-musl",    "libgomp",   "libatomic", "libmemlens"};
-  const std::string_view name = file_name(module);
+  const std::string_view name = reader::base_name(module);
   return std::ranges::any_of(kNames, [&](std::string_view stem) { return is_named(name, stem); });
 }
 

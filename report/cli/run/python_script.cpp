@@ -8,6 +8,7 @@
 #include <fstream>
 
 #include "interposer/hooks/exec_target.h"
+#include "reader/base_name.h"
 
 namespace memlens::report::cli {
 namespace {
@@ -86,7 +87,7 @@ bool is_script_for_python(const std::string& path) {
     if (begin == std::string::npos) break;
     const size_t end = std::min(line.find_first_of(" \t", begin), line.size());
     const std::string word = line.substr(begin, end - begin);
-    if (is_python_name(word.substr(word.rfind('/') + 1))) return true;
+    if (is_python_name(std::string(reader::base_name(word)))) return true;
     start = end;
   }
   return false;
