@@ -19,31 +19,41 @@ segment::ChunkWindows windows;
 
 enum class Claim : uint8_t { kClaimed, kNoneFree, kNoAddressSpace };
 
-// A window more, made from one that is mapped: by now the program may have closed every descriptor
-// and changed its root. mremap with an old size of 0 maps a shared file's pages once more, from
-// that address of the file on and as far as asked for: here, the page before the next window.
-char* map_following(const char* window) {
+// The window that is `distance` further, made from one that is mapped: by now the program may have
+// closed every descriptor and changed its root. mremap with an old size of 0 maps a shared file's
+// pages once more, from that address of the file on and as far as asked for: here, from the last
+// page of this window to the end of that one. All but that one is given back at once.
+char* map_from(const char* window, uint32_t distance) {
   constexpr size_t kPageBytes = 4096;
   const char* last_page = window + window_bytes() - kPageBytes;
+  const size_t before = kPageBytes + size_t{distance - 1} * window_bytes();
   const long mapped =
-      syscall(SYS_mremap, last_page, 0, kPageBytes + window_bytes(), MREMAP_MAYMOVE, nullptr);
+      syscall(SYS_mremap, last_page, 0, before + window_bytes(), MREMAP_MAYMOVE, nullptr);
   if (mapped == -1) return nullptr;
-  auto* page = reinterpret_cast<char*>(mapped);
-  system_call::unmap(page, kPageBytes);
-  return page + kPageBytes;
+  auto* start = reinterpret_cast<char*>(mapped);
+  system_call::unmap(start, before);
+  return start + before;
 }
 
-// Window by window from the last one that is mapped: mapping all that lies between at once takes
-// address space, which is what is short.
+// From the last window that is mapped, at one stride, or by smaller ones where address space is
+// short: a stride takes, for a moment, what lies between.
 bool map_window(uint32_t wanted) {
   uint32_t number = wanted;
   while (windows.window(number) == nullptr) --number;
   char* window = windows.window(number);
-  for (bool ours = false; number != wanted; ++number, ours = true) {
-    char* next = map_following(window);
+  uint32_t stride = wanted - number;
+  for (bool ours = false; number != wanted;) {
+    stride = std::min(stride, wanted - number);
+    char* next = map_from(window, stride);
+    if (next == nullptr && stride > 1) {
+      stride /= 2;
+      continue;
+    }
     if (ours) system_call::unmap(window, window_bytes());
     if (next == nullptr) return false;
     window = next;
+    number += stride;
+    ours = true;
   }
   if (window != windows.window(wanted) && !windows.add(wanted, window)) {
     system_call::unmap(window, window_bytes());
@@ -59,14 +69,14 @@ Claim try_claim(SegmentHeader* segment, uint32_t slot, ClaimedChunk& claimed) {
       std::min(segment->active_chunks.load(std::memory_order_acquire), kMaxChunks);
   Claim result = Claim::kNoneFree;
   for (uint32_t i = 0; i < active; ++i) {
-    std::atomic<uint64_t>& word = segment->chunk_words[i];
+    std::atomic<uint32_t>& word = segment->chunk_words[i];
     if (chunk_state(word.load(std::memory_order_relaxed)) != kFree) continue;
     if (windows.window(i / kWindowChunks) == nullptr && !map_window(i / kWindowChunks)) {
       result = Claim::kNoAddressSpace;
       i |= kWindowChunks - 1;  // on to the next window
       continue;
     }
-    uint64_t expected = chunk_word(kFree, 0);
+    uint32_t expected = chunk_word(kFree, 0);
     if (word.compare_exchange_strong(expected, chunk_word(kOwned, slot),
                                      std::memory_order_acquire)) {
       claimed = {windows.chunk(i), i};

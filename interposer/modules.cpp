@@ -47,7 +47,7 @@ uint32_t module_capacity = 0;
 
 char* text_block = nullptr;
 size_t text_left = 0;
-constexpr size_t kTextBlockBytes = 64 * 1024;
+constexpr size_t kTextBlockBytes = 16 * 1024;
 
 std::atomic<uint32_t> generation{0};
 std::atomic<uint32_t> seen_generation{0};  // of the loader's list

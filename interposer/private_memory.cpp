@@ -11,7 +11,8 @@ namespace memlens::interposer {
 namespace {
 
 constexpr size_t kPageBytes = 4096;
-constexpr size_t kArenaBytes = 1 << 20;
+// Address space is the program's too; what is larger than a quarter gets an arena of its own.
+constexpr size_t kArenaBytes = 64 << 10;
 
 constexpr size_t round_up(size_t value, size_t unit) { return (value + unit - 1) / unit * unit; }
 

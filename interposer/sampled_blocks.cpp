@@ -1,13 +1,17 @@
 #include "interposer/sampled_blocks.h"
 
+#include <cerrno>
+
 #include "interposer/private_memory.h"
+#include "interposer/system_call.h"
 
 namespace memlens::interposer::sampled_blocks {
 
-std::atomic<uint8_t> filter[size_t{1} << kFilterBits];
+std::atomic<uint8_t>* filter = nullptr;
 
 namespace {
 
+constexpr size_t kFilterBytes = size_t{1} << kFilterBits;
 constexpr unsigned kLevels = 6;
 constexpr unsigned kBucketSlots = 4;
 
@@ -112,16 +116,21 @@ bool remove(uint64_t address, uint64_t& place) {
   return true;
 }
 
-void drop() {
-  if (levels[0].load(std::memory_order_relaxed) == nullptr) return;
+bool begin() {
+  if (filter == nullptr) {
+    filter = static_cast<std::atomic<uint8_t>*>(map_pages(kFilterBytes));
+    return filter != nullptr;
+  }
+  if (levels[0].load(std::memory_order_relaxed) == nullptr) return true;
   for (unsigned number = 0; number < kLevels; ++number) {
     if (Bucket* level = levels[number].exchange(nullptr)) {
       unmap_pages(level, bucket_count(number) * sizeof(Bucket));
     }
   }
-  for (std::atomic<uint8_t>& counter : filter) {
-    if (counter.load(std::memory_order_relaxed) != 0) counter.store(0, std::memory_order_relaxed);
-  }
+  const int saved_errno = errno;
+  system_call::advise(filter, kFilterBytes, MADV_DONTNEED);  // zeroed pages again
+  errno = saved_errno;
+  return true;
 }
 
 }  // namespace memlens::interposer::sampled_blocks

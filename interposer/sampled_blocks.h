@@ -18,7 +18,8 @@
 namespace memlens::interposer::sampled_blocks {
 
 inline constexpr unsigned kFilterBits = 18;
-extern std::atomic<uint8_t> filter[size_t{1} << kFilterBits];
+// Mapped where samples are taken: 256 kB of address space that others do without.
+extern std::atomic<uint8_t>* filter;
 
 // The upper bits count too: arenas are aligned, and what is hot in one lies where samples lie in
 // the next (Python objects in a loop: 3 % of its time).
@@ -27,7 +28,7 @@ constexpr size_t filter_slot(uintptr_t address) {
 }
 
 // False: it is none of them. Of a block that another thread has allocated this is as true as that
-// the caller has its address.
+// the caller has its address. Precondition: begin().
 __attribute__((always_inline)) inline bool may_hold(const void* block) {
   return filter[filter_slot(reinterpret_cast<uintptr_t>(block))].load(std::memory_order_relaxed) !=
          0;
@@ -41,7 +42,7 @@ bool insert(uint64_t address, uint64_t place);
 // False: it is none of them.
 bool remove(uint64_t address, uint64_t& place);
 
-// In a forked child, and before the first: there are none.
-void drop();
+// In a forked child, and before the first: there are none. False without memory.
+bool begin();
 
 }  // namespace memlens::interposer::sampled_blocks

@@ -2,6 +2,7 @@
 
 #include "interposer/exponential.h"
 #include "interposer/hooks/malloc_hooks.h"
+#include "interposer/process.h"
 #include "interposer/sampled_blocks.h"
 
 namespace memlens::interposer::sampler {
@@ -32,7 +33,9 @@ void draw() {
 
 void start() {
   if (interval_now() == 0) return;
-  sampled_blocks::drop();  // a parent's are not ours
+  if (!sampled_blocks::begin()) {  // a parent's are not ours
+    return stop_recording("no address space for what sampling needs (ulimit -v, RLIMIT_AS)");
+  }
   seed = mix(process.segment->sample_seed + process.index * kGoldenRatio);
   draws.store(0);
   draw_anew();

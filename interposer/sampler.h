@@ -43,11 +43,11 @@ __attribute__((always_inline)) inline bool passes_unsampled(size_t bytes) {
 
 // This process records samples only.
 inline bool chosen() {
-  return (attention.load(std::memory_order_relaxed) & kAttentionSampling) != 0;
+  return (attention.load(std::memory_order_acquire) & kAttentionSampling) != 0;
 }
 // ... and goes on recording.
 inline bool active() {
-  return (attention.load(std::memory_order_relaxed) & (kAttentionSampling | kAttentionOver)) ==
+  return (attention.load(std::memory_order_acquire) & (kAttentionSampling | kAttentionOver)) ==
          kAttentionSampling;
 }
 

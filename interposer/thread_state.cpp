@@ -85,16 +85,20 @@ ThreadState* reuse_state() {
   return nullptr;
 }
 
+void report_memory_lack() {
+  if (!memory_lack_reported) {
+    report_line(
+        Line().text("no address space to record another thread (a limit on it: ulimit -v, "
+                    "RLIMIT_AS); its events are counted as lost"));
+  }
+  memory_lack_reported = true;
+}
+
 ThreadState* add_state() {
   if (state_count + 1 >= order::kMaxOwner) return nullptr;
   auto* state = static_cast<ThreadState*>(map_pages(sizeof(ThreadState)));
   if (state == nullptr) {
-    if (!memory_lack_reported) {
-      report_line(
-          Line().text("no address space to record another thread (a limit on it: ulimit -v, "
-                      "RLIMIT_AS); its events are counted as lost"));
-    }
-    memory_lack_reported = true;
+    report_memory_lack();
     return nullptr;
   }
   state->owner = ++state_count;
@@ -113,6 +117,10 @@ ThreadState* find_or_add_state() {
       state = reuse_state();
     }
     if (state == nullptr) state = add_state();
+  }
+  if (state != nullptr && !reset_stack_state(state->stacks)) {
+    report_memory_lack();
+    state = nullptr;  // stays free
   }
   if (state != nullptr) {
     // Under the lock, as whoever looks for dead threads' states reads both.
@@ -150,7 +158,6 @@ ThreadState* acquire_thread_state() {
     state->exit_rounds = 0;
     state->undoable = 0;
     state->thread_index = threads_seen.fetch_add(1) + 1;
-    reset_stack_state(state->stacks);
     thread_state = state;
     if (exit_key_made) pthread_setspecific(exit_key, state);
     define_thread(state->thread_index, state->thread_id);
@@ -186,6 +193,7 @@ void drop_thread_states() {
   while (all_states != nullptr) {
     ThreadState* state = all_states;
     all_states = state->next;
+    drop_stack_state(state->stacks);
     unmap_pages(state, sizeof(ThreadState));
   }
   state_count = 0;

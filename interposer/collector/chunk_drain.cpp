@@ -61,7 +61,7 @@ void ChunkDrain::find_chunks(Take take, uint32_t dead_slot) {
 }
 
 void ChunkDrain::find_chunk(uint32_t index, Take take, uint32_t dead_slot) {
-  const uint64_t word = segment_->chunk_words[index].load(std::memory_order_acquire);
+  const uint32_t word = segment_->chunk_words[index].load(std::memory_order_acquire);
   const ChunkState state = chunk_state(word);
   if (state == kFree && word == chunk_word(kFree, 0)) return;
   const uint32_t slot = chunk_slot(word);
@@ -241,7 +241,7 @@ void ChunkDrain::resize_pool() {
 // larger pool may claim one of them at any time, so each is claimed here first.
 void ChunkDrain::release_unused() {
   for (uint32_t i = active_; i < scan_limit_; ++i) {
-    uint64_t expected = chunk_word(kFree, 0);
+    uint32_t expected = chunk_word(kFree, 0);
     if (!segment_->chunk_words[i].compare_exchange_strong(expected,
                                                           chunk_word(kOwned, kCollectorSlot))) {
       continue;

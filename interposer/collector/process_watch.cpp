@@ -212,8 +212,8 @@ bool ProcessWatch::any_alive() const {
 }
 
 bool ProcessWatch::holds_chunk(uint32_t slot) const {
-  return std::ranges::any_of(segment_->chunk_words, [slot](const std::atomic<uint64_t>& word) {
-    const uint64_t value = word.load(std::memory_order_acquire);
+  return std::ranges::any_of(segment_->chunk_words, [slot](const std::atomic<uint32_t>& word) {
+    const uint32_t value = word.load(std::memory_order_acquire);
     return segment::chunk_state(value) != segment::kFree && segment::chunk_slot(value) == slot;
   });
 }

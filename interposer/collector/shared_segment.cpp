@@ -116,13 +116,16 @@ SharedSegment::SharedSegment(uint32_t options) {
   struct stat status {};
   if (fstat(fd_, &status) != 0) fail("cannot read the shared memory's status");
   inode_ = status.st_ino;
-  void* mapped = mmap(nullptr, segment::attached_bytes(), PROT_READ | PROT_WRITE,
+  void* mapped = mmap(nullptr, segment::initial_bytes(), PROT_READ | PROT_WRITE,
                       MAP_SHARED | MAP_NORESERVE, fd_, 0);
   if (mapped == MAP_FAILED) {
     fail("cannot map the shared memory (is there a limit on address space, `ulimit -v`?)");
   }
   header_ = static_cast<segment::SegmentHeader*>(mapped);
   windows_.start(header_);
+  for (uint32_t i = 1; i < segment::kInitialWindows; ++i) {
+    windows_.add(i, static_cast<char*>(mapped) + segment::window_offset(i));
+  }
   first_ticks_ = platform::read_ticks();
   nonce_ = random_number();
   header_->layout_version = segment::kLayoutVersion;
@@ -142,9 +145,9 @@ SharedSegment::SharedSegment(uint32_t options) {
 
 SharedSegment::~SharedSegment() {
   // The mutex stays locked: unlocking would tell programs that still run that the collector lives.
-  // So its window stays mapped, since the kernel and libc follow the thread's list of robust
+  // So what was mapped with it stays, since the kernel and libc follow the thread's list of robust
   // mutexes through it.
-  for (uint32_t i = 1; i < segment::kMaxWindows; ++i) {
+  for (uint32_t i = segment::kInitialWindows; i < segment::kMaxWindows; ++i) {
     if (char* window = windows_.window(i)) munmap(window, segment::window_bytes());
   }
   if (fd_ >= 0) close(fd_);

@@ -22,7 +22,7 @@ class SharedSegment {
   segment::SegmentHeader* header() const { return header_; }
   int fd() const { return fd_; }
 
-  // Precondition: one of the first window's, or of those that map_chunks() has mapped.
+  // Precondition: one of the initial ones, or of those that map_chunks() has mapped.
   segment::ChunkHeader* chunk(uint32_t index) const { return windows_.chunk(index); }
   // Maps the first `count` chunks here. False: no address space for them.
   bool map_chunks(uint32_t count);

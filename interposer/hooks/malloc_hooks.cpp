@@ -53,7 +53,8 @@ __attribute__((always_inline)) inline void be_ready() {
   if (__builtin_expect(mode.load(std::memory_order_acquire) == Mode::kUnresolved, 0)) begin();
 }
 
-inline bool is_sampling() { return mode.load(std::memory_order_relaxed) == Mode::kSampling; }
+// Then the filter of sampled blocks is there.
+inline bool is_sampling() { return mode.load(std::memory_order_acquire) == Mode::kSampling; }
 
 inline bool multiply(size_t a, size_t b, size_t& product) {
   return !__builtin_mul_overflow(a, b, &product);
@@ -165,7 +166,7 @@ MEMLENS_HOOK void* calloc(size_t count, size_t bytes) {
 }
 
 MEMLENS_HOOK void* realloc(void* block, size_t bytes) {
-  if (sampled_blocks::may_hold(block) || !sampler::passes_unsampled(bytes)) {
+  if (!is_sampling() || sampled_blocks::may_hold(block) || !sampler::passes_unsampled(bytes)) {
     return realloc_not_passed(block, bytes);
   }
   HookScope scope;

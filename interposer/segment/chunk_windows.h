@@ -1,9 +1,10 @@
-// Where a process has the segment's chunks mapped: windows of 64 chunks (4 MB), as they are used.
+// Where a process has the segment's chunks mapped: windows of 4 chunks (256 kB), as they are used.
 //
 // A pool that could grow to its limit would take 1 GB of address space in every recorded process,
 // touched or not, and a program under `ulimit -v` would find no memory. So a process maps the
-// header and the first window when it attaches (4.4 MB), and another window when it claims a chunk
-// there: first fit means that only a process tree with more than 64 chunks in use does.
+// header and the first window when it attaches (650 kB), and another window when it claims a chunk
+// there: first fit means that only a process tree with more than 4 chunks in use does, or a program
+// that fills chunks faster than they are taken away.
 //
 // Looked at when a chunk is claimed, never for an event.
 #pragma once

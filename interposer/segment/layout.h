@@ -22,23 +22,25 @@ namespace memlens::segment {
 
 inline constexpr uint64_t kMagic = 0x31474553534e4c4dull;  // "MLNSSEG1"
 // Producer and collector are built together; anything else is refused at attach.
-inline constexpr uint32_t kLayoutVersion = 5;
+inline constexpr uint32_t kLayoutVersion = 6;
 
 inline constexpr uint32_t kChunkBytes = 64 * 1024;
 inline constexpr uint32_t kInitialChunks = 64;  // 4 MB, rotated first-fit: stays in the cache
 inline constexpr uint32_t kMaxChunks = 16384;   // 1 GB, touched only when used
-// Everybody maps the header and the first window; of the others, what he uses (chunk_windows.h).
-inline constexpr uint32_t kWindowChunks = kInitialChunks;
+// A program maps the header and the first window; of the others, what it uses (chunk_windows.h).
+inline constexpr uint32_t kWindowChunks = 4;
+inline constexpr uint32_t kInitialWindows = kInitialChunks / kWindowChunks;
+static_assert(kInitialChunks % kWindowChunks == 0);
 inline constexpr uint32_t kMaxWindows = kMaxChunks / kWindowChunks;
 inline constexpr uint32_t kMaxProcesses = 4096;  // alive at the same time
 
 // ---- chunk state word: low 8 bits ChunkState, then the process slot
-enum ChunkState : uint64_t { kFree = 0, kOwned = 1, kFull = 2 };
-constexpr uint64_t chunk_word(ChunkState state, uint32_t slot) {
-  return static_cast<uint64_t>(state) | static_cast<uint64_t>(slot) << 8;
+enum ChunkState : uint32_t { kFree = 0, kOwned = 1, kFull = 2 };
+constexpr uint32_t chunk_word(ChunkState state, uint32_t slot) {
+  return static_cast<uint32_t>(state) | slot << 8;
 }
-constexpr ChunkState chunk_state(uint64_t word) { return static_cast<ChunkState>(word & 0xff); }
-constexpr uint32_t chunk_slot(uint64_t word) { return static_cast<uint32_t>(word >> 8); }
+constexpr ChunkState chunk_state(uint32_t word) { return static_cast<ChunkState>(word & 0xff); }
+constexpr uint32_t chunk_slot(uint32_t word) { return word >> 8; }
 
 struct ChunkHeader {
   std::atomic<uint32_t> committed;  // payload bytes that are complete
@@ -127,16 +129,17 @@ struct alignas(64) SegmentHeader {
   std::atomic<uint32_t> slots_used;      // no slot at or beyond this one was ever taken
 
   ProcessSlot processes[kMaxProcesses];
-  alignas(64) std::atomic<uint64_t> chunk_words[kMaxChunks];
+  alignas(64) std::atomic<uint32_t> chunk_words[kMaxChunks];
 };
 
 enum StopReason : uint32_t { kRunning = 0, kStopWriteFailed = 1, kStopRequested = 2 };
 
 constexpr size_t header_bytes() { return (sizeof(SegmentHeader) + 4095) & ~size_t{4095}; }
 constexpr size_t window_bytes() { return size_t{kWindowChunks} * kChunkBytes; }
-// Of the file, and of what is mapped to begin with.
+// Of the file, and of what programs and the collector map to begin with.
 constexpr size_t file_bytes() { return header_bytes() + kMaxWindows * window_bytes(); }
 constexpr size_t attached_bytes() { return header_bytes() + window_bytes(); }
+constexpr size_t initial_bytes() { return header_bytes() + kInitialWindows * window_bytes(); }
 
 // ---- how a program finds the segment: environment variable kSessionVariable holds
 //   <collector pid>:<memfd number there>:<inherited fd number>:<inode>:<nonce hex>:<socket name>

@@ -8,6 +8,7 @@
 
 #include "interposer/base_name.h"
 #include "interposer/private_lock.h"
+#include "interposer/private_memory.h"
 #include "interposer/reentrancy.h"
 
 namespace memlens::interposer {
@@ -23,16 +24,28 @@ struct Place {
 // Enough for a program that loads and unloads plug-ins all day: the same library at the same place
 // is the same entry. When it is full, later libraries go untagged.
 constexpr uint32_t kMaxPlaces = 4096;
-Place places[kMaxPlaces];
+// In pages, which stay a forked child's.
+constexpr uint32_t kBlockPlaces = 128;
+Place* blocks[kMaxPlaces / kBlockPlaces];
 std::atomic<uint32_t> place_count{0};
 PrivateLock places_lock;
+
+Place& place_at(uint32_t index) { return blocks[index / kBlockPlaces][index % kBlockPlaces]; }
+
+// Room for the next one.
+bool make_room(uint32_t count) {
+  if (count == kMaxPlaces) return false;
+  Place*& block = blocks[count / kBlockPlaces];
+  if (block == nullptr) block = static_cast<Place*>(map_pages(sizeof(Place) * kBlockPlaces));
+  return block != nullptr;
+}
 
 uint64_t mix(uint64_t hash, uint8_t byte) { return (hash ^ byte) * 0x100000001b3ull; }
 
 // Reads what is published; entries are never changed.
 bool find_place(uint64_t start, uint64_t end, uint64_t identity, uint64_t& tag) {
   for (uint32_t i = place_count.load(std::memory_order_acquire); i-- > 0;) {
-    const Place& place = places[i];
+    const Place& place = place_at(i);
     if (place.start == start && place.end == end && place.identity == identity) {
       tag = place.tag;
       return true;
@@ -65,13 +78,14 @@ uint64_t find_or_add_place(uint64_t start, uint64_t end, uint64_t identity) {
   if (!find_place(start, end, identity, tag)) {
     const uint32_t count = place_count.load(std::memory_order_relaxed);
     for (uint32_t i = 0; i < count; ++i) {
-      const bool overlaps = places[i].start < end && start < places[i].end;
-      if (overlaps && places[i].tag >= tag) tag = places[i].tag + 1;
+      const Place& place = place_at(i);
+      const bool overlaps = place.start < end && start < place.end;
+      if (overlaps && place.tag >= tag) tag = place.tag + 1;
     }
-    if (count == kMaxPlaces || tag > 0xffff) {
+    if (tag > 0xffff || !make_room(count)) {
       tag = 0;
     } else {
-      places[count] = {start, end, identity, tag};
+      place_at(count) = {start, end, identity, tag};
       place_count.store(count + 1, std::memory_order_release);
     }
   }

@@ -3,17 +3,13 @@
 #include "interposer/definitions.h"
 #include "interposer/process.h"
 #include "interposer/stacks/hybrid_interpreter.h"
-#include "interposer/stacks/native_node_cache.h"
+#include "interposer/stacks/native_caches.h"
 #include "interposer/stacks/own_code.h"
 
 namespace memlens::interposer {
 namespace {
 
 using unwind::CodeObject;
-
-NativeNodeCache node_cache;
-NativeNodeCache run_node_cache;   // by a run's number in place of an address
-NativeNodeCache path_node_cache;  // of whole stacks, by their paths
 
 // Tells the libraries apart that one after the other have had the same place.
 uint64_t tagged_address(NativeStackState& state, uint64_t address) {
@@ -49,17 +45,17 @@ uint32_t intern_native_frame(NativeStackState& state, uint32_t parent, const Nat
   // Wrappers of ours in the middle of a stack (around dlclose) are none of the program's business.
   if (__builtin_expect(is_own_code(address), 0)) return parent;
   if (__builtin_expect(frame.tagged, 0)) address = tagged_address(state, address);
-  uint32_t node = node_cache.find(parent, address);
+  uint32_t node = native_caches->nodes.find(parent, address);
   if (__builtin_expect(node == 0, 0)) {
     node = intern_native_node(parent, address);
-    if (node != 0) node_cache.insert(parent, address, node);
+    if (node != 0) native_caches->nodes.insert(parent, address, node);
   }
   return node;
 }
 
 uint32_t intern_native_run(NativeStackState& state, uint32_t parent, const FrameRun& run,
                            const NativeFrame& frame) {
-  uint32_t node = run_node_cache.find(parent, run.serial);
+  uint32_t node = native_caches->run_nodes.find(parent, run.serial);
   if (__builtin_expect(node != 0, 1)) return node;
   node = parent;
   const NativeFrame* outer = &frame;
@@ -67,7 +63,7 @@ uint32_t intern_native_run(NativeStackState& state, uint32_t parent, const Frame
     node = intern_native_frame(state, node, run.frames[i], outer);
     outer = &run.frames[i];
   }
-  if (node != format::kRootNode) run_node_cache.insert(parent, run.serial, node);
+  if (node != format::kRootNode) native_caches->run_nodes.insert(parent, run.serial, node);
   return node;
 }
 
@@ -95,10 +91,10 @@ uint32_t node_of_kept_frames(NativeStackState& state, uint32_t kept) {
   }
   NativeFrame& innermost = frames[depth - 1];
   if (innermost.node != format::kRootNode) return innermost.node;
-  uint32_t node = path_node_cache.find(format::kRootNode, path);
+  uint32_t node = native_caches->path_nodes.find(format::kRootNode, path);
   if (__builtin_expect(node == 0, 0)) {
     node = node_of_frames(state, depth);
-    if (node != 0) path_node_cache.insert(format::kRootNode, path, node);
+    if (node != 0) native_caches->path_nodes.insert(format::kRootNode, path, node);
   }
   return innermost.node = node;
 }
@@ -108,20 +104,21 @@ uint32_t node_of_deep_frames(NativeStackState& state, uint32_t parent, uint32_t 
   NativeFrame* const frames = state.frames;
   uint64_t path = kDeep ^ uint64_t { parent } << 20;
   for (uint32_t i = first; i < state.depth; ++i) path = extend_path(state, path, frames[i]);
-  uint32_t node = path_node_cache.find(parent, path);
+  uint32_t node = native_caches->path_nodes.find(parent, path);
   if (__builtin_expect(node != 0, 1)) return node;
   node = parent;
   for (uint32_t i = first; i < state.depth; ++i) {
     node = intern_native_frame(state, node, frames[i], i > 0 ? &frames[i - 1] : nullptr);
   }
-  if (node != format::kRootNode) path_node_cache.insert(parent, path, node);
+  if (node != format::kRootNode) native_caches->path_nodes.insert(parent, path, node);
   return node;
 }
 
 void forget_native_nodes() {
-  node_cache.forget();
-  run_node_cache.forget();
-  path_node_cache.forget();
+  if (native_caches == nullptr) return;
+  native_caches->nodes.forget();
+  native_caches->run_nodes.forget();
+  native_caches->path_nodes.forget();
 }
 
 namespace {

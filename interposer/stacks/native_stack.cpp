@@ -6,15 +6,16 @@
 
 #include "interposer/definitions.h"
 #include "interposer/stacks/hybrid_interpreter.h"
+#include "interposer/stacks/native_caches.h"
 #include "interposer/stacks/native_nodes.h"
 #include "interposer/stacks/own_code.h"
 #include "interposer/stacks/unwind_registers_x86_64.h"
-#include "interposer/stacks/unwind_rule_cache.h"
 #include "interposer/stacks/unwind_step_x86_64.h"
 
 namespace memlens::interposer {
 
-std::atomic<uint32_t> unwind::rules_generation{0};
+// From 1: of a thread that has not looked at it yet, it is another.
+std::atomic<uint32_t> unwind::rules_generation{1};
 
 void unwind::forget_rules() { rules_generation.fetch_add(1, std::memory_order_release); }
 
@@ -32,8 +33,6 @@ using unwind::UnwindRow;
 using unwind::UnwindRule;
 
 constexpr uintptr_t kWord = sizeof(uintptr_t);
-
-unwind::RuleCache rule_cache;
 
 __attribute__((noinline, cold)) UnwindRule compile_rule_at(NativeStackState& state,
                                                            uintptr_t address) {
@@ -55,14 +54,15 @@ __attribute__((noinline, cold)) UnwindRule compile_rule_at(NativeStackState& sta
   rule.interpreter = is_evaluation_loop(address);
   ++state.rules_compiled;
   if (rule.kind() == RuleKind::kNeedsRegisters) ++state.rules_complex;
-  rule_cache.insert(address, state.rules_generation, rule);
+  native_caches->rules.insert(address, state.rules_generation, rule);
   errno = saved_errno;
   return rule;
 }
 
 inline UnwindRule rule_at(NativeStackState& state, uintptr_t address) {
   UnwindRule rule;
-  if (__builtin_expect(rule_cache.find(address, state.rules_generation, rule), 1)) return rule;
+  if (__builtin_expect(native_caches->rules.find(address, state.rules_generation, rule), 1))
+    return rule;
   return compile_rule_at(state, address);
 }
 
@@ -399,9 +399,11 @@ class FreshFrames {
   uint32_t count_ = 0;
 };
 
-void drop_stale_caches(NativeStackState& state) {
+// False: no memory for the process's caches.
+bool drop_stale_caches(NativeStackState& state) {
   const uint32_t rules = unwind::rules_generation.load(std::memory_order_acquire);
   if (state.rules_generation != rules) {
+    if (!make_native_caches()) return false;
     state.rules_generation = rules;
     state.depth = 0;
     state.outer_frames = 0;
@@ -414,6 +416,7 @@ void drop_stale_caches(NativeStackState& state) {
     state.outer_frames = 0;
     state.memory.forget();
   }
+  return true;
 }
 
 // The first frame that is not ours. Our own code keeps frame pointers, so its frames are a chain.
@@ -584,7 +587,11 @@ class Climb {
 uint32_t update_native_frames(NativeStackState& state, const void* frame_address, bool with_runs,
                               bool& too_deep) {
   too_deep = false;
-  drop_stale_caches(state);
+  if (__builtin_expect(!drop_stale_caches(state), 0)) {
+    state.depth = 0;
+    state.top = nullptr;
+    return 0;
+  }
   if (__builtin_expect(!own_code_known, 0)) find_own_code(state.objects);
   const Position position = program_position(frame_address);
 

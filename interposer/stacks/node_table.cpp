@@ -9,15 +9,35 @@ namespace memlens::interposer::node_table {
 namespace {
 
 // Nodes in segments, so that they never move and only touched memory is used.
-constexpr uint32_t kSegmentShift = 14;
+constexpr uint32_t kSegmentShift = 12;
 constexpr uint32_t kSegmentNodes = 1u << kSegmentShift;
 constexpr uint32_t kSegments = kMaxNodes >> kSegmentShift;
-constexpr uint32_t kInitialSlots = 1u << 12;
+constexpr uint32_t kInitialSlots = 1u << 14;
 
 // Zeroed memory is valid.
+struct Node {
+  static constexpr uint32_t kTypeShift = 25;
+  static_assert(kMaxNodes == 1u << kTypeShift);
+
+  std::atomic<uint32_t> first_child;
+  uint32_t parent_and_type;
+  uint64_t value;
+
+  static uint32_t parent_and_type_of(const NodeKey& key) {
+    return key.parent | static_cast<uint32_t>(key.type) << kTypeShift;
+  }
+  bool has(const NodeKey& key) const {
+    return value == key.value && parent_and_type == parent_and_type_of(key);
+  }
+  NodeKey key() const {
+    return {parent_and_type & (kMaxNodes - 1), static_cast<NodeType>(parent_and_type >> kTypeShift),
+            value};
+  }
+};
+static_assert(sizeof(Node) == 16);
+
 struct Segment {
-  std::atomic<uint32_t> first_child[kSegmentNodes];
-  NodeKey keys[kSegmentNodes];
+  Node nodes[kSegmentNodes];
 };
 
 // The children of a node after its first. A slot is a node's number and, above it, bits of its
@@ -49,10 +69,7 @@ uint32_t first_slot(uint64_t hash) { return static_cast<uint32_t>(hash >> 32); }
 Segment* segment_of(uint32_t node) {
   return segments[node >> kSegmentShift].load(std::memory_order_acquire);
 }
-NodeKey& key_of(uint32_t node) { return segment_of(node)->keys[node & (kSegmentNodes - 1)]; }
-std::atomic<uint32_t>& first_child_of(uint32_t node) {
-  return segment_of(node)->first_child[node & (kSegmentNodes - 1)];
-}
+Node& node_at(uint32_t number) { return segment_of(number)->nodes[number & (kSegmentNodes - 1)]; }
 
 bool make_segment(uint32_t node) {
   if (segment_of(node) != nullptr) return true;
@@ -85,8 +102,8 @@ Index* index_with_room() {
     if (larger == nullptr) return index->mask > indexed_count + 1 ? index : nullptr;
     const uint32_t count = newest();
     for (uint32_t node = 1; node <= count; ++node) {
-      const NodeKey& key = key_of(node);
-      if (first_child_of(key.parent).load(std::memory_order_relaxed) != node) {
+      const NodeKey key = node_at(node).key();
+      if (node_at(key.parent).first_child.load(std::memory_order_relaxed) != node) {
         place(*larger, key, node);
       }
     }
@@ -104,8 +121,8 @@ uint32_t find(const NodeKey& key) {
   const Segment* parents = segment_of(key.parent);
   if (parents == nullptr) return 0;
   const uint32_t child =
-      parents->first_child[key.parent & (kSegmentNodes - 1)].load(std::memory_order_acquire);
-  if (child == 0 || key_of(child) == key) return child;
+      parents->nodes[key.parent & (kSegmentNodes - 1)].first_child.load(std::memory_order_acquire);
+  if (child == 0 || node_at(child).has(key)) return child;
   Index* index = current_index.load(std::memory_order_acquire);
   if (index == nullptr) return 0;
   const uint64_t hash = hash_of(key);
@@ -114,7 +131,7 @@ uint32_t find(const NodeKey& key) {
     const uint32_t entry = index->slots[slot & index->mask].load(std::memory_order_acquire);
     if (entry == 0) return 0;
     const uint32_t node = entry & kNumberMask;
-    if ((entry & ~kNumberMask) == tag && key_of(node) == key) return node;
+    if ((entry & ~kNumberMask) == tag && node_at(node).has(key)) return node;
   }
 }
 
@@ -124,11 +141,13 @@ bool insert_locked(const NodeKey& key) {
   const uint32_t node = newest() + 1;
   if (node >= kMaxNodes || key.parent >= node) return false;
   if (!make_segment(node) || !make_segment(format::kRootNode)) return false;
-  std::atomic<uint32_t>& first_child = first_child_of(key.parent);
+  std::atomic<uint32_t>& first_child = node_at(key.parent).first_child;
   const bool is_first = first_child.load(std::memory_order_relaxed) == 0;
   Index* index = is_first ? nullptr : index_with_room();
   if (!is_first && index == nullptr) return false;
-  key_of(node) = key;
+  Node& added = node_at(node);
+  added.parent_and_type = Node::parent_and_type_of(key);
+  added.value = key.value;
   if (is_first) {
     first_child.store(node, std::memory_order_release);
   } else {
@@ -143,7 +162,11 @@ void drop() {
   current_index.store(nullptr, std::memory_order_relaxed);
   node_count.store(0, std::memory_order_relaxed);
   indexed_count = 0;
-  for (auto& segment : segments) segment.store(nullptr, std::memory_order_relaxed);
+  // They are made in order; further ones have never been touched.
+  for (auto& segment : segments) {
+    if (segment.load(std::memory_order_relaxed) == nullptr) break;
+    segment.store(nullptr, std::memory_order_relaxed);
+  }
 }
 
 }  // namespace memlens::interposer::node_table

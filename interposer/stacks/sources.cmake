@@ -2,6 +2,7 @@ target_sources(memlens_interposer_objects PRIVATE
   stacks/hybrid_interpreter.cpp
   stacks/hybrid_stack.cpp
   stacks/module_places.cpp
+  stacks/native_caches.cpp
   stacks/native_nodes.cpp
   stacks/native_runs.cpp
   stacks/native_stack.cpp

@@ -1,15 +1,37 @@
 #include "interposer/stacks/stack_capture.h"
 
+#include "interposer/private_memory.h"
 #include "interposer/process.h"
+#include "interposer/stacks/native_caches.h"
 
 namespace memlens::interposer {
+namespace {
 
-void reset_stack_state(StackState& state) {
+bool map_native(StackState& state) {
+  if (!make_native_caches()) return false;
+  if (state.native == nullptr)
+    state.native = static_cast<NativeState*>(map_pages(sizeof(NativeState)));
+  return state.native != nullptr;
+}
+
+}  // namespace
+
+bool reset_stack_state(StackState& state) {
   const segment::SegmentHeader& session = *process.segment;
-  state.with_native = (session.options & segment::kOptionNative) != 0;
+  const bool with_native = (session.options & segment::kOptionNative) != 0;
+  if (with_native && !map_native(state)) return false;
+  state.with_native = with_native;
   state.python.reset(session.steady_ticks_per_us);
-  state.hybrid.reset();
-  state.native.reset();
+  if (with_native) {
+    state.native->hybrid.reset();
+    state.native->native.reset();
+  }
+  return true;
+}
+
+void drop_stack_state(StackState& state) {
+  if (state.native != nullptr) unmap_pages(state.native, sizeof(NativeState));
+  state.native = nullptr;
 }
 
 }  // namespace memlens::interposer

@@ -100,13 +100,16 @@ class AddressSpace(MemlensTest):
         script = self.script(FILL)
         expected = int(self.plain(script).split()[1])
         self.record([PYTHON, script])
-        self.assertGreaterEqual(int(self.recording.stdout.split()[1]), expected - 1)
+        self.assertEqual(int(self.recording.stdout.split()[1]), expected)
 
-    def test_recording_adds_some_megabytes(self):
+    def test_recording_adds_two_megabytes(self):
+        # The more where the collector lags behind: two windows are half a megabyte.
         script = self.script(SIZE)
-        self.record([PYTHON, script])
-        added = int(self.recording.stdout) - int(self.plain(script))
-        self.assertLess(added, 32 << 10)  # kilobytes
+        for options, most in ((), 2300), (("--sample", "64Ki"), 2600), (("--native",), 6400):
+            with self.subTest(options):
+                self.record([PYTHON, script], *options)
+                added = int(self.recording.stdout) - int(self.plain(script))
+                self.assertLess(added, most)  # kilobytes
 
     def test_the_whole_run_may_be_limited(self):
         script = self.script("print('fine')\n")
@@ -137,13 +140,13 @@ class AddressSpace(MemlensTest):
     def test_a_process_that_cannot_attach_names_the_limit(self):
         result = self.memlens("run", "-o", "x.mlens", "--", PYTHON, self.script(
             "import resource, subprocess\n"
-            "resource.setrlimit(resource.RLIMIT_AS, (6 << 20, 6 << 20))\n"
+            "resource.setrlimit(resource.RLIMIT_AS, (3100 << 10, 3100 << 10))\n"
             "import os; os.execv('/bin/true', ['true'])\n"), code=None)
         self.assertEqual(result.returncode, 0, result.stderr)
         self.assertIn("no address space for the recording's shared memory", result.stderr)
 
     def test_events_of_a_thread_without_memory_are_counted_as_lost(self):
-        capture = self.record([PYTHON, self.script(LATE_THREAD)])
+        capture = self.record([PYTHON, self.script(LATE_THREAD)], "--native")
         self.assertEqual(self.recording.stdout, "done\n")
         self.assertGreaterEqual(self.summary(capture)["lost_events"], 2000)
 

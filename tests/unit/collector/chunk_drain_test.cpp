@@ -191,7 +191,7 @@ TEST_CASE_FIXTURE(Fixture, "a process's definitions end where they stop making s
 TEST_CASE_FIXTURE(Fixture, "state words that no program makes are made free again") {
   shared()->chunk_words[3] = 5;                                               // no such state
   shared()->chunk_words[4] = segment::chunk_word(segment::kOwned, 1u << 20);  // no such slot
-  shared()->chunk_words[5] = segment::chunk_word(segment::kFull, 0) | 1ull << 50;
+  shared()->chunk_words[5] = segment::chunk_word(segment::kFull, 0) | 1u << 31;
   drain.drain();
   for (const int chunk : {3, 4, 5}) CHECK(testing::state_of(shared(), chunk) == segment::kFree);
   CHECK(drain.damaged_chunks() == 3);

@@ -6,16 +6,15 @@
 
 #include "interposer/format/file_layout.h"
 #include "interposer/platform/clock.h"
-#include "interposer/segment/chunk_windows.h"
 #include "interposer/segment/layout.h"
 
 namespace memlens::testing {
 
-// For the first window's chunks, which is all that tests touch.
+// For the initial chunks, which the collector has mapped in one piece, and tests touch no others.
 inline segment::ChunkHeader* chunk_at(segment::SegmentHeader* segment, int chunk) {
-  segment::ChunkWindows windows;
-  windows.start(segment);
-  return windows.chunk(static_cast<uint32_t>(chunk));
+  return reinterpret_cast<segment::ChunkHeader*>(reinterpret_cast<char*>(segment) +
+                                                 segment::header_bytes() +
+                                                 static_cast<size_t>(chunk) * segment::kChunkBytes);
 }
 
 // As a program does before it claims a chunk.
@@ -27,7 +26,7 @@ inline void own_slot(segment::SegmentHeader* segment, uint32_t slot, uint32_t pr
 // Claims the first free chunk for `slot`; -1: the pool is empty.
 inline int claim(segment::SegmentHeader* segment, uint32_t slot) {
   for (uint32_t i = 0; i < segment->active_chunks; ++i) {
-    uint64_t expected = segment::chunk_word(segment::kFree, 0);
+    uint32_t expected = segment::chunk_word(segment::kFree, 0);
     if (segment->chunk_words[i].compare_exchange_strong(
             expected, segment::chunk_word(segment::kOwned, slot))) {
       return static_cast<int>(i);

@@ -216,7 +216,7 @@ TEST_CASE("a slot that names a process of somebody else's keeps nobody waiting")
   ProcessWatch watch(segment.header());
   const pid_t stranger = fork();
   if (stranger == 0) {
-    munmap(segment.header(), segment::attached_bytes());
+    munmap(segment.header(), segment::initial_bytes());
     pause();
     _exit(0);
   }

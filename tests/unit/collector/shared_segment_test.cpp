@@ -45,7 +45,7 @@ TEST_CASE("nobody who holds a descriptor can cut the segment short") {
   CHECK(ftruncate(segment.fd(), static_cast<off_t>(segment::file_bytes() * 2)) != 0);
 }
 
-TEST_CASE("chunks beyond the first window are mapped where the file has them") {
+TEST_CASE("chunks beyond the initial ones are mapped where the file has them") {
   collector::SharedSegment segment(0);
   REQUIRE(segment.map_chunks(segment::kInitialChunks * 4));
   const uint32_t index = segment::kInitialChunks * 3 + 5;
