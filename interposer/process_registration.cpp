@@ -30,6 +30,16 @@ uint64_t pid_namespace_inode() {
 
 constexpr size_t kMaxCommandLineBytes = 8192;
 
+// What a process was started as. A forked child is what its parent was: it makes four system calls
+// less, and a title that the parent has written over its arguments is not taken for them.
+struct {
+  bool known;
+  size_t executable_bytes;
+  size_t command_line_bytes;
+  char executable[4096];
+  char command_line[kMaxCommandLineBytes];
+} program;
+
 size_t read_command_line(char* buffer, size_t bytes) {
   const int fd = system_call::open_file("/proc/self/cmdline", O_RDONLY | O_CLOEXEC);
   if (fd < 0) return 0;
@@ -83,10 +93,12 @@ bool process_is_known(const segment::SegmentHeader* segment, int32_t pid) {
 }
 
 void describe_process(format::ProcessOrigin origin) {
-  char executable[4096];
-  const size_t executable_bytes = program_path(executable, sizeof executable);
-  char command_line[kMaxCommandLineBytes];
-  const size_t command_line_bytes = read_command_line(command_line, sizeof command_line);
+  if (!program.known) {
+    program.executable_bytes = program_path(program.executable, sizeof program.executable);
+    program.command_line_bytes =
+        read_command_line(program.command_line, sizeof program.command_line);
+    program.known = true;
+  }
   RecordBody body;
   // Negative where a filter refuses the call.
   body.number(static_cast<uint64_t>(std::max(0, system_call::process_id())))
@@ -94,8 +106,8 @@ void describe_process(format::ProcessOrigin origin) {
       .number(process.parent_index)
       .number(static_cast<uint64_t>(origin))
       .number(platform::read_ticks())
-      .string(executable, executable_bytes)
-      .string(command_line, command_line_bytes);
+      .string(program.executable, program.executable_bytes)
+      .string(program.command_line, program.command_line_bytes);
   write_definition(format::MetadataType::kProcess, body);
 }
 

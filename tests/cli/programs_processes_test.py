@@ -36,6 +36,12 @@ class Trees(MemlensTest):
             with self.subTest(shape):
                 self.assertEqual(self.leaks_of(shape), [FIRST, SHARED])
 
+    def test_a_child_is_known_by_what_was_started_and_not_by_its_parents_title(self):
+        capture = self.record([self.program("rewrites_title"), "--first", "--second"])
+        processes = re.findall(r"/rewrites_title\\x00--first\\x00--second",
+                               self.memlens("dump", capture).stdout)
+        self.assertEqual(len(processes), 2)
+
     def test_a_child_that_allocates_nothing_is_counted(self):
         self.leaks_of("silent_fork")
         self.assertEqual(self.summary(self.shape_capture)["processes"], 2)
