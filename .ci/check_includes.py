@@ -25,7 +25,8 @@ MAY_INCLUDE = {
     # The one command that records starts the collector.
     "report/cli": ["report", "reader", "interposer/format", "interposer/segment",
                    "interposer/collector", "interposer/hooks/exec_target.h"],
-    "examples": [],
+    "include": [],
+    "examples": ["include"],
     "bench": [],
     "tests": ["interposer", "interposer/hooks/exec_target.h", "interposer/platform",
               "interposer/format", "interposer/segment", "interposer/collector",

@@ -39,6 +39,14 @@ void note_obstacle(const char* path, Obstacle obstacle) {
   }
 }
 
+// memlens itself, started by a program that asks for what it has recorded so far: reports are no
+// part of the program.
+bool is_memlens(const char* path) {
+  constexpr char kName[] = "memlens";
+  const char* slash = std::strrchr(path, '/');
+  return std::strcmp(slash != nullptr ? slash + 1 : path, kName) == 0;
+}
+
 bool library_is_reachable(const char* path) {
   const int saved_errno = errno;
   const bool reachable = syscall(SYS_faccessat, AT_FDCWD, path, R_OK) == 0;
@@ -60,6 +68,7 @@ ProgramStart prepare_start(int directory_fd, const char* path, bool new_process)
   start.environment = ProgramStart::Environment::kDetach;
   const bool follow = (process.segment->options & segment::kOptionFollow) != 0;
   if (!recording() || (new_process && !follow)) return start;
+  if (path != nullptr && is_memlens(path)) return start;
   if (path != nullptr) {
     Obstacle obstacle = inspect_program(directory_fd, path);
     if (obstacle == Obstacle::kNone && !library_is_reachable(library)) {

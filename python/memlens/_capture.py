@@ -105,6 +105,21 @@ class Capture:
         path = other.path if isinstance(other, Capture) else os.fspath(other)
         return Diff(_run("diff", self.path, path, "--json", "--view", view))
 
+    def snapshot(self, view="leaks", **options):
+        """A view as a Snapshot, with tracemalloc's statistics(), compare_to() and filters."""
+        from ._snapshot import Snapshot
+        return Snapshot.from_records(self.stacks(view, **options))
+
+    def to_arrow(self, **options):
+        """One row a stack and view, as a pyarrow.Table (docs/fleet.md)."""
+        from ._arrow import to_arrow
+        return to_arrow(self, **options)
+
+    def to_parquet(self, folder, **options):
+        """The same as a file below folder, by host and day. Returns its path."""
+        from ._arrow import to_parquet
+        return to_parquet(self, folder, **options)
+
     def to_dataframe(self, view="peak", **options):
         """The records of a view as a pandas or polars DataFrame, whichever is installed.
 

@@ -10,7 +10,7 @@ def _function(name):
 
 
 def _bind():
-    """(mark, enabled) of the preloaded library, or what does nothing."""
+    """(mark, enabled) of the library, or what does nothing where it is not loaded."""
     record_mark = _function("memlens_mark")
     is_enabled = _function("memlens_enabled")
     if record_mark is None or is_enabled is None:
@@ -28,6 +28,12 @@ def _bind():
 
 
 _mark, _enabled = _bind()
+
+
+def look_again():
+    """The library may have been loaded since this module was imported."""
+    global _mark, _enabled
+    _mark, _enabled = _bind()
 
 
 def mark(name):

@@ -3,9 +3,11 @@
 #include "reader/analysis/analysis.h"
 
 #include <algorithm>
+#include <deque>
 #include <memory>
 
 #include "reader/analysis/accounts.h"
+#include "reader/analysis/marked_ranges.h"
 #include "reader/analysis/process_accounts.h"
 #include "reader/capture_impl.h"
 #include "reader/process_merge.h"
@@ -16,9 +18,8 @@ namespace memlens::reader {
 namespace {
 
 struct Process {
-  Process(Accounts& accounts, uint32_t number, const Query& query)
-      : accounts(accounts, number, query.temporary_threshold, query.until_exit),
-        merge(this->accounts) {}
+  Process(Accounts& accounts, uint32_t number, const Query& query, bool from_nothing)
+      : accounts(accounts, number, query, from_nothing), merge(this->accounts) {}
 
   ProcessAccounts accounts;
   ProcessMerge<ProcessAccounts> merge;
@@ -32,11 +33,13 @@ struct Process {
 
 class Pass {
  public:
-  // `untouched`: by process index; nullptr: not known yet.
-  Pass(const Capture::Impl& impl, const Query& query, const UntouchedOfProcesses* untouched)
+  // `untouched`: by process index; nullptr: not known yet. `from_nothing`: see analyze_range().
+  Pass(const Capture::Impl& impl, const Query& query, const UntouchedOfProcesses* untouched,
+       bool from_nothing = false)
       : impl_(impl),
         untouched_(untouched),
         query_(query),
+        from_nothing_(from_nothing),
         queue_(impl.source),
         accounts_(range_of(impl, query), query.timeline_points) {}
 
@@ -89,16 +92,34 @@ class Pass {
     return range;
   }
 
+  // Of analyze_range(), the chunks that can hold events of the range. A stream's chunks
+  // follow each other in time, so the last one that began by then is the first.
+  const EventStream& chunks_of(const EventStream& stream) {
+    if (!from_nothing_) return stream;
+    const Accounts::Range range = range_of(impl_, query_);
+    const auto later = [](uint64_t ticks, const FrameRef& frame) { return ticks < frame.ticks; };
+    auto begin =
+        std::upper_bound(stream.frames.begin(), stream.frames.end(), range.from_ticks, later);
+    const auto end = std::upper_bound(begin, stream.frames.end(), range.to_ticks, later);
+    if (begin != stream.frames.begin()) --begin;
+    EventStream& part = parts_.emplace_back();
+    part.process = stream.process;
+    part.thread = stream.thread;
+    part.frames.assign(begin, end);
+    return part;
+  }
+
   void add_streams() {
     Process* process = nullptr;
     uint32_t process_index = 0;
-    for (const EventStream& stream : impl_.readable_streams()) {
+    for (const EventStream& whole : impl_.readable_streams()) {
+      const EventStream& stream = chunks_of(whole);
       const auto metadata = impl_.metadata.find(stream.process);
       const ProcessMetadata* known = metadata != impl_.metadata.end() ? &metadata->second : nullptr;
       if (query_.pid && (known == nullptr || known->pid != *query_.pid)) continue;
       if (process == nullptr || stream.process != process_index) {
         const auto number = static_cast<uint32_t>(processes_.size());
-        processes_.push_back(std::make_unique<Process>(accounts_, number, query_));
+        processes_.push_back(std::make_unique<Process>(accounts_, number, query_, from_nothing_));
         process_indexes_.push_back(stream.process);
         process = processes_.back().get();
         process_index = stream.process;
@@ -268,6 +289,8 @@ class Pass {
   const Capture::Impl& impl_;
   const UntouchedOfProcesses* untouched_;
   const Query& query_;
+  const bool from_nothing_;
+  std::deque<EventStream> parts_;  // of the streams, where not all of them is read
   ChunkQueue queue_;
   Accounts accounts_;
   std::vector<std::unique_ptr<Process>> processes_;
@@ -299,6 +322,22 @@ Analysis analyze(const Capture& capture, const Query& query) {
       untouched = first.untouched();
     }
     Analysis analysis = Pass(impl, query, &untouched).run();
+    analysis.left_out = impl.left_out_events();
+    return analysis;
+  };
+  try {
+    return run();
+  } catch (const StreamDamage&) {
+    impl.leave_out_damaged_chunks();
+  }
+  return run();
+}
+
+Analysis analyze_range(const Capture& capture, const Query& query) {
+  const Capture::Impl& impl = capture.impl();
+  const auto run = [&] {
+    const UntouchedOfProcesses none;
+    Analysis analysis = Pass(impl, query, &none, true).run();
     analysis.left_out = impl.left_out_events();
     return analysis;
   };

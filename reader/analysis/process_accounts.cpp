@@ -73,6 +73,7 @@ inline void ProcessAccounts::allocate(Stream& stream, StreamState& state, const 
     ++replaced_blocks_;
   }
   const bool counted = accounts_.in_range();
+  if (__builtin_expect(from_nothing_, 0) && !counted) site_number = kNoSite;
   uint64_t bytes = event.size_bytes;
   uint64_t blocks = 1;
   if (__builtin_expect(state.sample_interval != 0, 0) && site_number != kNoSite) {
@@ -356,7 +357,7 @@ void ProcessAccounts::map(Stream& stream, StreamState& state, const Event& event
       mapping->untouched_bytes = std::min(known->second, event.size_bytes);
   }
   const uint64_t touched_bytes = event.size_bytes - mapping->untouched_bytes;
-  mapping->site = site_of(stream, event);
+  mapping->site = from_nothing_ && !accounts_.in_range() ? kNoSite : site_of(stream, event);
   mapping->birth = ++accounts_.allocation_count(stream.global_number);
   mapping->generation = static_cast<uint8_t>(generation_);
   mapping->counted = accounts_.in_range();

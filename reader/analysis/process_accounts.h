@@ -18,13 +18,14 @@ namespace memlens::reader {
 // The Sink of a ProcessMerge.
 class ProcessAccounts {
  public:
-  ProcessAccounts(Accounts& accounts, uint32_t number, uint32_t temporary_threshold,
-                  bool until_exit)
+  // `from_nothing`: blocks from before the range are no blocks (marked_ranges.h).
+  ProcessAccounts(Accounts& accounts, uint32_t number, const Query& query, bool from_nothing)
       : accounts_(accounts),
         ranges_(accounts.ranges()),
         number_(number),
-        temporary_threshold_(temporary_threshold),
-        until_exit_(until_exit) {
+        temporary_threshold_(query.temporary_threshold),
+        until_exit_(query.until_exit),
+        from_nothing_(from_nothing) {
     if (ranges_ != nullptr) live_.keep_range_births();
   }
 
@@ -62,7 +63,7 @@ class ProcessAccounts {
   uint64_t replaced_blocks() const { return replaced_blocks_; }
 
  private:
-  static constexpr uint32_t kNoSite = UINT32_MAX;  // of a thread that is not selected
+  static constexpr uint32_t kNoSite = UINT32_MAX;  // of what is not selected
   static constexpr unsigned kPrefetchFar = 20;     // events ahead
   static constexpr unsigned kPrefetchNear = 8;
   static constexpr size_t kCacheBytes = 2 << 20;
@@ -161,6 +162,7 @@ class ProcessAccounts {
   const uint32_t number_;        // among the processes
   const uint32_t temporary_threshold_;
   const bool until_exit_;
+  const bool from_nothing_;
   LiveBlocks live_;
   std::unordered_map<uint64_t, Sample> samples_;  // of the live blocks that are samples
   Mappings mappings_;

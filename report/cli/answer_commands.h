@@ -8,6 +8,7 @@ namespace memlens::report::cli {
 void add_lines_command(CLI::App& app, Action& chosen);
 void add_diff_command(CLI::App& app, Action& chosen);
 void add_check_command(CLI::App& app, Action& chosen);
+void add_ranges_command(CLI::App& app, Action& chosen);
 void add_export_command(CLI::App& app, Action& chosen);
 
 }  // namespace memlens::report::cli

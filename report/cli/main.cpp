@@ -50,6 +50,7 @@ void add_commands(CLI::App& app, Action& chosen) {
   add_growing_command(app, chosen);
   add_tree_command(app, chosen);
   add_lines_command(app, chosen);
+  add_ranges_command(app, chosen);
   add_diff_command(app, chosen);
   add_check_command(app, chosen);
   add_flamegraph_command(app, chosen);

@@ -34,11 +34,11 @@ class Installed(MemlensTest):
         capture = self.record(["/bin/ls", "/"])
         self.assertGreater(self.summary(capture)["allocations"], 0)
 
-    def test_nothing_but_the_program_and_its_library_is_installed(self):
+    def test_nothing_but_the_program_its_library_and_its_header_is_installed(self):
         files = [os.path.relpath(os.path.join(folder, name), self.prefix)
                  for folder, _, names in os.walk(self.prefix) for name in names]
         self.assertEqual(sorted(os.path.basename(name) for name in files),
-                         ["libmemlens.so", "memlens"])
+                         ["libmemlens.so", "memlens", "memlens.h"])
 
 
 if __name__ == "__main__":

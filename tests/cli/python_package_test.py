@@ -107,6 +107,78 @@ class PythonPackage(MemlensTest):
                                 env=environment)
         self.assertEqual(result.returncode, 2)
 
+    def recorded_output(self, text, *options):
+        self.record(["python3", "-S", self.script(text, "app.py")], *options,
+                    env={**os.environ, "PYTHONPATH": os.path.join(SOURCE, "python"),
+                         "MEMLENS_PROGRAM": MEMLENS})
+        return self.recording
+
+    def test_snapshots_of_a_recorded_process_compare_as_tracemalloc_s_do(self):
+        said = self.recorded_output("""
+import memlens
+kept = []
+def grow(): kept.append(bytearray(5_000_000))
+before = memlens.snapshot()
+grow()
+after = memlens.snapshot()
+print(after.compare_to(before, "lineno")[0])
+print(after.filter_traces([memlens.Filter(True, "*app.py", 4)]).statistics("filename")[0])
+print(before.compare_to(after, "filename")[0].size_diff < -4_900_000)
+print("".join(after.statistics("traceback")[0].traceback.format()[:2]))
+""").stdout
+        app = os.path.join(self.directory, "app.py")
+        self.assertRegex(said, rf"^{app}:4: size=5\.00 MB \(\+5\.00 MB\), count=\d "
+                               r"\(\+\d\), average=\d\.\d\d MB\n")
+        self.assertRegex(said, rf"\n{app}:0: size=5\.00 MB, count=")
+        self.assertIn("True\n", said)
+        self.assertIn(f'  File "{app}", line 6    grow()', said)
+        with self.assertRaisesRegex(memlens.MemlensError, "not recorded"):
+            memlens.snapshot()
+
+    def test_a_capture_s_snapshot_adds_up_to_its_view(self):
+        capture = memlens.read(self.capture())
+        for view, total in (("leaks", "leaked_bytes"), ("peak", "peak_bytes")):
+            snapshot = capture.snapshot(view)
+            for key in ("lineno", "filename", "traceback"):
+                self.assertEqual(sum(s.size for s in snapshot.statistics(key)),
+                                 capture.summary[total])
+
+    def test_a_profiled_function_s_lines_are_listed_at_exit(self):
+        text = """
+import memlens
+
+def helper(count): return bytearray(count)
+
+@memlens.profile
+def load():
+    kept = helper(3_000_000)
+    for _ in range(10):
+        helper(1_000_000)
+    return kept
+
+kept = load()
+"""
+        listed = self.recorded_output(text).stderr
+        self.assertRegex(listed, r"Line # +At the peak +Increment +Allocated +Occurrences")
+        self.assertRegex(listed, r"\n +8 +3\.00 MB +3\.00 MB +3\.00 MB +\d+ +kept = helper")
+        self.assertRegex(listed, r"\n +10 +1\.00 MB +0 B +10\.0 MB +\d+ +helper\(1_000_000\)")
+        self.assertRegex(listed, r"\n +11 +return kept\n")
+        alone = subprocess.run([sys.executable, os.path.join(self.directory, "app.py")],
+                               env={**os.environ, "PYTHONPATH": os.path.join(SOURCE, "python")},
+                               stderr=subprocess.PIPE, text=True, check=True).stderr
+        self.assertEqual(alone, "memlens: profile: nothing was recorded; start the program with "
+                                "`memlens run`\n")
+
+    def test_a_tracker_in_a_recorded_process_says_what_to_do_instead(self):
+        said = self.recorded_output("""
+import memlens
+try:
+    with memlens.Tracker("own.mlens"): pass
+except memlens.MemlensError as error:
+    print(error)
+""").stdout
+        self.assertIn("this process is being recorded already; mark what you want to see", said)
+
 
 if __name__ == "__main__":
     main()

@@ -1,0 +1,56 @@
+"""A recording of this process that begins now: `memlens attach` of the own process, as a child."""
+import os
+import signal
+import subprocess
+import time
+
+from ._program import find_program
+
+_PATIENCE_SECONDS = 30
+
+
+def start(path, native, python_allocators):
+    """The running `memlens attach`, once this process is recorded. Raises MemlensError."""
+    from . import _recording
+    from ._capture import MemlensError
+    if _recording.enabled():
+        raise MemlensError(
+            "this process is being recorded already; mark what you want to see in that recording "
+            "with memlens.mark('NAME') and memlens.mark('NAME (end)'), and read it with "
+            "`memlens ranges`")
+    command = [find_program(), "attach", str(os.getpid()), "-o", path]
+    if native:
+        command.append("--native")
+    if not python_allocators:
+        command.append("--no-python-allocators")
+    child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                             stderr=subprocess.PIPE, start_new_session=True)
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while not _recording.enabled():
+        if child.poll() is not None:
+            raise MemlensError("no recording: %s" % _last_words(child))
+        if time.monotonic() > deadline:
+            stop(child)
+            raise MemlensError("no recording: memlens attach did not begin within %d s" %
+                               _PATIENCE_SECONDS)
+        time.sleep(0.001)
+        _recording.look_again()
+    return child
+
+
+def stop(child):
+    """Ends the recording; the capture is complete when this returns."""
+    if child.poll() is None:
+        child.send_signal(signal.SIGINT)
+    words = _last_words(child)
+    return child.returncode, words
+
+
+def _last_words(child):
+    said = child.communicate()[1].decode("utf-8", "replace").strip().splitlines()
+    for line in said:
+        text = line[len("memlens: "):] if line.startswith("memlens: ") else line
+        if text.startswith("no command 'attach'"):
+            return "this memlens records programs from their start only: memlens run ..."
+        return text
+    return "memlens attach ended with code %s" % child.returncode

@@ -1,0 +1,45 @@
+"""What `memlens ranges` says of the recording that goes on."""
+import os
+
+from .._capture import MemlensError, _run
+from .._process import collector_pid
+from .sections import without_runner
+
+__all__ = ["MemlensError", "ranges_of_session", "range_of_test"]
+
+
+def range_of_test(name, stacks, thread=None):
+    """The last range of this process with that name, with its heaviest stacks (0: all).
+
+    Waits until what was recorded is in the file; a few milliseconds, and it reads no more of the
+    capture than the range.
+    """
+    options = ["--thread", str(thread)] if thread is not None else []
+    report = _run("ranges", str(os.getpid()), name, "--last", "--json", "--stacks", str(stacks),
+                  *options)
+    return dict(_prepared(report)["ranges"][0], capture=report["capture"])
+
+
+def ranges_of_session(count=0, stacks=None):
+    """All ranges of all processes, what peaked highest first; `capture` is the file."""
+    options = ["--stacks", str(stacks)] if stacks is not None else []
+    return _prepared(_run("ranges", str(collector_pid() or os.getpid()), "--json", "-n", str(count),
+                          *options))
+
+
+def ranges_of_file(path):
+    """Those of a capture, or of what ranges_of_session() was written to as JSON."""
+    import json
+    with open(path, "rb") as file:
+        if file.read(1) == b"{":
+            file.seek(0)
+            return json.loads(file.read().decode("utf-8"))
+    return _run("ranges", path, "--json", "-n", "0")
+
+
+def _prepared(report):
+    for each in report["ranges"]:
+        for view in ("peak", "leaks"):
+            for stack in each.get(view, ()):
+                stack["frames"] = without_runner(stack["frames"])
+    return report

@@ -1,0 +1,68 @@
+"""Stacks as the plugin prints them."""
+import linecache
+import os
+import shlex
+
+from .._sizes import format_size
+
+_FRAMES_SHOWN = 6
+_LEAST_SHARE = 0.01
+_RUNNER = ("/_pytest/", "/pluggy/", "/memlens/pytest_plugin/", "/pytest_asyncio/")
+
+
+def without_runner(frames):
+    """A test's frames, innermost first, without those of pytest that lead to it.
+
+    Of pytest's own allocations, all.
+    """
+    for place, frame in enumerate(frames):
+        if place and any(part in frame["file"] for part in _RUNNER):
+            return frames[:place]
+        if any(part in frame["file"] for part in _RUNNER):
+            return frames
+    return frames
+
+
+def stack_lines(stacks, count, root):
+    """Lines of text for the first `count` stacks, without those that hardly count."""
+    lines = []
+    least = _LEAST_SHARE * sum(stack["bytes"] for stack in stacks)
+    shown = [stack for stack in stacks[:count] if stack["bytes"] >= least]
+    for number, stack in enumerate(shown, 1):
+        lines.append("%d.  %s in %d block%s" % (number, format_size(stack["bytes"]),
+                                                stack["blocks"], "s"[:stack["blocks"] != 1]))
+        frames = stack["frames"]
+        named = [(frame["function"], _place(frame, root), frame) for frame in frames[:_FRAMES_SHOWN]]
+        widths = [max(len(each[i]) for each in named) for i in (0, 1)]
+        for function, place, frame in named:
+            line = "      %-*s  %-*s  %s" % (widths[0], function, widths[1], place, _source(frame))
+            lines.append(line.rstrip())
+        if len(frames) > _FRAMES_SHOWN:
+            lines.append("      ... %d more frames" % (len(frames) - _FRAMES_SHOWN))
+    left = stacks[len(shown):]
+    if left:
+        lines.append("%d more stack%s: %s" % (len(left), "s"[:len(left) != 1],
+                                              format_size(sum(each["bytes"] for each in left))))
+    return lines
+
+
+def command(*words):
+    """A command to type."""
+    return "memlens " + " ".join(shlex.quote(word) for word in words)
+
+
+def shown_path(path, root):
+    """As the user's shell would name it."""
+    relative = os.path.relpath(path, root) if path.startswith(str(root) + os.sep) else path
+    return relative if len(relative) < len(path) else path
+
+
+def _place(frame, root):
+    if not frame["file"]:
+        return frame.get("module") and os.path.basename(frame["module"]) or ""
+    path = shown_path(frame["file"], root)
+    return "%s:%d" % (path, frame["line"]) if frame["line"] else path
+
+
+def _source(frame):
+    return frame.get("source") or linecache.getline(frame["file"], frame["line"]).strip()
