@@ -91,7 +91,7 @@ struct Library {
   std::atomic<uintptr_t> end{0};
   unsigned first_replacement = 0;
   unsigned replacement_count = 0;
-  bool slots_done = false;
+  std::atomic<bool> slots_done{false};
   std::atomic<bool> reached{false};  // it, or somebody, calls its functions through slots
 };
 constexpr unsigned kMaxLibraries = 16;
@@ -313,7 +313,10 @@ bool called_by_bundled_allocator(const void* code) {
     const uintptr_t start = library.start.load(std::memory_order_acquire);
     if (start == 0 || address < start || address >= library.end.load(std::memory_order_relaxed))
       continue;
-    return library.reached.load(std::memory_order_relaxed);
+    // Once its slots are led to hooks, it maps for its blocks within calls of them; what it maps
+    // beside is for others, as of a second allocator that no hook reaches (Arrow's jemalloc).
+    return !library.slots_done.load(std::memory_order_acquire) &&
+           library.reached.load(std::memory_order_relaxed);
   }
   // A library whose constructors run just now, perhaps.
   std::atomic<uintptr_t>& known = known_place(address);

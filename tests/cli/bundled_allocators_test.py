@@ -55,6 +55,14 @@ class Recorded(BundledTest):
         heap = self.summary(capture)["by_allocator"][heap_name("relro_allocator")]
         self.assertEqual(heap["peak_bytes"], lines[0]["peak_bytes"])
 
+    def test_what_the_library_maps_beside_its_allocator_is_mapped_memory(self):
+        capture = self.record_library("relro_allocator", "beside")
+        heaps = self.summary(capture)["by_allocator"]
+        ledger, _ = self.ledger()
+        self.assertEqual({member: heaps[heap_name("relro_allocator")][member] for member in MEMBERS},
+                         ledger)
+        self.assertEqual(heaps["mmap"]["allocated_bytes"], 3 << 20)
+
     def test_functions_asked_for_by_name_are_recorded(self):
         self.check_exact("lazy_allocator", "by_name")
         # Also where the library's own calls cannot be.

@@ -51,6 +51,9 @@ int main(int argc, char** argv) {
     if (handle == NULL) return 1;
     if (strcmp(what, "by_name") == 0) {
       call_by_name();
+    } else if (strcmp(what, "beside") == 0) {
+      churn();
+      ((void (*)(size_t))function("bundled_map_beside"))(3 << 20);
     } else if (strcmp(what, "threads") == 0) {
       pthread_t threads[kThreads];
       for (int j = 0; j < kThreads; j++) pthread_create(&threads[j], NULL, thread, NULL);

@@ -331,7 +331,6 @@ process.on('SIGTERM', () => { server.closeAllConnections?.(); server.close(() =>
 class Php(HttpServer):
     needs = ("php",)
     codes = (143, -15, 0)
-    environment = {"PHP_CLI_SERVER_WORKERS": "3"}
     paths = ["/?n=1", "/?n=40", "/?n=5000"]
 
     def prepare(self):
