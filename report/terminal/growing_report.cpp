@@ -111,8 +111,9 @@ void print_growing_report(std::ostream& out, const Terminal& terminal,
     return static_cast<double>(place.points.back().bytes) <
            kWorthALine * static_cast<double>(whole);
   });
-  std::ranges::stable_partition(
-      places, [](const GrowingPlace& place) { return place.shape == GrowthShape::kLeak; });
+  std::stable_partition(places.begin(), places.end(), [](const GrowingPlace& place) {
+    return place.shape == GrowthShape::kLeak;
+  });
   const size_t shown = limits.stacks == 0 ? places.size() : std::min(limits.stacks, places.size());
   out << '\n';
   print_places(out, terminal, info, std::span(places).first(shown));

@@ -39,6 +39,7 @@ std::vector<SourceLine> find_source_lines(const std::vector<StackSums>& stacks,
 std::vector<SourceLine> find_lines_of_file(const std::vector<StackSums>& stacks,
                                            const FrameTree& tree, std::string_view file) {
   std::vector<bool> is_in_file;
+  is_in_file.reserve(tree.frames().size());
   for (const reader::Frame& frame : tree.frames()) is_in_file.push_back(frame.file == file);
   std::map<uint32_t, SourceLine> lines;
   for (const StackSums& stack : stacks) {
@@ -50,6 +51,7 @@ std::vector<SourceLine> find_lines_of_file(const std::vector<StackSums>& stacks,
     add_stack(line, stack);
   }
   std::vector<SourceLine> sorted;
+  sorted.reserve(lines.size());
   for (const auto& [number, line] : lines) sorted.push_back(line);
   return sorted;
 }
