@@ -4,13 +4,14 @@ PREFIX ?= /usr/local
 DEMO_CAPTURE = build/demo.mlens
 DEMO_REPORT = demo-report.html
 
-.PHONY: help build demo test install bench lint format clean packages packages-test packages-ci
+.PHONY: help build demo test install wheel bench lint format clean packages packages-test packages-ci
 
 help:
 	@echo 'make demo      build, record an example program, write its flame graph to $(DEMO_REPORT)'
 	@echo 'make test      build and run every test'
 	@echo 'make build     build/bin/memlens and build/lib/libmemlens.so'
 	@echo 'make install   into PREFIX=$(PREFIX)'
+	@echo 'make wheel     dist/memlens-*.whl, for every Python and glibc 2.17 or newer'
 	@echo 'make bench     time recording and reading'
 	@echo 'make lint      formatting, linter and house rules, as continuous integration does'
 	@echo 'make format    clang-format every source in place'
@@ -30,6 +31,10 @@ test: packages-test build
 install: build
 	@cmake --install build --prefix $(PREFIX)
 
+wheel: build
+	@cmake --build build --target portable
+	@python3 python/make_wheel.py build dist
+
 bench: build
 	@python3 bench/run.py
 
@@ -40,7 +45,7 @@ format: packages-ci
 	@git ls-files '*.h' '*.cpp' '*.c' | xargs clang-format -i
 
 clean:
-	@rm -rf build build-dev build-asan $(DEMO_REPORT)
+	@rm -rf build build-dev build-asan dist $(DEMO_REPORT)
 
 packages:
 	@third_party/install-debian.sh build

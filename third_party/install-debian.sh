@@ -12,6 +12,7 @@ build_packages=(
   build-essential cmake ninja-build pkg-config
   libzstd-dev libxxhash-dev libunwind-dev libdw-dev libelf-dev libdeflate-dev libjemalloc-dev
   libcli11-dev nlohmann-json3-dev libprotozero-dev zlib1g-dev doctest-dev
+  liblzma-dev libbz2-dev                                  # static, for the wheel
   python3
 )
 test_packages=(

@@ -15,6 +15,8 @@ def main():
         except (ImportError, OSError, ValueError, MemlensError) as error:
             sys.exit("memlens: %s" % error)
     program = find_program()
+    if arguments[:1] == ["run"]:
+        os.environ["MEMLENS_CALLING_PYTHON"] = sys.executable
     os.execv(program, [program] + arguments)
 
 

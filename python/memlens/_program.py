@@ -1,4 +1,5 @@
 """Where the memlens program is."""
+import glob
 import os
 import shutil
 
@@ -10,9 +11,20 @@ class ProgramNotFound(RuntimeError):
 def _candidates():
     yield os.environ.get("MEMLENS_PROGRAM")
     here = os.path.dirname(os.path.abspath(__file__))
-    yield os.path.join(here, "bin", "memlens")  # of a wheel
+    yield _installed_with_us(os.path.dirname(here))
     yield os.path.join(os.path.dirname(os.path.dirname(here)), "build", "bin", "memlens")
     yield shutil.which("memlens")
+
+
+def _installed_with_us(folder):
+    """The program of the wheel that this package came with; where it went, its record says."""
+    for record in glob.glob(os.path.join(glob.escape(folder), "memlens-*.dist-info", "RECORD")):
+        with open(record, encoding="utf-8") as file:
+            for line in file:
+                path = line.split(",", 1)[0]
+                if path.endswith("/bin/memlens"):
+                    return os.path.normpath(os.path.join(folder, path))
+    return None
 
 
 def find_program():

@@ -14,6 +14,12 @@
 #include <cstdlib>
 #include <memory>
 
+// Where the demangler is linked in statically (portable/), its code has a section of its own.
+extern "C" {
+__attribute__((weak, visibility("hidden"))) extern const char __start_memlens_demangler[];
+__attribute__((weak, visibility("hidden"))) extern const char __stop_memlens_demangler[];
+}
+
 namespace memlens::reader {
 namespace {
 
@@ -40,6 +46,10 @@ uintptr_t address_of(const char* function) {
 
 // The code of the library the demangler is in; empty when the allocator is in it too.
 CodeRange find_demangler() {
+  if (__start_memlens_demangler != nullptr) {
+    return {reinterpret_cast<uintptr_t>(__start_memlens_demangler),
+            reinterpret_cast<uintptr_t>(__stop_memlens_demangler)};
+  }
   struct Search {
     uintptr_t wanted;
     CodeRange found;

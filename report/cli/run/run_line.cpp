@@ -110,7 +110,8 @@ std::optional<RunOptions> parse_run_options(const std::vector<std::string>& argu
   app.add_flag("!--no-source", options.source, "Do not store the text of source lines");
   app.add_flag("--debuginfod", options.debuginfod,
                "Ask the servers in DEBUGINFOD_URLS for missing debug files");
-  app.add_option("--python", options.python, "Python to run scripts with (python3 on PATH)")
+  app.add_option("--python", options.python,
+                 "Python to run scripts with (the active environment's, or PATH's python3)")
       ->type_name("PATH");
   app.add_option("--report", options.report,
                  "Write the HTML page as well, as 'memlens flamegraph' does")

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <climits>
+#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -16,6 +17,9 @@
 
 namespace memlens::report::cli {
 namespace {
+
+// Set by `python -m memlens`: its own sys.executable.
+constexpr const char* kCallerVariable = "MEMLENS_CALLING_PYTHON";
 
 std::string file_name(const std::string& path) { return std::filesystem::path(path).filename(); }
 
@@ -59,8 +63,40 @@ std::string follow_pyenv_shim(const std::string& path) {
   return !real.empty() && access(real.c_str(), X_OK) == 0 ? real : path;
 }
 
-std::string find_python(const std::string& wanted) {
-  return follow_python_shim(find_executable(wanted.empty() ? "python3" : wanted));
+// Of the virtual environment that memlens is installed in. One that was made for memlens alone
+// (uvx, uv tool, pipx) has nothing of what the script imports.
+std::string python_beside_us() {
+  namespace fs = std::filesystem;
+  std::error_code failed;
+  const fs::path folder = fs::read_symlink("/proc/self/exe", failed).parent_path();
+  if (failed || !fs::exists(folder.parent_path() / "pyvenv.cfg", failed)) return "";
+  const std::string place = folder.string();
+  for (const char* tools : {"/uv/tools/", "/uv/archive-v", "/uv/environments-v", "/pipx/"}) {
+    if (place.find(tools) != std::string::npos) return "";
+  }
+  return folder / "python3";
+}
+
+// --python; what `python -m memlens` hands over; the active environment's; that of memlens's own;
+// the one on PATH.
+std::string wanted_python(const std::string& given) {
+  if (!given.empty()) return given;
+  const char* caller = getenv(kCallerVariable);
+  const char* environment = getenv("VIRTUAL_ENV");
+  for (const std::string& python :
+       {std::string(caller != nullptr ? caller : ""),
+        environment != nullptr && *environment != '\0' ? std::string(environment) + "/bin/python3"
+                                                       : std::string(),
+        python_beside_us()}) {
+    if (!python.empty() && access(python.c_str(), X_OK) == 0) return python;
+  }
+  return "python3";
+}
+
+std::string find_python(const std::string& given) {
+  const std::string wanted = wanted_python(given);
+  unsetenv(kCallerVariable);  // for us, and not for what is recorded
+  return follow_python_shim(find_executable(wanted));
 }
 
 void look_for_obstacle(Target& target) {

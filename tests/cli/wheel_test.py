@@ -1,0 +1,128 @@
+"""The wheel, made of what was linked to run elsewhere, and unpacked as an installer does it."""
+import base64
+import csv
+import hashlib
+import io
+import json
+import os
+import re
+import subprocess
+import sys
+import zipfile
+
+from memlens_testing import BUILD, SOURCE, MemlensTest, main
+
+PYTHON = "/usr/bin/python3"
+PORTABLE = os.path.join(BUILD, "portable")
+
+
+class Wheel(MemlensTest):
+    def setUp(self):
+        super().setUp()
+        if not os.path.exists(os.path.join(PORTABLE, "bin", "memlens")):
+            self.skipTest("not built: cmake --build build --target portable")
+        said = subprocess.run([sys.executable, os.path.join(SOURCE, "python", "make_wheel.py"), BUILD,
+                               self.directory], stdout=subprocess.PIPE, text=True, check=True).stdout
+        self.wheel = said.rsplit(",", 1)[0]
+
+    def install(self):
+        """An environment with the wheel in it, not activated."""
+        environment = os.path.join(self.directory, "env")
+        subprocess.run([PYTHON, "-m", "venv", "--without-pip", "--system-site-packages",
+                        environment], check=True)
+        site = os.path.join(environment, "lib", "python%d.%d" % self.python_version(),
+                            "site-packages")
+        moved = {"scripts": os.path.join(environment, "bin"), "data": environment}
+        with zipfile.ZipFile(self.wheel) as wheel:
+            for entry in wheel.infolist():
+                data = re.match(r"memlens-[0-9.]+\.data/(\w+)/(.*)", entry.filename)
+                path = (os.path.join(moved[data.group(1)], data.group(2)) if data
+                        else os.path.join(site, entry.filename))
+                os.makedirs(os.path.dirname(path), exist_ok=True)
+                with open(path, "wb") as file:
+                    file.write(wheel.read(entry))
+                os.chmod(path, entry.external_attr >> 16)
+        # Installers write where the files went.
+        record = [os.path.join(site, name, "RECORD") for name in os.listdir(site)
+                  if name.endswith(".dist-info")][0]
+        with open(record, "a", encoding="utf-8") as file:
+            file.write("../../../bin/memlens,,\n")
+        return environment
+
+    def python_version(self):
+        return tuple(json.loads(subprocess.run(
+            [PYTHON, "-c", "import sys; print(list(sys.version_info[:2]))"],
+            stdout=subprocess.PIPE, check=True).stdout))
+
+    def test_it_asks_for_no_newer_libc_than_its_name_says(self):
+        newest = tuple(map(int, re.search(r"manylinux_(\d+)_(\d+)", self.wheel).groups()))
+        needed = subprocess.run(["readelf", "-d", os.path.join(PORTABLE, "bin", "memlens")],
+                                stdout=subprocess.PIPE, text=True, check=True).stdout
+        self.assertNotIn("(NEEDED)", needed)
+        symbols = subprocess.run(["objdump", "-T", os.path.join(PORTABLE, "lib", "libmemlens.so")],
+                                 stdout=subprocess.PIPE, text=True, check=True).stdout
+        versions = {tuple(map(int, found.split("."))) for found in
+                    re.findall(r"GLIBC_(\d+\.\d+)", symbols)}
+        self.assertTrue(versions)
+        self.assertLessEqual(max(versions), newest)
+
+    def test_its_record_is_right_it_is_small_and_names_what_is_linked_in(self):
+        self.assertLess(os.path.getsize(self.wheel), 10_000_000)
+        with zipfile.ZipFile(self.wheel) as wheel:
+            names = wheel.namelist()
+            record = [name for name in names if name.endswith("/RECORD")][0]
+            rows = list(csv.reader(io.StringIO(wheel.read(record).decode())))
+            self.assertEqual(sorted(row[0] for row in rows), sorted(names))
+            for path, digest, size in rows:
+                if path == record:
+                    continue
+                content = wheel.read(path)
+                self.assertEqual(len(content), int(size))
+                self.assertEqual(digest, "sha256=" + base64.urlsafe_b64encode(
+                    hashlib.sha256(content).digest()).rstrip(b"=").decode())
+            bom = json.loads(wheel.read([n for n in names if n.endswith(".cdx.json")][0]))
+            self.assertIn("libzstd-dev", [part["name"] for part in bom["components"]])
+            licences = wheel.read([n for n in names if n.endswith("linked-in.txt")][0]).decode()
+            self.assertIn("libdeflate-dev", licences)
+            self.assertGreater(len(licences), 20_000)
+
+    def test_installed_it_records_with_the_environment_s_python_and_is_found_by_the_package(self):
+        environment = self.install()
+        memlens = os.path.join(environment, "bin", "memlens")
+        python = os.path.join(environment, "bin", "python3")
+        script = self.script("import sys\nkept = bytearray(3_000_000)\nprint(sys.prefix)\n")
+        plain = {name: value for name, value in os.environ.items()
+                 if name not in ("PYTHONPATH", "VIRTUAL_ENV", "MEMLENS_PROGRAM")}
+        for command in ([memlens], [python, "-m", "memlens"]):
+            capture = os.path.join(self.directory, "%d.mlens" % len(command))
+            said = subprocess.run([*command, "run", "-q", "-o", capture, script], env=plain,
+                                  stdout=subprocess.PIPE, text=True, check=True).stdout
+            self.assertEqual(said.strip(), environment)
+        read = subprocess.run(
+            [python, "-c", "import memlens, sys; c = memlens.read(sys.argv[1]);"
+             "print(memlens._capture.find_program(), c.leaks(limit=1)[0].bytes >= 3_000_000)",
+             capture], env=plain, stdout=subprocess.PIPE, text=True, check=True).stdout
+        self.assertEqual(read.split(), [memlens, "True"])
+
+    def test_pytest_finds_the_plugin_by_itself(self):
+        environment = self.install()
+        python = os.path.join(environment, "bin", "python3")
+        if subprocess.run([python, "-c", "import pytest"], stderr=subprocess.DEVNULL).returncode:
+            self.skipTest("Debian's python3-pytest is not installed")
+        self.script("import pytest\n@pytest.mark.limit_memory('1 MB')\n"
+                    "def test_it(): bytearray(2_000_000)\n", "test_it.py")
+        plain = {name: value for name, value in os.environ.items()
+                 if name not in ("PYTHONPATH", "VIRTUAL_ENV", "MEMLENS_PROGRAM")}
+        result = subprocess.run([python, "-m", "pytest", self.directory], env=plain, text=True,
+                                cwd=self.directory, stdout=subprocess.PIPE)
+        self.assertEqual(result.returncode, 1, result.stdout)
+        self.assertIn("limit_memory: the test peaked at 2.00 MB", result.stdout)
+
+    def test_the_static_program_s_demangler_has_a_section_by_which_its_time_limit_knows_it(self):
+        sections = subprocess.run(["readelf", "-SW", os.path.join(PORTABLE, "bin", "memlens")],
+                                  stdout=subprocess.PIPE, text=True, check=True).stdout
+        self.assertIn("memlens_demangler", sections)
+
+
+if __name__ == "__main__":
+    main()
