@@ -107,6 +107,26 @@ class PythonPackage(MemlensTest):
                                 env=environment)
         self.assertEqual(result.returncode, 2)
 
+    def test_an_arrow_table_has_every_stack_of_every_view_and_a_file_by_host_and_day(self):
+        capture = memlens.read(self.capture())
+        try:
+            import pyarrow  # noqa: F401
+            import pyarrow.parquet
+        except ImportError:
+            with self.assertRaisesRegex(ImportError, "pyarrow"):
+                capture.to_arrow()
+            self.skipTest("pyarrow is not installed")
+        table = capture.to_arrow(build="1")
+        sums = table.group_by("view").aggregate([("bytes", "sum")]).to_pylist()
+        sums = {row["view"]: row["bytes_sum"] for row in sums}
+        self.assertEqual((sums["peak"], sums["leaks"]),
+                         (capture.summary["peak_bytes"], capture.summary["leaked_bytes"]))
+        path = capture.to_parquet(os.path.join(self.directory, "fleet"), build="1")
+        self.assertRegex(path, r"fleet/host=[^/]+/day=\d{4}-\d\d-\d\d/1\.mlens\.parquet$")
+        again = pyarrow.parquet.ParquetFile(path).read()
+        self.assertEqual(again.num_rows, table.num_rows)
+        self.assertEqual(again["frames"].to_pylist(), table["frames"].to_pylist())
+
     def recorded_output(self, text, *options):
         self.record(["python3", "-S", self.script(text, "app.py")], *options,
                     env={**os.environ, "PYTHONPATH": os.path.join(SOURCE, "python"),

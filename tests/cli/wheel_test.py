@@ -25,9 +25,9 @@ class Wheel(MemlensTest):
                                self.directory], stdout=subprocess.PIPE, text=True, check=True).stdout
         self.wheel = said.rsplit(",", 1)[0]
 
-    def install(self):
+    def install(self, name="env"):
         """An environment with the wheel in it, not activated."""
-        environment = os.path.join(self.directory, "env")
+        environment = os.path.join(self.directory, name)
         subprocess.run([PYTHON, "-m", "venv", "--without-pip", "--system-site-packages",
                         environment], check=True)
         site = os.path.join(environment, "lib", "python%d.%d" % self.python_version(),
@@ -103,6 +103,19 @@ class Wheel(MemlensTest):
              "print(memlens._capture.find_program(), c.leaks(limit=1)[0].bytes >= 3_000_000)",
              capture], env=plain, stdout=subprocess.PIPE, text=True, check=True).stdout
         self.assertEqual(read.split(), [memlens, "True"])
+
+    def test_an_environment_made_for_memlens_alone_is_not_the_script_s(self):
+        environment = self.install(os.path.join("archive-v0", "Xy"))  # as uvx makes it
+        folder = os.path.join(environment, "bin")
+        script = self.script("import sys\nprint(sys.prefix)\n")
+        for variables in ({}, {"VIRTUAL_ENV": environment}):
+            plain = {**os.environ, **variables, "PATH": folder + ":/usr/bin:/bin"}
+            for name in ("PYTHONPATH", "MEMLENS_PROGRAM"):
+                plain.pop(name, None)
+            said = subprocess.run([os.path.join(folder, "memlens"), "run", "-q", "-f", "-o",
+                                   os.path.join(self.directory, "x.mlens"), script], env=plain,
+                                  stdout=subprocess.PIPE, text=True, check=True).stdout
+            self.assertEqual(said.strip(), "/usr")
 
     def test_pytest_finds_the_plugin_by_itself(self):
         environment = self.install()

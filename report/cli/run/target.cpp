@@ -9,6 +9,7 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <sstream>
 
 #include "interposer/hooks/exec_target.h"
 #include "report/cli/run/command_output.h"
@@ -63,18 +64,44 @@ std::string follow_pyenv_shim(const std::string& path) {
   return !real.empty() && access(real.c_str(), X_OK) == 0 ? real : path;
 }
 
-// Of the virtual environment that memlens is installed in. One that was made for memlens alone
-// (uvx, uv tool, pipx) has nothing of what the script imports.
-std::string python_beside_us() {
-  namespace fs = std::filesystem;
+namespace fs = std::filesystem;
+
+// Where this program is.
+fs::path own_folder() {
   std::error_code failed;
-  const fs::path folder = fs::read_symlink("/proc/self/exe", failed).parent_path();
-  if (failed || !fs::exists(folder.parent_path() / "pyvenv.cfg", failed)) return "";
-  const std::string place = folder.string();
-  for (const char* tools : {"/uv/tools/", "/uv/archive-v", "/uv/environments-v", "/pipx/"}) {
-    if (place.find(tools) != std::string::npos) return "";
+  return fs::read_symlink("/proc/self/exe", failed).parent_path();
+}
+
+bool is_environment(const fs::path& folder) {
+  std::error_code failed;
+  return fs::exists(folder.parent_path() / "pyvenv.cfg", failed);
+}
+
+// Made for memlens alone (uvx, uv tool, pipx): it has nothing of what a script imports.
+bool is_made_for_us(const fs::path& folder) {
+  if (folder != own_folder() || !is_environment(folder)) return false;
+  for (const char* tools : {"/uv/tools/", "/archive-v", "/environments-v", "/pipx/"}) {
+    if (folder.string().find(tools) != std::string::npos) return true;
   }
-  return folder / "python3";
+  return false;
+}
+
+std::string python_in(const fs::path& folder) {
+  const std::string python = folder / "python3";
+  return is_made_for_us(folder) || access(python.c_str(), X_OK) != 0 ? "" : python;
+}
+
+std::string python_on_path() {
+  const char* path = getenv("PATH");
+  if (path == nullptr || !is_made_for_us(own_folder())) return "python3";
+  // uvx puts its environment first.
+  std::stringstream folders{std::string(path)};
+  for (std::string folder; std::getline(folders, folder, ':');) {
+    if (const std::string python = python_in(folder); !folder.empty() && !python.empty()) {
+      return python;
+    }
+  }
+  return "python3";
 }
 
 // --python; what `python -m memlens` hands over; the active environment's; that of memlens's own;
@@ -82,15 +109,16 @@ std::string python_beside_us() {
 std::string wanted_python(const std::string& given) {
   if (!given.empty()) return given;
   const char* caller = getenv(kCallerVariable);
-  const char* environment = getenv("VIRTUAL_ENV");
-  for (const std::string& python :
-       {std::string(caller != nullptr ? caller : ""),
-        environment != nullptr && *environment != '\0' ? std::string(environment) + "/bin/python3"
-                                                       : std::string(),
-        python_beside_us()}) {
-    if (!python.empty() && access(python.c_str(), X_OK) == 0) return python;
+  if (caller != nullptr && access(caller, X_OK) == 0) return caller;
+  if (const char* active = getenv("VIRTUAL_ENV"); active != nullptr && *active != '\0') {
+    if (const std::string python = python_in(fs::path(active) / "bin"); !python.empty()) {
+      return python;
+    }
   }
-  return "python3";
+  if (is_environment(own_folder())) {
+    if (const std::string python = python_in(own_folder()); !python.empty()) return python;
+  }
+  return python_on_path();
 }
 
 std::string find_python(const std::string& given) {
