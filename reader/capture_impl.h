@@ -10,6 +10,7 @@
 
 #include "reader/capture.h"
 #include "reader/frame_index.h"
+#include "reader/memory_limit.h"
 #include "reader/process_metadata.h"
 #include "reader/sound_streams.h"
 #include "reader/source.h"
@@ -21,6 +22,10 @@ namespace memlens::reader {
 
 struct Capture::Impl {
   explicit Impl(const std::string& path) : source(path) {}
+
+  // Of a file of which nothing has been read yet; see CaptureOpener::follow().
+  static Capture unread(const std::string& path) { return Capture(std::make_unique<Impl>(path)); }
+  static Impl& of(Capture& capture) { return *capture.impl_; }
 
   // nullptr: no record of it.
   const ProcessInfo* process(uint32_t index) const;
@@ -46,6 +51,7 @@ struct Capture::Impl {
   std::map<uint32_t, ProcessMetadata> metadata;
   std::map<uint32_t, uint64_t> end_ticks;           // by process
   std::map<uint32_t, uint64_t> earliest_end_ticks;  // of those that ended at some time until then
+  std::map<uint32_t, MemoryLimit> memory_limits;    // of those that did not exit by themselves
   std::vector<ResidentSample> resident_samples;
 
   // What a node shows, inlined frames included, by its process, kind and value; made when first

@@ -62,7 +62,7 @@ std::unique_ptr<ChunkQueue::Job> ChunkQueue::request(const FrameRef& frame, bool
     } else {
       job = std::make_unique<Job>();
     }
-    job->frame = &frame;
+    job->frame = frame;
     if (!always) {
       waiting_.push_back(job.get());
       // A small capture needs no thread, a large one soon has them all.
@@ -98,7 +98,7 @@ void ChunkQueue::finish(std::unique_ptr<Job> job) {
   std::unique_lock<std::mutex> lock(mutex_);
   if (job->state == Job::kWaiting) std::erase(waiting_, job.get());
   job_done_.wait(lock, [&] { return job->state != Job::kLoading; });
-  ahead_bytes_ -= cost_of(*job->frame);
+  ahead_bytes_ -= cost_of(job->frame);
   if (spare_.size() == kMaxSpareJobs) return;
   job->decoded = false;
   job->events.clear();
@@ -120,7 +120,7 @@ void ChunkQueue::work() {
     job.state = Job::kLoading;
     lock.unlock();
     load(loader, job);
-    if (!job.error && job.frame->raw_bytes <= kMaxDecodedPayload) decode(decoder, job);
+    if (!job.error && job.frame.raw_bytes <= kMaxDecodedPayload) decode(decoder, job);
     lock.lock();
     job.state = Job::kDone;
     job_done_.notify_all();
@@ -129,7 +129,7 @@ void ChunkQueue::work() {
 
 void ChunkQueue::load(PayloadLoader& loader, Job& job) {
   try {
-    loader.load(*job.frame, job.payload);
+    loader.load(job.frame, job.payload);
   } catch (...) {
     job.error = std::current_exception();
   }
@@ -137,7 +137,7 @@ void ChunkQueue::load(PayloadLoader& loader, Job& job) {
 
 // Damage is told where the consumer comes to it, which may be never.
 void ChunkQueue::decode(EventDecoder& decoder, Job& job) {
-  decoder.start(job.payload, *job.frame);
+  decoder.start(job.payload, job.frame);
   try {
     job.events.decode_all(decoder);
     job.decoded = true;

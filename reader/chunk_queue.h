@@ -47,7 +47,7 @@ class ChunkQueue {
  public:
   // One frame on its way. Made by request(), given back by finish().
   struct Job {
-    const FrameRef* frame = nullptr;
+    FrameRef frame;
     PayloadBuffer payload;
     bool decoded = false;  // else the consumer does it
     EventBuffer events;
@@ -63,7 +63,7 @@ class ChunkQueue {
   ChunkQueue(const ChunkQueue&) = delete;
   ChunkQueue& operator=(const ChunkQueue&) = delete;
 
-  // Starts with a frame, or returns nullptr when the budget is spent. `frame` outlives the job.
+  // Starts with a frame, or returns nullptr when the budget is spent.
   // With `always`, for a frame that is needed now, the budget does not matter.
   std::unique_ptr<Job> request(const FrameRef& frame, bool always);
 

@@ -67,6 +67,7 @@ bool read_frame_ref(const Source& source, uint64_t offset, FrameRef& ref) {
   // The events themselves tell that they are samples; the kind only keeps readers off that do not
   // know what to make of them.
   if (ref.kind == FrameKind::kSampledEvents) ref.kind = FrameKind::kEvents;
+  ref.unfinished = false;
   ref.flags = header.flags;
   ref.process = header.process;
   ref.thread = header.thread;
@@ -129,6 +130,7 @@ FrameIndex read_frame_index(const Source& source) {
       FrameRef& latest = unfinished[{ref.process, ref.thread, ref.sequence}];
       latest = ref;
       latest.kind = FrameKind::kEvents;
+      latest.unfinished = true;
     } else if (ref.kind == FrameKind::kSoFar) {
       index.so_far_ticks = std::max(index.so_far_ticks, ref.ticks);
     } else if (ref.kind == FrameKind::kMetadata) {

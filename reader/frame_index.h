@@ -30,6 +30,7 @@ struct FrameRef {
   uint32_t raw_bytes = 0;
   uint32_t lost_events = 0;
   uint32_t payload_checksum = 0;
+  bool unfinished = false;  // of events: the beginning of a chunk that goes on
 
   uint64_t payload_offset() const { return offset + sizeof(format::FrameHeader); }
   bool compressed() const { return (flags & format::kFrameCompressed) != 0; }

@@ -103,6 +103,11 @@ ProcessEndFrame parse_process_end(std::string_view json) {
   end.signal = integer_of(object, "signal");
   end.skipped_calls = number_of(object, "skipped_calls");
   end.refused_definitions = number_of(object, "refused_definitions");
+  const auto limit = object.find("memory_limit");
+  if (limit != object.end() && limit->is_object()) {
+    end.memory_limit = {text_of(*limit, "kind") == "cgroup", number_of(*limit, "limit_bytes"),
+                        number_of(*limit, "used_bytes"), number_of(*limit, "kills")};
+  }
   return end;
 }
 

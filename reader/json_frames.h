@@ -7,6 +7,8 @@
 #include <string_view>
 #include <vector>
 
+#include "reader/memory_limit.h"
+
 namespace memlens::reader {
 
 struct SessionFrame {
@@ -27,6 +29,7 @@ struct ProcessEndFrame {
   std::optional<int> signal;
   uint64_t skipped_calls = 0;
   uint64_t refused_definitions = 0;
+  std::optional<MemoryLimit> memory_limit;
 };
 
 struct TrailerFrame {

@@ -38,6 +38,7 @@ class LeftOutList {
   void add(LeftOutKind kind, uint32_t process_index, uint32_t thread_index, uint64_t offset,
            std::string_view reason);
   std::vector<LeftOut> take() { return std::move(entries_); }
+  const std::vector<LeftOut>& entries() const { return entries_; }
 
  private:
   std::vector<LeftOut> entries_;

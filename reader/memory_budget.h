@@ -20,6 +20,9 @@ class MemoryBudget {
  public:
   explicit MemoryBudget(uint64_t file_bytes) : left_bytes_(kAnyFile + kPerByte * file_bytes) {}
 
+  // The file has grown.
+  void add(uint64_t file_bytes) { left_bytes_ += kPerByte * file_bytes; }
+
   // Throws OverBudget.
   void spend(uint64_t bytes) {
     if (bytes > left_bytes_) throw OverBudget();

@@ -48,6 +48,7 @@ class NodeTable {
     return static_cast<uint32_t>(next() - distance);
   }
 
+  size_t size() const { return newest_; }
   // kMissing for the root and for an id that is not there. A parent's id is less than its child's.
   Node get(uint32_t id) const { return nodes_.get(id); }
   std::string_view label(const Node& node) const { return labels_[node.value]; }

@@ -53,6 +53,36 @@ class ProcessMerge {
     push(std::move(stream));
   }
 
+  // The capture grows: streams that are over for now are kept for resume().
+  void keep_streams() { keeps_streams_ = true; }
+  // Goes on with streams that have more now.
+  void resume() {
+    // Those of an epoch that was begun as well: another stream may bring an earlier one. They wait
+    // anew where they still have to.
+    for (Active& active : active_) push(std::move(active.stream));
+    active_.clear();
+    std::memset(shard_waiters_, 0, sizeof shard_waiters_);
+    block_waiters_ = 0;
+    std::vector<std::unique_ptr<StreamCursor>> still_over;
+    for (auto& stream : over_) {
+      if (stream->resume()) {
+        push(std::move(stream));
+      } else {
+        still_over.push_back(std::move(stream));
+      }
+    }
+    over_ = std::move(still_over);
+    next_ticks_ = UINT64_MAX;
+    for (const auto& stream : heap_) next_ticks_ = std::min(next_ticks_, stream->ticks());
+  }
+  // Of all streams.
+  template <typename Visit>
+  void visit_streams(Visit&& visit) {
+    for (auto& stream : heap_) visit(*stream);
+    for (Active& active : active_) visit(*active.stream);
+    for (auto& stream : over_) visit(*stream);
+  }
+
   // A lower bound of the time of what comes next; UINT64_MAX: there is nothing.
   uint64_t next_ticks() const { return next_ticks_; }
 
@@ -136,7 +166,7 @@ class ProcessMerge {
   bool activate_front() {
     auto stream = pop();
     if (!stream->position()) {
-      sink_.end_stream(stream->number());
+      end(std::move(stream));
       return false;
     }
     if (stream->epoch() != epoch_) {  // only control records were left
@@ -164,10 +194,18 @@ class ProcessMerge {
     }
   }
 
+  void end(std::unique_ptr<StreamCursor> stream) {
+    if (keeps_streams_) {
+      over_.push_back(std::move(stream));
+    } else {
+      sink_.end_stream(stream->number());
+    }
+  }
+
   // The stream has left the epoch, or is over.
   void deactivate(size_t index) {
     if (active_[index].stream->over()) {
-      sink_.end_stream(active_[index].stream->number());
+      end(std::move(active_[index].stream));
     } else {
       push(std::move(active_[index].stream));
     }
@@ -460,6 +498,8 @@ class ProcessMerge {
   Sink& sink_;
   std::vector<std::unique_ptr<StreamCursor>> heap_;  // smallest (epoch, time) first
   std::vector<Active> active_;                       // the streams in epoch_
+  std::vector<std::unique_ptr<StreamCursor>> over_;  // for now
+  bool keeps_streams_ = false;
   uint64_t epoch_ = 0;
   bool shared_ = false;
   uint64_t next_ticks_ = UINT64_MAX;

@@ -224,6 +224,10 @@ void ProcessMetadata::add_record(MetadataType type, ByteView body, StringPool& p
 
 void ProcessMetadata::finish(StringPool& pool) {
   strings.finish(pool);
+  settle();
+}
+
+void ProcessMetadata::settle() {
   modules.finish();
   symbols.finish();
 }

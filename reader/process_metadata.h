@@ -66,6 +66,8 @@ struct ProcessMetadata {
   void pass_gap() { nodes.lose_place(); }
   // After the last payload.
   void finish(StringPool& pool);
+  // The same while more may come.
+  void settle();
 
   // Once, after finish(): gives what the process registered its numbers in the capture.
   void register_heaps(HeapTable& table);

@@ -68,6 +68,19 @@ Source::Source(Source&& other) noexcept
       modified_(other.modified_),
       being_written_(other.being_written_) {}
 
+uint64_t Source::look_again() {
+  being_written_ = is_locked(descriptor_);
+  struct stat status;
+  if (::fstat(descriptor_, &status) != 0) throw CaptureError(path_, std::strerror(errno));
+  const auto size_bytes = static_cast<uint64_t>(status.st_size);
+  if (size_bytes < size_bytes_)
+    throw CaptureError(path_, size_bytes, "the file became shorter while it was read");
+  modified_ = status.st_mtim;
+  const uint64_t added_bytes = size_bytes - size_bytes_;
+  size_bytes_ = size_bytes;
+  return added_bytes;
+}
+
 void Source::read(uint64_t offset, void* out, size_t size_bytes) const {
   auto* next = static_cast<char*>(out);
   while (size_bytes > 0) {

@@ -23,8 +23,12 @@ class Source {
   Source& operator=(Source&&) = delete;
 
   const std::string& path() const { return path_; }
-  // As it was when opened: a capture still being written is read up to there.
+  // As it was when last looked at: a capture still being written is read up to there.
   uint64_t size_bytes() const { return size_bytes_; }
+  // Looks at the size again, and whether somebody still writes it. Returns by how much it has
+  // grown. Throws CaptureError when it has shrunk.
+  uint64_t look_again();
+
   // Somebody was writing it then, or will soon be.
   bool being_written() const { return being_written_; }
   // When the file was last written, as of then.

@@ -59,6 +59,7 @@ bool StreamCursor::refill() {
         } catch (const PayloadError& error) {
           fail(error);
         }
+        taken_ += static_cast<uint64_t>(end_ - next_);
         if (next_ != end_) return true;
       }
       queue_.finish(std::move(current_));
@@ -68,14 +69,66 @@ bool StreamCursor::refill() {
   }
 }
 
-bool StreamCursor::open_next_frame() {
+// A chunk that was read unfinished has a longer frame now: its events up to there are known.
+void StreamCursor::go_back_to_replaced() {
+  if (next_frame_ == 0 || opened_offset_ == UINT64_MAX) return;
+  if (stream_.frames[next_frame_ - 1].offset == opened_offset_) return;
+  for (auto& job : ahead_) queue_.finish(std::move(job));
+  ahead_.clear();
+  requested_frames_ = --next_frame_;
+  opened_offset_ = UINT64_MAX;
+  skip_ = taken_;
+}
+
+void StreamCursor::skip_taken() {
+  try {
+    while (skip_ > 0) {
+      const size_t count = decoder_->decode(batch_.get(), kBatchEvents);
+      if (count == 0) break;
+      taken_ += count;
+      next_ = batch_.get() + std::min<uint64_t>(skip_, count);
+      end_ = batch_.get() + count;
+      skip_ -= std::min<uint64_t>(skip_, count);
+    }
+  } catch (const PayloadError& error) {
+    fail(error);
+  }
+  skip_ = 0;
+}
+
+bool StreamCursor::resume() {
+  if (!over_) return true;
+  go_back_to_replaced();
   if (next_frame_ == stream_.frames.size()) return false;
-  const FrameRef& frame = stream_.frames[next_frame_++];
+  const FrameRef& frame = stream_.frames[next_frame_];
+  if (skip_ == 0) {  // a chunk of its own
+    epoch_ = std::max(epoch_, frame.order_epoch);
+    ticks_ = std::max(ticks_, frame.ticks);
+    shared_ = frame.shared_order();
+  }
+  requested_frames_ = next_frame_;
+  over_ = false;
+  return true;
+}
+
+size_t StreamCursor::frames_passed() const {
+  return ahead_.empty() && next_frame_ > 0 ? next_frame_ - 1 : 0;
+}
+
+void StreamCursor::frames_removed(size_t count) {
+  next_frame_ -= count;
+  requested_frames_ = next_frame_;
+}
+
+bool StreamCursor::open_next_frame() {
+  go_back_to_replaced();
+  if (next_frame_ == stream_.frames.size()) return false;
+  ++next_frame_;
   if (!ahead_.empty()) {
     current_ = std::move(ahead_.front());
     ahead_.pop_front();
   } else {
-    current_ = queue_.request(frame, /*always=*/true);
+    current_ = queue_.request(stream_.frames[next_frame_ - 1], /*always=*/true);
     requested_frames_ = next_frame_;
   }
   while (ahead_.size() < kFramesAhead && requested_frames_ < stream_.frames.size()) {
@@ -85,11 +138,16 @@ bool StreamCursor::open_next_frame() {
     ++requested_frames_;
   }
   queue_.wait(*current_);
+  const FrameRef& frame = current_->frame;  // since then it may have been replaced
   if (frame.ticks > latest_ticks_) fail(PayloadError("it is later than the recording's end"));
-  if (frame.order_epoch < epoch_) fail(PayloadError("the order epochs of a thread go backwards"));
-  epoch_ = frame.order_epoch;
-  shared_ = frame.shared_order();
-  ticks_ = std::max(ticks_, frame.ticks);
+  opened_offset_ = frame.unfinished ? frame.offset : UINT64_MAX;
+  taken_ = 0;
+  if (skip_ == 0) {
+    if (frame.order_epoch < epoch_) fail(PayloadError("the order epochs of a thread go backwards"));
+    epoch_ = frame.order_epoch;
+    shared_ = frame.shared_order();
+    ticks_ = std::max(ticks_, frame.ticks);
+  }
   if (is_decoded()) {
     next_ = current_->events.events().data();
     end_ = next_ + current_->events.events().size();
@@ -102,6 +160,7 @@ bool StreamCursor::open_next_frame() {
   }
   next_ = end_ = batch_.get();
   decoder_->start(current_->payload, frame);
+  skip_taken();
   return true;
 }
 
@@ -120,7 +179,9 @@ void StreamCursor::look_ahead() {
   next_ = batch_.get();
   end_ = next_ + left;
   try {
-    end_ += decoder_->decode(batch_.get() + left, capacity_ - left);
+    const size_t count = decoder_->decode(batch_.get() + left, capacity_ - left);
+    end_ += count;
+    taken_ += count;
   } catch (const PayloadError& error) {
     fail(error);
   }

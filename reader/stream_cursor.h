@@ -60,6 +60,17 @@ class StreamCursor {
   // position() has returned false.
   bool over() const { return over_; }
 
+  // ---- Of a capture that grows, a stream is over only for now.
+
+  // The stream's frames have changed: some were added, or the last one, which was unfinished, was
+  // replaced. Once over, goes on where it was. False: there is nothing more yet.
+  bool resume();
+  // How many of the stream's first frames are no longer needed; they were removed.
+  size_t frames_passed() const;
+  void frames_removed(size_t count);
+  // Times beyond it make no sense.
+  void set_latest_ticks(uint64_t ticks) { latest_ticks_ = ticks; }
+
   // A time by which the next event had happened; UINT64_MAX: not known.
   uint64_t latest_ticks();
 
@@ -92,6 +103,8 @@ class StreamCursor {
   static Search search_rest(EventDecoder& decoder, const Visitor& visit);
   bool refill();
   bool open_next_frame();
+  void go_back_to_replaced();
+  void skip_taken();
   void release();
   void fail(const PayloadError& error) const;
 
@@ -106,6 +119,11 @@ class StreamCursor {
   bool over_ = false;
   size_t next_frame_ = 0;
   size_t requested_frames_ = 0;
+  // Of the last frame opened: where it is, what was decoded of it; and what of the next one was
+  // decoded before, when it was shorter.
+  uint64_t opened_offset_ = UINT64_MAX;
+  uint64_t taken_ = 0;
+  uint64_t skip_ = 0;
   std::unique_ptr<ChunkQueue::Job> current_;
   std::deque<std::unique_ptr<ChunkQueue::Job>> ahead_;
   const Event* next_ = nullptr;

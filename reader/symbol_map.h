@@ -25,6 +25,7 @@ class SymbolMap {
  public:
   // Adds what one symbols frame holds. Throws PayloadError, OverBudget.
   void add_payload(ByteView payload, StringPool& pool, MemoryBudget& budget);
+  void clear() { *this = SymbolMap(); }
   void finish();  // after the last add_payload(), before find()
 
   // Innermost first; empty: the address was not resolved.

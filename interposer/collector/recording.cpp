@@ -145,6 +145,13 @@ void Recording::write_process_end(const WatchedProcess& process) {
   }
   add_status(json, process.status);
   const segment::ProcessSlot& slot = segment_.header()->processes[process.slot];
+  const std::optional<LimitWatch::Ending> limit = limits_.ended(process.process);
+  if (limit && !process.status.exit_code) {
+    json["memory_limit"] = {{"kind", limit->is_cgroup ? "cgroup" : "system"},
+                            {"limit_bytes", limit->sample.limit_bytes},
+                            {"used_bytes", limit->sample.used_bytes},
+                            {"kills", limit->sample.kills}};
+  }
   json["skipped_calls"] = slot.skipped_calls.load(std::memory_order_relaxed);
   json["refused_definitions"] = slot.refused_definitions.load(std::memory_order_relaxed);
   FrameDescription frame;
@@ -158,6 +165,7 @@ void Recording::write_process_end(const WatchedProcess& process) {
 void Recording::write_so_far() {
   if (write_failure() != 0) return;
   drain_->drain_so_far();
+  sampler_->flush();
   append_clock_frame(*writer_);
   FrameDescription frame;
   frame.kind = format::FrameKind::kSoFar;
@@ -228,6 +236,7 @@ void Recording::update() {
     stop_after_write_failure();
   } else {
     sampler_->update(watch_.living(), now);
+    limits_.update(watch_.living(), now);
     thin_out_samples();
     if (now >= next_clock_ns_) {
       append_clock_frame(*writer_);

@@ -17,6 +17,7 @@
 #include "interposer/collector/capture_writer.h"
 #include "interposer/collector/chunk_drain.h"
 #include "interposer/collector/control_socket.h"
+#include "interposer/collector/memory_limit.h"
 #include "interposer/collector/process_watch.h"
 #include "interposer/collector/resident_sampler.h"
 #include "interposer/collector/sample_thinning.h"
@@ -103,6 +104,7 @@ class Recording {
   std::unique_ptr<CaptureWriter> writer_;
   std::unique_ptr<ChunkDrain> drain_;
   std::unique_ptr<ResidentSampler> sampler_;
+  LimitWatch limits_;
   int64_t next_clock_ns_ = 0;
   int64_t clock_interval_ns_;
   int64_t last_tick_ns_ = 0;

@@ -84,6 +84,7 @@ class Accounts {
   void mark_peak_may_count_ended() { peak_may_count_ended_ = true; }
   uint64_t peak_ticks() const { return peak_ticks_; }
   uint64_t now_ticks() const { return now_ticks_; }
+  uint64_t live_bytes() const { return live_bytes_; }
 
   // ---- mappings, or what is left out of them
   void add_untouched(uint32_t process, uint32_t site, uint64_t bytes) {
@@ -124,7 +125,8 @@ class Accounts {
   // How many allocations a thread has made; wraps.
   uint32_t& allocation_count(uint32_t stream) { return allocation_counts_[stream]; }
 
-  // Fills in what is known here: totals and timeline. The sites' own peaks are settled.
+  // Fills in what is known here: totals and timeline. The sites' own peaks are settled. Without a
+  // timeline, ranges and growth events may follow, and another finish().
   void finish(const TickClock& clock, Analysis& analysis);
 
  private:

@@ -9,6 +9,7 @@
 #include "reader/analysis/accounts.h"
 #include "reader/analysis/marked_ranges.h"
 #include "reader/analysis/process_accounts.h"
+#include "reader/analysis/site_list.h"
 #include "reader/capture_impl.h"
 #include "reader/process_merge.h"
 #include "reader/sound_streams.h"
@@ -61,7 +62,7 @@ class Pass {
     }
     analysis.totals.lost_events = lost_events_;
     tell_untouched(analysis.totals);
-    list_sites(analysis);
+    list_sites(impl_, accounts_, streams_, analysis);
     return analysis;
   }
 
@@ -237,54 +238,6 @@ class Pass {
     }
     std::ranges::stable_sort(analysis.marks, {}, &Mark::seconds);
   }
-
-  static void add_variances(const SampleAccounts::Account& account, Site& site) {
-    SampleVariance leaked = account.allocated;
-    leaked -= account.freed;
-    site.peak.variance = Variance(account.peak);
-    site.leaked.variance = Variance(leaked);
-    site.temporary.variance = Variance(account.temporary);
-    site.allocated.variance = Variance(account.allocated);
-  }
-
-  // Processes number for themselves what they register.
-  format::AllocationKind capture_kind(uint32_t process, format::AllocationKind kind) const {
-    if (static_cast<unsigned>(kind) < format::kFirstRegisteredKind) return kind;
-    const auto known = impl_.metadata.find(process);
-    return known != impl_.metadata.end() ? known->second.capture_kind(kind) : kind;
-  }
-
-  void list_sites(Analysis& analysis) {
-    SiteTable& sites = accounts_.sites();
-    analysis.sites.reserve(sites.size());
-    const HeapTable& heaps = impl_.info.heaps;
-    analysis.totals.by_allocator.assign(heaps.heaps().size(), {});
-    for (uint32_t i = 0; i < sites.size(); ++i) {
-      const SiteAccount& account = sites[i];
-      Site site;
-      site.process_index = streams_[account.stream].process;
-      site.thread_index = streams_[account.stream].thread;
-      site.node = account.node;
-      site.kind = capture_kind(site.process_index, account.kind);
-      site.peak = {account.peak_bytes, account.peak_blocks};
-      site.leaked = {account.allocated_bytes - account.freed_bytes,
-                     account.allocated_blocks - account.freed_blocks};
-      site.temporary = {account.temporary_bytes, account.temporary_blocks};
-      site.allocated = {account.allocated_bytes, account.allocated_blocks};
-      AllocatorTotals& heap = analysis.totals.by_allocator[heaps.heap_of(site.kind)];
-      heap.allocations += site.allocated.blocks;
-      heap.allocated_bytes += site.allocated.bytes;
-      heap.peak_bytes += site.peak.bytes;
-      heap.leaked_bytes += site.leaked.bytes;
-      if (!accounts_.samples().empty()) add_variances(accounts_.samples().account(i), site);
-      analysis.sites.push_back(site);
-    }
-  }
-
-  struct StreamName {
-    uint32_t process;
-    uint32_t thread;
-  };
 
   const Capture::Impl& impl_;
   const UntouchedOfProcesses* untouched_;

@@ -113,6 +113,7 @@ void resolve_into(int pipe, const std::string& path, const FinishOptions& option
     send(pipe, static_cast<uint16_t>(kind), process, payload);
   };
   for (const std::string& warning : reader::resolve_capture(capture, symbols, append).warnings) {
+    if (options.quiet) continue;  // the capture has it as a note
     std::fprintf(stderr, "memlens: %s\n", printable(warning).c_str());
   }
 }
@@ -276,8 +277,10 @@ bool finish_capture(const std::string& path, const FinishOptions& options,
     missing = "files and lines of native functions";
     break;
   }
-  std::fprintf(stderr, "memlens: %s are missing from the capture: %s\n", missing,
-               printable(failure).c_str());
+  if (!options.quiet) {
+    std::fprintf(stderr, "memlens: %s are missing from the capture: %s\n", missing,
+                 printable(failure).c_str());
+  }
   return false;
 }
 

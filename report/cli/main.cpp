@@ -14,6 +14,7 @@
 #include "report/cli/collect_command.h"
 #include "report/cli/command.h"
 #include "report/cli/help_format.h"
+#include "report/cli/live_command.h"
 #include "report/cli/run/closing_words.h"
 #include "report/cli/run/run_error.h"
 #include "report/cli/run_command.h"
@@ -39,6 +40,7 @@ constexpr const char* kExamples = R"(Examples:
   memlens growing app.mlens         what rises from mark to mark
   memlens diff old.mlens new.mlens  what changed from one to the other
   memlens flamegraph app.mlens      one HTML file with every view
+  memlens live 4711                 a recording that is running, as it goes on
 
 `memlens COMMAND --help` says more about each.)";
 
@@ -55,6 +57,7 @@ void add_commands(CLI::App& app, Action& chosen) {
   add_check_command(app, chosen);
   add_flamegraph_command(app, chosen);
   add_mark_command(app, chosen);
+  add_live_command(app, chosen);
   add_export_command(app, chosen);
   add_dump_command(app, chosen);
 }
@@ -82,17 +85,17 @@ bool is_command(const CLI::App& app, const std::string& word) {
 
 // What users of other tools type, and what they mean.
 constexpr std::pair<std::string_view, std::string_view> kOtherNames[] = {
-    {"html", "flamegraph"},   {"report", "flamegraph"}, {"flame", "flamegraph"},
-    {"graph", "flamegraph"},  {"web", "flamegraph"},    {"page", "flamegraph"},
-    {"view", "flamegraph"},   {"stats", "summary"},     {"info", "summary"},
-    {"show", "summary"},      {"top", "summary"},       {"print", "summary"},
-    {"compare", "diff"},      {"growth", "growing"},    {"leak", "leaks"},
-    {"record", "run"},        {"exec", "run"},          {"start", "run"},
-    {"pprof", "export"},      {"speedscope", "export"}, {"convert", "export"},
-    {"transform", "export"},  {"csv", "export"},        {"source", "lines"},
-    {"list", "lines"},        {"annotate", "lines"},    {"assert", "check"},
-    {"limit", "check"},       {"parse", "dump"},        {"highwatermark", "peak"},
-    {"alloc", "allocations"}, {"calltree", "tree"}};
+    {"html", "flamegraph"},    {"report", "flamegraph"}, {"flame", "flamegraph"},
+    {"graph", "flamegraph"},   {"web", "flamegraph"},    {"page", "flamegraph"},
+    {"view", "flamegraph"},    {"stats", "summary"},     {"info", "summary"},
+    {"show", "summary"},       {"top", "summary"},       {"print", "summary"},
+    {"compare", "diff"},       {"growth", "growing"},    {"leak", "leaks"},
+    {"record", "run"},         {"exec", "run"},          {"start", "run"},
+    {"pprof", "export"},       {"speedscope", "export"}, {"convert", "export"},
+    {"transform", "export"},   {"csv", "export"},        {"source", "lines"},
+    {"list", "lines"},         {"annotate", "lines"},    {"assert", "check"},
+    {"limit", "check"},        {"watch", "live"},        {"parse", "dump"},
+    {"highwatermark", "peak"}, {"alloc", "allocations"}, {"calltree", "tree"}};
 
 // `memlens app.mlens` is its summary.
 bool is_capture_path(const std::string& word) {

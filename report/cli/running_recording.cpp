@@ -99,6 +99,7 @@ bool write_so_far(const collector::RunningRecording& recording) {
 void resolve_so_far(reader::Capture& capture) {
   FinishOptions options;
   options.limit_seconds = 10;
+  options.quiet = true;
   finish_capture(capture.info().path, options,
                  [&](format::FrameKind kind, uint32_t process, std::string_view payload) {
                    capture.add_resolved(kind, process, payload);

@@ -26,6 +26,7 @@ Answers find_answers(const reader::Capture& capture, const reader::Analysis& ana
   answers.temporary = find_locations(lists[2], answers.tree, View::kTemporary, origins);
   answers.resident =
       resident_memory(capture.info(), capture.resident_samples(), analysis.totals, query);
+  answers.killed_for = reader::limit_that_killed(capture);
   answers.findings = find_findings(
       {capture.info(), capture.resident_samples(), analysis, query, answers, origins});
   return answers;

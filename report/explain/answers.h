@@ -1,9 +1,11 @@
 // Everything that `summary`, `explain` and the end of `run` say, found once.
 #pragma once
 
+#include <optional>
 #include <vector>
 
 #include "reader/analysis/analysis.h"
+#include "reader/memory_limit.h"
 #include "report/explain/finding.h"
 #include "report/view/growing.h"
 #include "report/view/locations.h"
@@ -23,7 +25,8 @@ struct Answers {
   std::vector<Location> temporary;
   Growing growing;
   ResidentMemory resident;
-  std::vector<Finding> findings;  // the most important first
+  std::optional<reader::MemoryLimit> killed_for;  // the kernel ended the program for this limit
+  std::vector<Finding> findings;                  // the most important first
 };
 
 // What is to be asked for the answers.

@@ -49,8 +49,16 @@ void add_kill(const Evidence& evidence, std::vector<Finding>& findings) {
   Finding finding;
   finding.kind = FindingKind::kKilled;
   finding.severity = Severity::kHigh;
+  const std::optional<reader::MemoryLimit>& limit = evidence.answers.killed_for;
   finding.text = "The program was ended by " + signal_name(*signal);
   if (first.end_seconds) finding.text += " at " + format_seconds(*first.end_seconds);
+  if (limit) {
+    finding.kind = FindingKind::kOom;
+    finding.text += ": killed by the kernel at " + format_bytes(limit->used_bytes) + " of " +
+                    format_bytes(limit->limit_bytes) +
+                    (limit->of_cgroup ? ", its cgroup's limit" : ", all of the machine's memory") +
+                    ",";
+  }
   uint64_t live = 0;
   for (const reader::TimelinePoint& point : timeline) {
     if (first.end_seconds && point.seconds >= *first.end_seconds) break;
@@ -66,7 +74,7 @@ void add_kill(const Evidence& evidence, std::vector<Finding>& findings) {
   if (const std::string rise = last_rise(evidence, finding.place); !rise.empty()) {
     finding.text += "; " + rise;
   }
-  finding.text += *signal == SIGKILL
+  finding.text += *signal == SIGKILL && !limit
                       ? " (SIGKILL is what the kernel sends when memory runs out; others may)."
                       : ".";
   findings.push_back(finding);

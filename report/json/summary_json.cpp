@@ -95,6 +95,16 @@ void write_resident(JsonWriter& json, const Summary& summary) {
   json.key("ended_by");
   const std::optional<int> signal = ending_signal(summary.info);
   signal ? json.value(signal_name(*signal)) : json.null();
+  json.key("killed_for_memory");
+  if (const std::optional<reader::MemoryLimit>& limit = summary.answers.killed_for) {
+    json.begin_compact_object();
+    json.member("by", limit->of_cgroup ? "cgroup" : "system");
+    json.member("limit_bytes", limit->limit_bytes);
+    json.member("used_bytes", limit->used_bytes);
+    json.end_object();
+  } else {
+    json.null();
+  }
 }
 
 void write_locations(JsonWriter& json, View view, const std::vector<Location>& locations,

@@ -202,9 +202,12 @@ Growing find_growing(const reader::Analysis& analysis, const FramesOf& frames_of
   uint64_t whole = 0;
   for (const GrowingPlace& place : growing.places) whole += place.points.back().bytes;
   const double worth = kWorthTelling * static_cast<double>(whole);
+  const auto gone = std::ranges::stable_partition(
+      growing.places, [](const GrowingPlace& place) { return place.points.back().bytes != 0; });
+  growing.gone.assign(std::make_move_iterator(gone.begin()), std::make_move_iterator(gone.end()));
+  growing.places.erase(gone.begin(), gone.end());
   std::erase_if(growing.places, [&](const GrowingPlace& place) {
-    return place.points.back().bytes == 0 ||
-           (place.gained_bytes == 0 && static_cast<double>(place.points.back().bytes) < worth);
+    return place.gained_bytes == 0 && static_cast<double>(place.points.back().bytes) < worth;
   });
   std::ranges::stable_sort(growing.places, std::greater{}, &GrowingPlace::gained_bytes);
   return growing;

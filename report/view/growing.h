@@ -52,6 +52,8 @@ struct GrowingStack {
 struct Growing {
   // Those that gained anything, or hold a part worth telling of all there is; most gained first.
   std::vector<GrowingPlace> places;
+  // Those that held something at a mark and nothing at the end, in no order.
+  std::vector<GrowingPlace> gone;
   std::vector<GrowingStack> stacks;  // of the places that leak, those that gained; likewise
 
   uint64_t leaking_bytes() const;

@@ -38,7 +38,11 @@ class Writer {
   explicit Writer(const WritingOptions& options) : options_(options) {}
 
   std::string write(const std::vector<HistoryEvent>& history) {
-    for (size_t i = 0; i < history.size(); ++i) add(history[i], history_ticks(i));
+    auto look = options_.looks.begin();
+    for (size_t i = 0; i < history.size(); ++i) {
+      for (; look != options_.looks.end() && *look == i; ++look) write_so_far(history_ticks(i));
+      add(history[i], history_ticks(i));
+    }
     for (auto& [key, thread] : threads_) close_chunk(thread);
     const uint64_t end_ticks = history_ticks(history.size());
     CaptureBytes capture;
@@ -65,7 +69,19 @@ class Writer {
     uint64_t epoch = 0;  // it last wrote
     uint64_t last_ticks = 0;
     size_t events = 0;
+    bool must_tell_time = false;  // somebody has looked
   };
+
+  void write_so_far(uint64_t ticks) {
+    for (auto& [key, thread] : threads_) {
+      thread.must_tell_time = true;
+      if (thread.chunk == nullptr) continue;
+      FrameFields fields = thread.chunk->fields;
+      fields.kind = FrameKind::kUnfinishedEvents;
+      frames_.emplace_back(fields, thread.chunk->events.payload());
+    }
+    frames_.emplace_back(FrameFields{.kind = FrameKind::kSoFar, .ticks = ticks}, "");
+  }
 
   void add(const HistoryEvent& event, uint64_t ticks) {
     describe(event, ticks);
@@ -95,7 +111,9 @@ class Writer {
       events.epoch(order.epoch, order.shared);
       thread.epoch = order.epoch;
     }
-    if (thread.events++ % options_.events_per_time == 0 && ticks != thread.last_ticks) {
+    const bool due = thread.events++ % options_.events_per_time == 0 || thread.must_tell_time;
+    thread.must_tell_time = false;
+    if (due && ticks != thread.last_ticks) {
       events.time(ticks - thread.last_ticks);
       thread.last_ticks = ticks;
     }

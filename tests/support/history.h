@@ -37,6 +37,9 @@ struct WritingOptions {
   size_t events_per_chunk = 100;
   bool compress = false;
   uint64_t shuffle_seed = 0;  // of the frames' order in the file; 0: as they were filled
+  // Somebody wants to read the capture just before these events: unfinished chunks are written, and
+  // a frame that says so far. In order.
+  std::vector<size_t> looks = {};
 };
 
 // Pids are 1000 + process, kernel thread ids 100 * process + thread.

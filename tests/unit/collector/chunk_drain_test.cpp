@@ -91,6 +91,35 @@ TEST_CASE_FIXTURE(Fixture, "definitions of a process without events are not cut 
   CHECK(testing::read_frames(fd).empty());
 }
 
+TEST_CASE_FIXTURE(Fixture,
+                  "who looks gets what unfinished chunks hold, once, and they stay as they are") {
+  fill(FrameKind::kMetadata, 0, 1, 0, 0, record("definitions"));
+  const int full = fill(FrameKind::kEvents, 0, 1, 2, 0, "handed over");
+  const int owned = fill(FrameKind::kEvents, 0, 1, 3, 7, "more");
+  testing::hand_over(shared(), full, 0);
+  drain.drain_so_far();
+  drain.drain_so_far();  // nothing is new
+  CHECK(testing::state_of(shared(), full) == segment::kFree);
+  CHECK(testing::state_of(shared(), owned) == segment::kOwned);
+  testing::commit(shared(), owned, " and more");
+  drain.drain_so_far();
+  testing::hand_over(shared(), owned, 0);
+  drain.drain();
+  const auto frames = testing::read_frames(fd);
+  REQUIRE(frames.size() == 5);
+  CHECK(frames[0].payload == record("definitions"));
+  CHECK(frames[1].kind() == FrameKind::kEvents);
+  CHECK(frames[1].payload == "handed over");
+  CHECK(frames[2].kind() == FrameKind::kUnfinishedEvents);
+  CHECK(frames[2].payload == "more");
+  CHECK(frames[2].header.sequence == 7);
+  CHECK(frames[3].kind() == FrameKind::kUnfinishedEvents);
+  CHECK(frames[3].payload == "more and more");
+  CHECK(frames[4].kind() == FrameKind::kEvents);
+  CHECK(frames[4].payload == "more and more");
+  CHECK(frames[4].header.thread == 3);
+}
+
 TEST_CASE_FIXTURE(Fixture, "a process's metadata chunks are written in their order") {
   const int later = fill(FrameKind::kMetadata, 0, 1, 0, 1, record("later"));
   const int earlier = fill(FrameKind::kMetadata, 0, 1, 0, 0, record("earlier"));

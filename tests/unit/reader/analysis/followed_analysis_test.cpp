@@ -1,0 +1,189 @@
+// A capture that is read while it grows, against a pass over the whole of it that ends there.
+#include "reader/analysis/followed_analysis.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <doctest/doctest.h>
+
+#include <map>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "interposer/format/file_layout.h"
+#include "reader/analysis/analysis.h"
+#include "reader/capture.h"
+#include "tests/support/history.h"
+#include "tests/support/history_oracle.h"
+#include "tests/support/random_history.h"
+#include "tests/support/temporary_file.h"
+
+namespace memlens::reader {
+namespace {
+
+using testing::HistoryEvent;
+using testing::WritingOptions;
+
+// A file that is written bit by bit, under the lock that the collector holds.
+class GrowingFile {
+ public:
+  GrowingFile() : file_("") {
+    descriptor_ = ::open(file_.path().c_str(), O_WRONLY | O_APPEND | O_CLOEXEC);
+    struct flock whole {};
+    whole.l_type = F_WRLCK;
+    whole.l_whence = SEEK_SET;
+    REQUIRE(::fcntl(descriptor_, F_OFD_SETLK, &whole) == 0);
+  }
+  ~GrowingFile() { ::close(descriptor_); }
+
+  const std::string& path() const { return file_.path(); }
+  void append(std::string_view bytes) {
+    REQUIRE(::write(descriptor_, bytes.data(), bytes.size()) == static_cast<ssize_t>(bytes.size()));
+  }
+
+ private:
+  testing::TemporaryFile file_;
+  int descriptor_ = -1;
+};
+
+// Where the frames of this kind end.
+std::vector<size_t> ends_of(const std::string& bytes, format::FrameKind kind) {
+  std::vector<size_t> ends;
+  size_t offset = sizeof(format::FileHeader);
+  while (offset < bytes.size()) {
+    format::FrameHeader header;
+    std::memcpy(&header, bytes.data() + offset, sizeof header);
+    offset += sizeof header + header.stored_bytes;
+    if (header.kind == static_cast<uint16_t>(kind)) ends.push_back(offset);
+  }
+  return ends;
+}
+
+void check_equal(const Analysis& followed, const Analysis& whole) {
+  const Totals& a = followed.totals;
+  const Totals& b = whole.totals;
+  CHECK(a.allocations == b.allocations);
+  CHECK(a.frees == b.frees);
+  CHECK(a.allocated_bytes == b.allocated_bytes);
+  CHECK(a.peak_bytes == b.peak_bytes);
+  CHECK(a.peak_blocks == b.peak_blocks);
+  CHECK(a.leaked_bytes == b.leaked_bytes);
+  CHECK(a.leaked_blocks == b.leaked_blocks);
+  CHECK(a.temporary_blocks == b.temporary_blocks);
+  CHECK(a.unmatched_frees == b.unmatched_frees);
+  CHECK(a.replaced_blocks == b.replaced_blocks);
+  const auto own = testing::sites_by_name(followed);
+  const auto wanted = testing::sites_by_name(whole);
+  REQUIRE(own.size() == wanted.size());
+  for (const auto& [name, site] : wanted) {
+    const auto found = own.find(name);
+    REQUIRE(found != own.end());
+    CHECK(found->second.peak == site.peak);
+    CHECK(found->second.leaked == site.leaked);
+    CHECK(found->second.temporary == site.temporary);
+    CHECK(found->second.allocated == site.allocated);
+  }
+}
+
+std::vector<size_t> random_looks(size_t events, size_t count, std::mt19937_64& random) {
+  std::vector<size_t> looks;
+  for (size_t i = 0; i < count; ++i) looks.push_back(random() % events);
+  std::ranges::sort(looks);
+  return looks;
+}
+
+void follow(const std::vector<HistoryEvent>& history, WritingOptions options, uint64_t seed) {
+  std::mt19937_64 random(seed);
+  options.looks = random_looks(history.size(), 12, random);
+  const std::string bytes = testing::write_history(history, options);
+  const testing::TemporaryFile finished(bytes);
+  const Capture whole = Capture::open(finished.path());
+  const std::vector<size_t> ends = ends_of(bytes, format::FrameKind::kSoFar);
+  REQUIRE(ends.size() == options.looks.size());
+
+  GrowingFile file;
+  file.append(std::string_view(bytes).substr(0, ends[0]));
+  FollowedAnalysis followed(file.path());
+  size_t written = ends[0];
+  for (size_t i = 0; i < ends.size(); ++i) {
+    // Now and then somebody else looks, or a frame is torn, or not all steps are taken.
+    if (ends[i] > written && random() % 2 == 0) {
+      const size_t part = written + random() % (ends[i] - written);
+      file.append(std::string_view(bytes).substr(written, part - written));
+      written = part;
+      followed.update();
+    }
+    file.append(std::string_view(bytes).substr(written, ends[i] - written));
+    written = ends[i];
+    followed.update();
+    CAPTURE(seed);
+    CAPTURE(options.looks[i]);
+    REQUIRE(followed.capture().info().running);
+    Query until;
+    until.to_seconds = testing::history_seconds(options.looks[i]) - 1e-9;
+    check_equal(followed.so_far(), analyze(whole, until));
+  }
+  file.append(std::string_view(bytes).substr(written));
+  followed.update();
+  CHECK_FALSE(followed.capture().info().running);
+  CHECK(followed.capture().info().complete);
+  check_equal(followed.so_far(), analyze(whole, Query{}));
+}
+
+TEST_CASE("a capture of one thread that grows has at each look what a pass up to there has") {
+  for (uint64_t seed = 1; seed <= 10; ++seed) {
+    testing::RandomHistoryOptions options;
+    options.shutdown = seed % 3 == 0;
+    follow(testing::random_history(options, seed),
+           {.events_per_chunk = 37, .compress = seed % 2 == 0}, seed);
+  }
+}
+
+TEST_CASE("threads that take turns are followed as a pass would read them") {
+  for (uint64_t seed = 1; seed <= 10; ++seed) {
+    testing::RandomHistoryOptions options;
+    options.threads = 5;
+    options.events = 2000;
+    follow(testing::random_history(options, seed), {.events_per_chunk = 50}, seed);
+    follow(testing::random_history(options, seed), {.events_per_time = 7, .events_per_chunk = 300},
+           seed);
+  }
+}
+
+TEST_CASE("threads in shared epochs are followed as a pass would read them") {
+  for (uint64_t seed = 1; seed <= 10; ++seed) {
+    testing::RandomHistoryOptions options;
+    options.threads = 4;
+    options.events = 2000;
+    options.thread_run = 2;
+    follow(testing::random_history(options, seed),
+           {.shared_epochs = true, .events_per_epoch = 200, .events_per_chunk = 60}, seed);
+  }
+}
+
+TEST_CASE("processes that come and end are followed as a pass would read them") {
+  for (uint64_t seed = 1; seed <= 6; ++seed) {
+    testing::RandomHistoryOptions options;
+    options.processes = 3;
+    options.threads = 2;
+    options.events = 2000;
+    follow(testing::random_history(options, seed), {.events_per_chunk = 40}, seed);
+  }
+}
+
+TEST_CASE("a step goes as far as it is told") {
+  const auto history = testing::random_history({.events = 500}, 3);
+  const testing::TemporaryFile file(testing::write_history(history, {}));
+  const Capture whole = Capture::open(file.path());
+  FollowedAnalysis followed(file.path());
+  Query until;
+  until.to_seconds = testing::history_seconds(200) - 1e-9;
+  CHECK(followed.advance(*until.to_seconds));
+  check_equal(followed.so_far(), analyze(whole, until));
+  CHECK_FALSE(followed.advance(1e9));
+  check_equal(followed.so_far(), analyze(whole, Query{}));
+}
+
+}  // namespace
+}  // namespace memlens::reader
