@@ -42,6 +42,18 @@ std::vector<CheckPlace> read_places(const nlohmann::json& document, const char* 
   return places;
 }
 
+// Of the listed places' total `listed` of `whole` is accounted for; the lists are heaviest first.
+uint64_t unlisted_at_most(const std::vector<CheckPlace>& places, uint64_t CheckPlace::*weight,
+                          uint64_t whole) {
+  uint64_t listed = 0;
+  uint64_t least = whole;
+  for (const CheckPlace& place : places) {
+    listed += place.*weight;
+    least = std::min(least, place.*weight);
+  }
+  return std::min(least, whole - std::min(whole, listed));
+}
+
 }  // namespace
 
 void write_baseline_json(std::ostream& out, const reader::CaptureInfo& info,
@@ -82,6 +94,11 @@ CheckFacts read_baseline_json(const std::string& text, const std::string& name) 
     facts.peak_places = read_places(document, "peak");
     facts.leaked_places = read_places(document, "leaks");
     facts.allocated_places = read_places(document, "allocations");
+    facts.peak_unlisted = unlisted_at_most(facts.peak_places, &CheckPlace::bytes, facts.peak_bytes);
+    facts.leaked_unlisted =
+        unlisted_at_most(facts.leaked_places, &CheckPlace::bytes, facts.leaked_bytes);
+    facts.allocated_unlisted =
+        unlisted_at_most(facts.allocated_places, &CheckPlace::blocks, facts.allocations);
     return facts;
   } catch (const nlohmann::json::exception& error) {
     throw std::runtime_error(name + ": is neither a capture nor a baseline: " + error.what());

@@ -108,12 +108,14 @@ void print_growing_report(std::ostream& out, const Terminal& terminal,
   uint64_t whole = 0;
   for (const GrowingPlace& place : places) whole += place.points.back().bytes;
   std::erase_if(places, [&](const GrowingPlace& place) {
+    if (place.gained_bytes == 0) return true;  // it is there, and that is all
     return static_cast<double>(place.points.back().bytes) <
            kWorthALine * static_cast<double>(whole);
   });
   std::stable_partition(places.begin(), places.end(), [](const GrowingPlace& place) {
     return place.shape == GrowthShape::kLeak;
   });
+  if (places.empty()) return;
   const size_t shown = limits.stacks == 0 ? places.size() : std::min(limits.stacks, places.size());
   out << '\n';
   print_places(out, terminal, info, std::span(places).first(shown));

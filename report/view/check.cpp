@@ -59,12 +59,16 @@ const CheckPlace* find_by_path_end(const std::vector<CheckPlace>& places, const 
   return found == places.end() ? nullptr : &*found;
 }
 
-// The place that grew most since the baseline, if any did.
+// The place that grew most since the baseline, if any did. One that a stored baseline does not list
+// had up to `unlisted` there: only what is beyond is growth for certain.
 void find_grown_place(CheckedLimit& checked, const std::vector<CheckPlace>& now,
-                      const std::vector<CheckPlace>& before, PlaceWeight weight) {
+                      const std::vector<CheckPlace>& before, PlaceWeight weight,
+                      uint64_t unlisted) {
   std::unordered_map<std::string, int64_t> changes;
+  std::unordered_map<std::string, int64_t> lines;  // now, beyond those of the baseline
   for (const CheckPlace& place : now) {
     changes[key_of(place)] += static_cast<int64_t>(place.*weight);
+    ++lines[key_of(place)];
   }
   for (const CheckPlace& place : before) {
     auto change = changes.find(key_of(place));
@@ -74,6 +78,10 @@ void find_grown_place(CheckedLimit& checked, const std::vector<CheckPlace>& now,
       change = changes.find(key_of(*same));
     }
     change->second -= static_cast<int64_t>(place.*weight);
+    --lines[change->first];
+  }
+  for (auto& [key, change] : changes) {
+    change -= std::max<int64_t>(0, lines[key]) * static_cast<int64_t>(unlisted);
   }
   int64_t most = 0;
   for (const CheckPlace& place : now) {
@@ -97,7 +105,8 @@ class LimitChecker {
   }
 
   void compare(const char* name, CheckUnit unit, double before, double value, double error,
-               const std::vector<CheckPlace>& old_places, const std::vector<CheckPlace>& places) {
+               const std::vector<CheckPlace>& old_places, uint64_t unlisted,
+               const std::vector<CheckPlace>& places) {
     const double floor = unit == CheckUnit::kBytes ? kDefaultBytes : kDefaultAllocations;
     const double allowed = limits_.tolerance ? before * *limits_.tolerance
                                              : std::max(before * kDefaultTolerance, floor);
@@ -110,7 +119,8 @@ class LimitChecker {
                          heaviest(places),
                          {}};
     find_grown_place(checked, places, old_places,
-                     unit == CheckUnit::kBytes ? &CheckPlace::bytes : &CheckPlace::blocks);
+                     unit == CheckUnit::kBytes ? &CheckPlace::bytes : &CheckPlace::blocks,
+                     unlisted);
     checked_.push_back(std::move(checked));
   }
 
@@ -181,12 +191,13 @@ std::vector<CheckedLimit> check_limits(const CheckLimits& limits, const CheckFac
   if (limits.baseline) {
     const CheckFacts& old = *limits.baseline;
     checker.compare("peak", CheckUnit::kBytes, static_cast<double>(old.peak_bytes), peak,
-                    facts.peak_error, old.peak_places, facts.peak_places);
+                    facts.peak_error, old.peak_places, old.peak_unlisted, facts.peak_places);
     checker.compare("leaked", CheckUnit::kBytes, static_cast<double>(old.leaked_bytes), leaked,
-                    facts.leaked_error, old.leaked_places, facts.leaked_places);
+                    facts.leaked_error, old.leaked_places, old.leaked_unlisted,
+                    facts.leaked_places);
     checker.compare("allocations", CheckUnit::kAllocations, static_cast<double>(old.allocations),
                     allocations, facts.allocations_error, old.allocated_places,
-                    facts.allocated_places);
+                    old.allocated_unlisted, facts.allocated_places);
   }
   return checker.take();
 }

@@ -31,6 +31,9 @@ struct CheckFacts {
   double peak_error = 0, leaked_error = 0, allocations_error = 0;
   // Heaviest first; of a stored baseline not all.
   std::vector<CheckPlace> peak_places, leaked_places, allocated_places;
+  // Of a stored baseline, what a place that is not listed can have had at most, in the list's
+  // order: bytes, bytes, blocks. 0: all are listed.
+  uint64_t peak_unlisted = 0, leaked_unlisted = 0, allocated_unlisted = 0;
 };
 
 // The stacks are grouped by frames, and leaks suppressed in them already.

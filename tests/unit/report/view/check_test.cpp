@@ -181,3 +181,21 @@ TEST_CASE("the JSON of a check has every limit and suppression") {
   CHECK(parsed["suppressed_bytes"] == 50);
   CHECK(parsed["suppressions"][1]["used"] == false);
 }
+
+TEST_CASE("what a stored baseline does not list did not grow from nothing") {
+  sample::Sample before, after;
+  for (int i = 0; i < 40; ++i) {
+    const uint64_t bytes = 10'000 - 100 * static_cast<uint64_t>(i);
+    const std::string stack = "main f" + std::to_string(i);
+    before.add(stack, bytes, 1);
+    after.add(stack, i == 3 ? bytes + 500 : bytes, 1);
+  }
+  std::ostringstream stored;
+  write_baseline_json(stored, sample::capture_info(), facts_of(before));
+  CheckLimits limits;
+  limits.baseline = read_baseline_json(stored.str(), "stored.json");
+  const auto checked = check_limits(limits, facts_of(after), {});
+  CHECK(checked[0].place->function == "f3");
+  CHECK(checked[0].place_change == 500);
+  CHECK(!checked[2].place_change);  // as many allocations as before, everywhere
+}
