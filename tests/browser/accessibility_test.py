@@ -28,6 +28,20 @@ class Accessibility(PageTest):
               .map((control) => control.outerHTML.slice(0, 80));""")
         self.assertEqual(nameless, [])
 
+    def test_what_scrolls_can_be_scrolled_without_a_mouse(self):
+        browser.resize(self.driver, 1440, 420)
+        self.addCleanup(browser.resize, self.driver, 1440, 900)
+        self.open()
+        out_of_reach = self.run_script("""
+            const scrolls = (element) => /auto|scroll/.test(getComputedStyle(element).overflowY)
+              && element.scrollHeight > element.clientHeight + 13;
+            const inside = 'a[href], button, input, summary, [tabindex="0"]';
+            const found = [...document.querySelectorAll('main *, body > *')].filter(scrolls);
+            return [found.length, found.filter((e) => e.tabIndex < 0 && !e.querySelector(inside))
+              .map((e) => e.id || e.tagName)];""")
+        self.assertGreater(out_of_reach[0], 0)
+        self.assertEqual(out_of_reach[1], [])
+
     def test_text_has_enough_contrast_in_both_themes(self):
         contrast = """
             const luminance = (color) => {
