@@ -65,7 +65,8 @@ class ProcessMerge {
     block_waiters_ = 0;
     std::vector<std::unique_ptr<StreamCursor>> still_over;
     for (auto& stream : over_) {
-      if (stream->resume()) {
+      // Its epoch must be known: one taken for an earlier one would end the present one.
+      if (stream->resume() && stream->position()) {
         push(std::move(stream));
       } else {
         still_over.push_back(std::move(stream));

@@ -248,7 +248,7 @@ uint64_t StreamCursor::latest_ticks() {
   if (find_in_batch()) return ticks;
   look_ahead();
   if (find_in_batch()) return ticks;
-  return next_frame_ < stream_.frames.size() ? stream_.frames[next_frame_].ticks : UINT64_MAX;
+  return next_frame_ < stream_.frames.size() ? stream_.frames[next_frame_].ticks : known_until_;
 }
 
 void StreamCursor::release() {

@@ -70,6 +70,8 @@ class StreamCursor {
   void frames_removed(size_t count);
   // Times beyond it make no sense.
   void set_latest_ticks(uint64_t ticks) { latest_ticks_ = ticks; }
+  // By then everything that is there had happened.
+  void set_known_until(uint64_t ticks) { known_until_ = ticks; }
 
   // A time by which the next event had happened; UINT64_MAX: not known.
   uint64_t latest_ticks();
@@ -113,6 +115,7 @@ class StreamCursor {
   ChunkQueue& queue_;
   uint32_t number_;
   uint64_t latest_ticks_;
+  uint64_t known_until_ = UINT64_MAX;
   uint64_t epoch_ = 0;
   uint64_t ticks_ = 0;
   bool shared_ = false;

@@ -108,7 +108,9 @@ void FollowedAnalysis::look_again() {
   }
   opener_->follow([this](const FrameRef& frame) { add_frame(frame); });
   for (auto& [key, stream] : streams_) {
-    if (stream->cursor != nullptr) stream->cursor->set_latest_ticks(capture_.impl().latest_ticks);
+    if (stream->cursor == nullptr) continue;
+    stream->cursor->set_latest_ticks(capture_.impl().latest_ticks);
+    stream->cursor->set_known_until(horizon_ticks());
   }
   for (auto& [index, process] : processes_) {
     process->end_ticks = capture_.impl().process_end_ticks(index);
@@ -173,7 +175,8 @@ bool FollowedAnalysis::advance(double until_seconds) {
         others_ticks = std::min(others_ticks, ticks);
       }
     }
-    if (next == nullptr || next->next_ticks() > limit) break;
+    if (next == nullptr || next->next_ticks() > limit)
+      return next != nullptr && next->next_ticks() <= horizon;
     if (next->has_events) {
       next->has_events = next->merge.run_until(others_ticks);
     } else {
@@ -182,7 +185,6 @@ bool FollowedAnalysis::advance(double until_seconds) {
       next->ended = true;
     }
   }
-  return limit < horizon;
 }
 
 Analysis FollowedAnalysis::so_far() {

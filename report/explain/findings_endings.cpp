@@ -44,7 +44,10 @@ void add_kill(const Evidence& evidence, std::vector<Finding>& findings) {
   if (evidence.info.processes.empty() || evidence.query.pid) return;
   const std::optional<int> signal = ending_signal(evidence.info);
   if (!signal) return;
-  const reader::ProcessInfo& first = evidence.info.processes[0];
+  // An exec continues the process that it replaces.
+  const std::vector<reader::ProcessInfo>& processes = evidence.info.processes;
+  const reader::ProcessInfo& first = *std::ranges::find(
+      processes.rbegin(), processes.rend(), processes.front().pid, &reader::ProcessInfo::pid);
   const std::vector<reader::TimelinePoint>& timeline = evidence.analysis.timeline;
   Finding finding;
   finding.kind = FindingKind::kKilled;

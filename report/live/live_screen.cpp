@@ -22,6 +22,7 @@ constexpr size_t kShareWidth = 7;
 constexpr size_t kGainWidth = 10;
 // From so many columns on there is room for the source line, or a longer curve.
 constexpr size_t kWide = 100;
+constexpr size_t kNarrow = 72;
 
 std::string padded_left(const std::string& text, size_t columns) {
   const size_t width = column_count(text);
@@ -87,7 +88,7 @@ class Drawer {
     if (!screen_.exact) facts += std::string(dot()) + "approximate";
     std::vector<std::string> command = info.command;
     if (!command.empty()) command[0].erase(0, command[0].rfind('/') + 1);
-    const size_t taken = column_count(facts) + 14;
+    const size_t taken = column_count(facts) + 15;
     const size_t room = terminal_.columns > taken ? terminal_.columns - taken : 8;
     add("memlens live" + std::string(dot()) +
             cut_end(command_text(command), room, terminal_.unicode) + facts,
@@ -169,7 +170,7 @@ class Drawer {
   void add_places() {
     const std::vector<const LivePlace*> places =
         screen_.places->sorted(screen_.order, screen_.filter);
-    const size_t curve = terminal_.columns >= kWide ? 20 : 10;
+    const size_t curve = terminal_.columns >= kWide ? 20 : terminal_.columns < kNarrow ? 6 : 10;
     const size_t value = screen_.order == LiveOrder::kAllocated ? kBytesWidth + 2 : kBytesWidth;
     const size_t numbers = value + 1 + kShareWidth + 1 + kGainWidth + 2 + curve + 2;
     const size_t room = terminal_.columns > numbers ? terminal_.columns - numbers : 1;
@@ -202,14 +203,16 @@ class Drawer {
   std::string described(const reader::Frame& frame, size_t room) const {
     const std::string where = place_of(frame, screen_.info->working_directory);
     const std::string name = short_function(frame.function, terminal_.unicode);
-    const size_t where_room = std::min(column_count(where), std::max<size_t>(room / 2, 12));
-    const size_t name_room = room > where_room + 1 ? room - where_room - 1 : room;
+    // The name first: of a place its end says enough.
+    const size_t least = std::min<size_t>(column_count(where), 8);
+    const size_t name_room = room > least + 1 ? room - least - 1 : room;
     std::string text = cut_end(name, name_room, terminal_.unicode);
     size_t used = column_count(text);
     text = terminal_.paint(Paint::kBold, text);
-    if (used + 1 + where_room <= room) {
-      text += " " + cut_folders(where, where_room, terminal_.unicode);
-      used += 1 + where_room;
+    if (!where.empty() && used + 1 + least <= room) {
+      const std::string shown = cut_folders(where, room - used - 1, terminal_.unicode);
+      text += " " + shown;
+      used += 1 + column_count(shown);
     }
     if (!frame.source.empty() && used + 12 < room) {
       text += terminal_.paint(

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
+#include <iterator>
 #include <unordered_map>
 
 namespace memlens::report {
@@ -202,10 +203,11 @@ Growing find_growing(const reader::Analysis& analysis, const FramesOf& frames_of
   uint64_t whole = 0;
   for (const GrowingPlace& place : growing.places) whole += place.points.back().bytes;
   const double worth = kWorthTelling * static_cast<double>(whole);
-  const auto gone = std::ranges::stable_partition(
-      growing.places, [](const GrowingPlace& place) { return place.points.back().bytes != 0; });
-  growing.gone.assign(std::make_move_iterator(gone.begin()), std::make_move_iterator(gone.end()));
-  growing.places.erase(gone.begin(), gone.end());
+  const auto gone = std::stable_partition(
+      growing.places.begin(), growing.places.end(),
+      [](const GrowingPlace& place) { return place.points.back().bytes != 0; });
+  growing.gone.assign(std::make_move_iterator(gone), std::make_move_iterator(growing.places.end()));
+  growing.places.erase(gone, growing.places.end());
   std::erase_if(growing.places, [&](const GrowingPlace& place) {
     return place.gained_bytes == 0 && static_cast<double>(place.points.back().bytes) < worth;
   });
