@@ -215,6 +215,28 @@ def test_own(): run()
 """)
         self.assertIn("test_it.py F.", self.pytest(code=1))
 
+    def test_an_async_test_is_measured_as_others_are(self):
+        if not has_module("pytest_asyncio"):
+            self.skipTest("Debian's python3-pytest-asyncio is not installed")
+        self.suite("""
+import asyncio
+async def work(size):
+    block = bytearray(size)
+    await asyncio.sleep(0)
+    return len(block)
+
+@pytest.mark.asyncio
+@pytest.mark.limit_memory("1 MB")
+async def test_much(): await work(3_000_000)
+
+@pytest.mark.asyncio
+@pytest.mark.limit_memory("1 MB")
+async def test_little(): await work(1000)
+""")
+        said = self.pytest(code=1)
+        self.assertIn("test_it.py F.", said)
+        self.assertIn("limit_memory: the test peaked at 3.0", said)
+
     def test_output_exit_codes_and_xfail_are_pytest_s(self):
         self.suite("""
 @pytest.mark.xfail(strict=True)
