@@ -118,7 +118,14 @@ bool wait_and_claim(SegmentHeader* segment, uint32_t slot, ClaimedChunk& claimed
 
 }  // namespace
 
-void start_chunk_windows(SegmentHeader* segment) { windows.start(segment); }
+void start_chunk_windows(SegmentHeader* segment) {
+  if (windows.window(0) != nullptr) {  // a former session's
+    for (uint32_t i = 1; i < kMaxWindows; ++i) {
+      if (windows.window(i) != nullptr) system_call::unmap(windows.take(i), window_bytes());
+    }
+  }
+  windows.start(segment);
+}
 
 ClaimedChunk claim_chunk(SegmentHeader* segment, uint32_t slot) {
   const int saved_errno = errno;

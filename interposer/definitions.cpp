@@ -219,7 +219,7 @@ bool write_node_locked(const NodeKey& key, uint32_t node, const NodeRecordTypes&
 uint32_t intern(const NodeKey& key, const NodeRecordTypes& types) {
   const uint32_t newest = node_table::newest();
   if (const uint32_t known = node_table::find(key)) return known;
-  if (!recording()) return format::kRootNode;
+  if (!session_is_open()) return format::kRootNode;
   DefinitionsGuard guard(kPlainBytes);
   if (!guard) return format::kRootNode;
   if (node_table::newest() != newest) {
@@ -234,19 +234,19 @@ uint32_t intern(const NodeKey& key, const NodeRecordTypes& types) {
 }  // namespace
 
 bool write_definition(format::MetadataType type, const RecordBody& body) {
-  if (!recording()) return false;
+  if (!session_is_open()) return false;
   DefinitionsGuard guard(body.size() + kPlainBytes);
   return guard && write_record_locked(type, body);
 }
 
 uint32_t define_string(const char* bytes, size_t size_bytes) {
-  if (!recording()) return 0;
+  if (!session_is_open()) return 0;
   DefinitionsGuard guard(record_bytes(size_bytes));
   return guard ? define_string_locked(bytes, size_bytes) : 0;
 }
 
 uint32_t define_code(const CodeDescription& code) {
-  if (!recording()) return 0;
+  if (!session_is_open()) return 0;
   DefinitionsGuard guard(kPlainBytes + record_bytes(code.filename_bytes) +
                          record_bytes(code.qualified_name_bytes) +
                          record_bytes(code.line_table_bytes));
@@ -287,14 +287,14 @@ uint32_t intern_native_node(uint32_t parent, uint64_t address) {
 }
 
 uint32_t intern_label_node(uint32_t parent, const char* label) {
-  if (!recording()) return format::kRootNode;
+  if (!session_is_open()) return format::kRootNode;
   DefinitionsGuard guard(kPlainBytes + 2 * std::strlen(label));
   return guard ? intern_label_locked(parent, label) : format::kRootNode;
 }
 
 uint32_t define_module(uint64_t load_bias, uint64_t start, uint64_t end, const char* path,
                        const void* build_id, size_t build_id_bytes) {
-  if (!recording()) return 0;
+  if (!session_is_open()) return 0;
   DefinitionsGuard guard(kPlainBytes + std::strlen(path) + build_id_bytes);
   if (!guard) return 0;
   const uint32_t id = module_count + 1;
@@ -356,7 +356,8 @@ void define_thread(uint32_t thread_index, int32_t thread_id) {
 
 void define_thread_name(const char* name) {
   const ThreadState* state = thread_state;
-  if (state == nullptr || !recording()) return;  // the name is read when the thread's state is made
+  // Without a state: the name is read when it is made.
+  if (state == nullptr || state->session != process.session || !recording()) return;
   RecordBody body;
   body.number(state->thread_index).number(static_cast<uint64_t>(state->thread_id));
   body.number(platform::read_ticks()).string(name, std::strlen(name));

@@ -52,7 +52,8 @@ void define_thread_name(const char* name);  // of the calling thread
 void define_thread(uint32_t thread_index, int32_t thread_id);
 void define_thread_end(uint32_t thread_index);
 
-// In a forked child: all of the above is the parent's.
+// In a forked child, and before another session: all of the above was the parent's, or the last
+// session's. Nobody else is inside.
 void drop_definitions();
 
 }  // namespace memlens::interposer

@@ -1,29 +1,376 @@
-// The library's start, and what it looks at from time to time. There is no end: recording goes on
-// through exit handlers and destructors until the kernel takes the process, and the collector
-// drains what it left (process_end.h leaves a word of when that was).
-#include <errno.h>
+#include "interposer/lifecycle.h"
 
-#include <atomic>
+#include <linux/membarrier.h>
 
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+
+#include "interposer/definitions.h"
+#include "interposer/diagnostics.h"
+#include "interposer/environment.h"
+#include "interposer/gate.h"
 #include "interposer/hooks/allocator_module.h"
+#include "interposer/hooks/exec_environment.h"
 #include "interposer/hooks/next_function.h"
 #include "interposer/hooks/thread_hooks.h"
 #include "interposer/loader_list.h"
 #include "interposer/modules.h"
+#include "interposer/order.h"
 #include "interposer/poll.h"
+#include "interposer/private_memory.h"
 #include "interposer/process.h"
 #include "interposer/process_end.h"
+#include "interposer/process_registration.h"
 #include "interposer/python/attach.h"
 #include "interposer/reentrancy.h"
+#include "interposer/sampler.h"
+#include "interposer/segment/futex.h"
 #include "interposer/session.h"
+#include "interposer/system_call.h"
+#include "interposer/thread_state.h"
 
 namespace memlens::interposer {
+
+namespace {
+
+using segment::GateRequest;
+
+enum class FirstLook : uint8_t { kNotTaken, kTaking, kTaken };
+std::atomic<FirstLook> first_look{FirstLook::kNotTaken};
+
+// Everything that makes a process image a recorded process. `segment` is mapped.
+bool begin(segment::SegmentHeader* segment, format::ProcessOrigin origin) {
+  uint32_t slot = 0, index = 0;
+  if (!order::start() || !claim_process_slot(segment, slot, index)) return false;
+  process.segment = segment;
+  process.slot = slot;
+  process.index = index;
+  ++process.session;
+  count_skipped_calls_in(&own_slot().skipped_calls);
+  if (!sampler::start()) return false;
+  describe_process(origin);
+  describe_known_modules();
+  return true;
+}
+
+// Of what was recorded before nothing is left, and nobody uses it: there is no other thread, or
+// everybody has left.
+void start_anew() {
+  drop_definitions();
+  call_at_new_session();
+  drop_permanent_memory();
+}
+
+// The last step of joining, and the only one that others see.
+void publish_recording() {
+  session_state.store(SessionState::kRecording);
+  attention.fetch_and(~static_cast<uint32_t>(kAttentionOver));
+  attention_has_changed();
+}
+
+void give_up_joining() {
+  attention.fetch_or(kAttentionOver);
+  session_state.store(SessionState::kLoaded);
+  attention_has_changed();
+}
+
+// Only the first process is recorded, and this is another, started with our entries in its
+// environment by one that could not take them out (system, popen).
+bool left_out(const segment::SegmentHeader* segment, bool by_exec) {
+  return (segment->options & segment::kOptionFollow) == 0 && !by_exec &&
+         segment->next_process.load() > segment::kFirstProcess;
+}
+
+bool dormant_by_environment() {
+  const char* value = environment_value(segment::kDormantVariable);
+  return value != nullptr && *value != '\0' && std::strcmp(value, "0") != 0;
+}
+
+// Loaded, and open to who asks. The order word is made now: it is how a forked child is told.
+void become_dormant() {
+  attention.fetch_or(kAttentionOver);
+  session_state.store(SessionState::kLoaded);
+  if (!order::start() || !open_gate()) {
+    report_line(Line()
+                    .text("cannot wait to be attached to (no memfd to be had); process ")
+                    .number(static_cast<uint64_t>(system_call::process_id()))
+                    .text(" runs unrecorded"));
+  }
+  attention_has_changed();
+}
+
+void tell_session_out_of_reach() {
+  report_line(Line()
+                  .text(attach_found_no_address_space()
+                            ? "no address space for the recording's shared memory (a limit on "
+                              "it: ulimit -v, RLIMIT_AS); process "
+                            : "cannot reach the recording session of this run; process ")
+                  .number(static_cast<uint64_t>(system_call::process_id()))
+                  .text(" is not recorded"));
+}
+
+// The process's first look at its environment.
+bool look_for_session() {
+  bool announced = false;
+  char* description = environment_value(segment::kSessionVariable);
+  const bool dormant = dormant_by_environment();
+  segment::SegmentHeader* segment = nullptr;
+  if (description != nullptr) {
+    segment = attach_segment(description, announced);
+  } else if (!dormant) {
+    segment = start_own_collector();
+  }
+  if (segment == nullptr) {
+    if (dormant) {
+      become_dormant();
+    } else {
+      if (description != nullptr) tell_session_out_of_reach();
+      give_up_joining();
+    }
+    return false;
+  }
+  const bool by_exec = announced || process_is_known(segment, system_call::process_id());
+  if (left_out(segment, by_exec)) {
+    detach_segment(segment);
+    remove_entries_in_place(environ);
+    give_up_joining();
+    return false;
+  }
+  start_thread_states();
+  const bool joined =
+      begin(segment, by_exec ? format::ProcessOrigin::kExec : format::ProcessOrigin::kStart);
+  if (announced) segment->births_arrived.fetch_add(1);
+  if (joined) {
+    publish_recording();
+    if (dormant) open_gate();
+  } else {
+    give_up_joining();
+  }
+  return joined;
+}
+
+// ---- ending
+
+bool leave() {
+  SessionState expected = SessionState::kRecording;
+  if (!session_state.compare_exchange_strong(expected, SessionState::kLeaving)) return false;
+  attention.fetch_or(kAttentionOver);
+  // From now on, whoever was not dormant may be asked again as well.
+  if (!gate_is_open()) open_gate();
+  attention_has_changed();
+  call_at_session_end();
+  return true;
+}
+
+bool session_is_over() {
+  return segment::collector_is_dead(process.segment) ||
+         process.segment->stop.load(std::memory_order_relaxed) != 0;
+}
+
+// Every thread's earlier stores are seen, and it sees ours; where the kernel refuses, a moment's
+// wait does it: store buffers are not kept for milliseconds.
+void make_all_threads_see() {
+  static bool registered = false;
+  if (!registered) {
+    registered = syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0) == 0;
+  }
+  if (registered && syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0) == 0) return;
+  std::atomic<uint32_t> nobody_wakes{0};
+  segment::futex_wait(nobody_wakes, 0, 5'000'000);
+}
+
+// From here on no other thread is inside the last session, or false after a moment.
+bool everybody_has_left() {
+  constexpr int kRounds = 200;
+  constexpr int64_t kRoundNs = 1'000'000;
+  make_all_threads_see();
+  for (int i = 0; i < kRounds; ++i) {
+    if (session_stays.load() == 0 && threads_have_left_session()) return true;
+    std::atomic<uint32_t> nobody_wakes{0};
+    segment::futex_wait(nobody_wakes, 0, kRoundNs);
+  }
+  return false;
+}
+
+// ---- being woken
+
+void answer(GateRequest result, const char* text) {
+  const size_t bytes = strnlen(text, sizeof gate.answer - 1);
+  std::memcpy(gate.answer, text, bytes);
+  gate.answer[bytes] = '\0';
+  gate.request.store(result, std::memory_order_release);
+}
+
+// The session that is described at the gate. State: joining.
+void join_as_asked() {
+  if (process.segment != nullptr && !everybody_has_left()) {
+    session_state.store(SessionState::kLeaving);
+    return answer(GateRequest::kBusy, "threads of the last recording are still inside");
+  }
+  bool announced = false;
+  char description[segment::kGateTextBytes];
+  std::memcpy(description, gate.description, sizeof description);
+  description[sizeof description - 1] = '\0';
+  segment::SegmentHeader* segment = attach_segment(description, announced);
+  if (segment == nullptr) {
+    give_up_joining();
+    return answer(GateRequest::kRefused,
+                  attach_found_no_address_space()
+                      ? "it has no address space left for the recording's shared memory (ulimit -v)"
+                      : "it cannot reach the recording's shared memory: it lives in other "
+                        "namespaces; run memlens attach inside its container");
+  }
+  retire_thread_states();
+  start_anew();
+  process.parent_index = 0;
+  start_thread_states();
+  if (!begin(segment, format::ProcessOrigin::kStart)) {
+    give_up_joining();
+    return answer(GateRequest::kRefused, "the recording has no room for another process");
+  }
+  scan_modules_while_joining();
+  python_attach_while_joining();
+  publish_recording();
+  answer(GateRequest::kJoined, "");
+}
+
+// A child that inherited states, locks and counts of threads that it does not have.
+void forget_parent() {
+  session_stays.store(0);
+  drop_thread_states();
+  if (gate_is_open()) open_gate();
+}
+
+// Nothing is recorded in this forked child, and it is to be woken on its own.
+void become_loaded_child() {
+  forget_parent();
+  drop_definitions();
+  call_at_new_session();
+  drop_permanent_memory();
+  order::start();
+  inherit_modules();
+  attention.fetch_or(kAttentionOver);
+  session_state.store(SessionState::kLoaded);
+  attention_has_changed();
+}
+
+}  // namespace
+
+bool join_session() {
+  if (first_look.load(std::memory_order_acquire) != FirstLook::kNotTaken) return recording();
+  // ld.so calls malloc before libc has set up the environment: try again at a later call.
+  if (environ == nullptr) return false;
+  FirstLook expected = FirstLook::kNotTaken;
+  if (!first_look.compare_exchange_strong(expected, FirstLook::kTaking)) return false;
+  const int saved_errno = errno;
+  session_state.store(SessionState::kJoining);
+  const bool joined = look_for_session();
+  first_look.store(FirstLook::kTaken, std::memory_order_release);
+  errno = saved_errno;
+  return joined;
+}
+
+void answer_at_gate() {
+  if (!gate_is_open()) return;
+  const int saved_errno = errno;
+  if (order::load() == 0) {
+    // A child of a raw fork; what is asked at the gate is asked of its parent.
+    if (recording()) {
+      SessionStay stay;
+      continue_as_forked_child();
+    } else {
+      become_loaded_child();
+    }
+  } else if (gate.pid == system_call::process_id()) {  // not: a child of vfork
+    if (recording() && session_is_over()) leave();
+    SessionState expected = session_state.load();
+    GateRequest asked = GateRequest::kAsked;
+    if (expected == SessionState::kRecording) {
+      if (gate.request.compare_exchange_strong(asked, GateRequest::kTaken)) {
+        answer(GateRequest::kRefused, "it is being recorded already");
+      }
+      attention_has_changed();
+    } else if (expected != SessionState::kJoining) {
+      if (gate.request.load(std::memory_order_acquire) != GateRequest::kAsked) {
+        attention_has_changed();
+      } else if (session_state.compare_exchange_strong(expected, SessionState::kJoining)) {
+        if (gate.request.compare_exchange_strong(asked, GateRequest::kTaken)) {
+          join_as_asked();
+          attention_has_changed();
+        } else {
+          session_state.store(expected);
+        }
+      }
+    }
+  }
+  errno = saved_errno;
+}
+
+bool continue_as_forked_child() {
+  segment::SegmentHeader* segment = process.segment;
+  if (segment == nullptr || !recording()) return false;
+  const int saved_errno = errno;
+  forget_parent();
+  session_stays.store(1);  // the caller's
+  bool begun = false;
+  if ((segment->options & segment::kOptionFollow) != 0) {
+    process.parent_index = process.index;
+    session_state.store(SessionState::kJoining);
+    start_anew();
+    inherit_modules();
+    begun = begin(segment, format::ProcessOrigin::kFork);
+    session_state.store(SessionState::kRecording);
+  } else {
+    order::start();
+  }
+  if (begun) {
+    attention_has_changed();
+  } else {
+    stop_recording_silently();
+  }
+  errno = saved_errno;
+  return begun;
+}
+
+void announce_birth() {
+  if (recording()) process.segment->births_announced.fetch_add(1);
+}
+
+void withdraw_birth() {
+  if (recording()) process.segment->births_arrived.fetch_add(1);
+}
+
+void forked_child_started(bool announced) {
+  if (process.segment == nullptr && !gate_is_open()) return;
+  if (order::load() == 0) {
+    session_stays.store(0);  // of threads that are the parent's
+    if (recording()) {
+      SessionStay stay;
+      continue_as_forked_child();
+    } else {
+      become_loaded_child();
+    }
+  }
+  if (announced && process.segment != nullptr) process.segment->births_arrived.fetch_add(1);
+}
+
+void stop_recording(const char* reason) {
+  if (!leave()) return;
+  report_line(Line().text("recording stopped: ").text(reason).text("; the program runs on"));
+}
+
+void stop_recording_silently() { leave(); }
+
+// ---- the library's start, and what it looks at from time to time. There is no end: recording goes
+// on through exit handlers and destructors until the kernel takes the process, and the collector
+// drains what it left (process_end.h leaves a word of when that was).
 
 namespace {
 std::atomic<uint32_t> modules_seen{0};
 
 // What was loaded has been looked at.
-void forked_child() { modules_seen.store(module_generation(), std::memory_order_relaxed); }
+void new_session() { modules_seen.store(module_generation(), std::memory_order_relaxed); }
 }  // namespace
 
 void poll_environment() {
@@ -48,10 +395,10 @@ __attribute__((constructor)) void start() {
     HookScope scope(InnerCalls::kExpected);
     resolve_next_functions();
     join_session();
+    at_new_session(new_session);
+    if (recording() || gate_is_open()) say_last_word_at_exit();
     if (recording()) {
       publish_session();
-      say_last_word_at_exit();
-      at_forked_child(forked_child);
       scan_modules();
       report_unseen_allocator();
       python_attach_at_start();

@@ -17,8 +17,11 @@ using namespace memlens::interposer;
 MEMLENS_CONTROL void memlens_mark(const char* name) {
   if (name == nullptr || *name == '\0' || !recording()) return;
   const HookScope scope;
+  const SessionStay stay;
+  if (!stay) return;
   const int saved_errno = errno;
   ThreadState* state = thread_state;
+  if (state != nullptr && state->session != process.session) state = nullptr;
   define_mark(state != nullptr ? state->thread_index : 0, name,
               strnlen(name, memlens::format::kMaxMarkBytes));
   // The thread's next event carries its own time, so that it falls behind the mark.

@@ -88,7 +88,7 @@ uint8_t* RecordBody::write(uint8_t* out) const {
 
 bool write_record_locked(format::MetadataType type, const RecordBody& body) {
   const size_t body_bytes = body.size();
-  if (!recording() || body_bytes > kMaxRecordBytes) return false;
+  if (!session_is_open() || body_bytes > kMaxRecordBytes) return false;
   if (!make_record_room_locked(body_bytes)) return false;
   auto* payload = reinterpret_cast<uint8_t*>(chunk.header + 1);
   uint8_t* out = payload + committed;

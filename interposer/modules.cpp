@@ -232,19 +232,31 @@ void compare_with_loader() {
   generation.fetch_add(1, std::memory_order_release);
 }
 
-}  // namespace
-
-void scan_modules() {
-  if (!recording()) return;
+bool look_at_loader() {
   const int saved_errno = errno;
+  bool looked = false;
   {
     const LoaderReading reading;
     refresh_loader_list(reading);
+    looked = reading.held();
     const uint32_t current = loader_list_generation();
-    if (reading.held() && seen_generation.exchange(current) != current) compare_with_loader();
-    if (reading.held()) hook_bundled_allocators();
+    if (looked && seen_generation.exchange(current) != current) compare_with_loader();
+    if (looked) hook_bundled_allocators();
   }
   errno = saved_errno;
+  return looked;
+}
+
+}  // namespace
+
+void scan_modules() {
+  const SessionStay stay;
+  if (stay) look_at_loader();
+}
+
+void scan_modules_while_joining() {
+  // Nobody else looks for long.
+  for (int i = 0; i < 100 && !look_at_loader(); ++i) syscall(SYS_sched_yield);
 }
 
 void met_object(const link_map* link) {
@@ -270,8 +282,9 @@ void poll_modules() {
   scan_modules();
 }
 
-void describe_inherited_modules() {
-  inherit_loader_list();
+void inherit_modules() { inherit_loader_list(); }
+
+void describe_known_modules() {
   for (uint32_t i = 0; i < module_count; ++i) {
     if (modules[i].loaded) define(modules[i]);
   }

@@ -28,8 +28,14 @@ void met_object(const link_map* link);
 // scan_modules() if a change is expected and the time has come. From inside a hook.
 void poll_modules();
 
-// Defines the inherited list in a forked child, once it is a recorded process of its own.
-void describe_inherited_modules();
+// The same for whoever joins a session.
+void scan_modules_while_joining();
+
+// Defines the list as it is known, in a session that has just been joined.
+void describe_known_modules();
+
+// In a forked child: whoever looked at the list is no thread of this process.
+void inherit_modules();
 
 // Whether any library but the program itself has a DT_RPATH, as of the last comparison.
 bool libraries_have_rpath();

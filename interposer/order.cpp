@@ -71,7 +71,9 @@ bool start() {
   window_start.store(0);
   last_closer.store(0);
   closer_run.store(0);
-  word->store(make_word(1, 0, kNoOwner), std::memory_order_release);
+  // In a later session epochs go on, so that no word comes twice.
+  const uint64_t epoch = epoch_of(word->load(std::memory_order_relaxed)) + 1;
+  word->store(make_word(epoch, 0, kNoOwner), std::memory_order_release);
   return true;
 }
 

@@ -50,7 +50,8 @@ constexpr unsigned array_of(uint64_t word) { return static_cast<unsigned>(word >
 constexpr uint64_t owner_of(uint64_t word) { return word & kOwnerMask; }
 constexpr bool is_shared(uint64_t word) { return owner_of(word) == kShared; }
 
-// Makes the wiped page (once) and the first epoch. False when the kernel has no memory.
+// Makes the wiped page (once) and a first epoch for a process, a forked child or a session, in
+// which nobody records yet. False when the kernel has no memory.
 bool start();
 
 // Makes `owner` the owner of a new epoch, or enters the shared epoch there is or is due. Returns

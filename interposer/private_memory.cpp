@@ -69,6 +69,12 @@ void unmap_pages(void* pages, size_t bytes) {
   errno = saved_errno;
 }
 
+void clear_pages(void* pages, size_t bytes) {
+  const int saved_errno = errno;
+  system_call::advise(pages, round_up(bytes, kPageBytes), MADV_DONTNEED);
+  errno = saved_errno;
+}
+
 void* allocate_permanent(size_t bytes) {
   if (!arena_lock.lock(&thread_state)) return nullptr;
   void* result = allocate_locked(round_up(bytes, 16));

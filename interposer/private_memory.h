@@ -8,12 +8,15 @@ namespace memlens::interposer {
 // Zeroed pages, or nullptr. `bytes` is rounded up to pages. Any thread.
 void* map_pages(size_t bytes);
 void unmap_pages(void* pages, size_t bytes);
+// Of map_pages(): zeroes again.
+void clear_pages(void* pages, size_t bytes);
 
 // Memory that lives as long as the process's recording and is never given back piece by piece.
 // Aligned to 16; nullptr when the kernel has none. Any thread; takes a private lock briefly.
 void* allocate_permanent(size_t bytes);
 
-// In a forked child, before anything else is recorded: forgets and unmaps all permanent memory.
+// In a forked child or another session, before anything else is recorded: forgets and unmaps all
+// permanent memory.
 void drop_permanent_memory();
 
 }  // namespace memlens::interposer

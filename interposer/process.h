@@ -1,57 +1,91 @@
-// The process's part in a recording session: joining it, being forked out of it, leaving it.
+// The process's part in recording sessions, as everybody in the interposer looks at it. What begins
+// and ends sessions is in lifecycle.cpp; SESSIONS.md has the states and why the orders hold.
 #pragma once
 
 #include <atomic>
 #include <cstdint>
 
-#include "interposer/format/metadata_records.h"
 #include "interposer/segment/layout.h"
 
 namespace memlens::interposer {
 
 struct Process {
-  segment::SegmentHeader* segment = nullptr;  // null: not joined
+  // Null: never joined. Once mapped it is never unmapped, only replaced in its place: whoever reads
+  // it late reads an old session's or the next one's memory, and never none.
+  segment::SegmentHeader* segment = nullptr;
   uint32_t slot = 0;
   uint32_t index = 0;  // session-wide
   uint32_t parent_index = 0;
-  bool over = false;  // recording has ended for good in this process
+  uint32_t session = 0;  // sessions begun here, forked children's included; names the present one
 };
 extern Process process;
 
+enum class SessionState : uint32_t {
+  kLoaded,     // nothing is recorded, every hook forwards
+  kJoining,    // one thread begins a session; the others' hooks forward
+  kRecording,  // ...
+  kLeaving,    // nothing is recorded; threads may still be where they began to record
+};
+extern std::atomic<SessionState> session_state;
+
+// Whether events are recorded.
+inline bool recording() {
+  return session_state.load(std::memory_order_acquire) == SessionState::kRecording;
+}
+
+// Whether records may be written: by whoever holds a SessionStay, or joins.
+inline bool session_is_open() {
+  const SessionState state = session_state.load(std::memory_order_acquire);
+  return state == SessionState::kRecording || state == SessionState::kJoining;
+}
+
+// While one lives that holds, the next session does not begin: what belongs to the present one may
+// be used, also by a thread that has no state yet. Not for the hot path, which is seen by its guard
+// word (SESSIONS.md).
+extern std::atomic<uint32_t> session_stays;
+class SessionStay {
+ public:
+  SessionStay() {
+    session_stays.fetch_add(1);  // before the state is read: who leaves does it the other way round
+    held_ = session_state.load() == SessionState::kRecording;
+    if (!held_) session_stays.fetch_sub(1);
+  }
+  ~SessionStay() {
+    if (held_) session_stays.fetch_sub(1);
+  }
+  SessionStay(const SessionStay&) = delete;
+  SessionStay& operator=(const SessionStay&) = delete;
+  explicit operator bool() const { return held_; }
+
+ private:
+  bool held_;
+};
+
 // Bits that send every event through the recorder's slow path while they are set.
 enum Attention : uint32_t {
-  kAttentionOver = 1,      // recording has ended; nothing is recorded
+  kAttentionOver = 1,      // nothing is recorded: no session, or its end
   kAttentionPython = 2,    // an interpreter is coming up: look at it at every event
   kAttentionSampling = 4,  // only samples are recorded, and by way of the slow path
 };
-extern std::atomic<uint32_t> attention;
+// (Hidden: without a look into the global offset table.)
+extern __attribute__((visibility("hidden"))) std::atomic<uint32_t> attention;
 
 // This process's slot in the segment. Precondition: joined.
 inline segment::ProcessSlot& own_slot() { return process.segment->processes[process.slot]; }
 
-// Whether events are recorded (or may be, at the next slow path).
-inline bool recording() { return process.segment != nullptr && !process.over; }
+// ---- who wants to know. Registered once, before there are threads; at most 16 each.
 
-// Joins the session named in the environment, at the first hooked call; later calls do nothing.
-// False while there is no session, or not yet an environment to look in.
-bool join_session();
+// Called before anything is recorded in a session that is not the process image's first, and in a
+// forked child, so that a part can drop what it kept of the session before.
+void at_new_session(void (*reset)());
+void call_at_new_session();
 
-// This process has been found to be a forked child (the order word is 0): registers it as a process
-// of its own with empty tables. `state` of the calling thread is gone afterwards. False when the
-// child is not to be recorded.
-bool continue_as_forked_child();
+// Called when a session has ended, by the thread that ended it, inside its hook.
+void at_session_end(void (*leave)());
+void call_at_session_end();
 
-// To be called by the fork hook. Before the fork; in the parent when it failed; in the child.
-void announce_birth();
-void withdraw_birth();
-void forked_child_started(bool announced);
-
-// Recording ends here and now, with one line on stderr: `reason` completes "recording stopped: ".
-void stop_recording(const char* reason);
-void stop_recording_silently();
-
-// Called in a forked child before anything is recorded there, so that a part can drop what it kept
-// in permanent memory. At most 16; register once, at process start.
-void at_forked_child(void (*reset)());
+// Called when `attention` or the state has changed.
+void at_attention_change(void (*look)());
+void attention_has_changed();
 
 }  // namespace memlens::interposer

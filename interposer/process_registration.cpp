@@ -12,9 +12,7 @@
 #include "interposer/system_call.h"
 
 namespace memlens::interposer {
-namespace {
 
-// "pid:[4026531836]" names the namespace by inode. 0 when it cannot be read.
 uint64_t pid_namespace_inode() {
   char target[64];
   const long length = system_call::read_link("/proc/self/ns/pid", target, sizeof target - 1);
@@ -27,6 +25,8 @@ uint64_t pid_namespace_inode() {
   }
   return inode;
 }
+
+namespace {
 
 constexpr size_t kMaxCommandLineBytes = 8192;
 

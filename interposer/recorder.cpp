@@ -4,6 +4,8 @@
 
 #include "interposer/chunk_producer.h"
 #include "interposer/format/file_layout.h"
+#include "interposer/gate.h"
+#include "interposer/lifecycle.h"
 #include "interposer/platform/clock.h"
 #include "interposer/poll.h"
 #include "interposer/process.h"
@@ -69,7 +71,9 @@ void set_soft_limit(ThreadState& state) {
 bool open_chunk(ThreadState& state) {
   const ClaimedChunk claimed = claim_chunk(process.segment, process.slot);
   if (claimed.header == nullptr) {
-    if (segment::collector_is_dead(process.segment)) {
+    if (process.segment->stop.load(std::memory_order_relaxed) != 0) {
+      stop_recording_silently();
+    } else if (segment::collector_is_dead(process.segment)) {
       stop_recording("the memlens process that wrote the capture is gone");
     } else if (claimed.no_address_space) {
       stop_recording(
@@ -114,8 +118,13 @@ void write_time(ThreadState& state) {
 // Everything rare: the first event, forks, order, chunks, time. Returns the state to record with,
 // or nullptr when nothing is to be recorded.
 __attribute__((noinline, cold)) ThreadState* get_ready(ThreadState* state) {
-  if (process.over) return nullptr;
-  if (process.segment == nullptr && !join_session()) return nullptr;
+  if (gate.mode.load(std::memory_order_relaxed) == segment::HookMode::kLook) answer_at_gate();
+  if (session_state.load(std::memory_order_relaxed) != SessionState::kRecording &&
+      ((attention.load(std::memory_order_relaxed) & kAttentionOver) != 0 || !join_session())) {
+    return nullptr;
+  }
+  const SessionStay stay;
+  if (!stay) return nullptr;
   if (order::load() == 0) {
     if (!continue_as_forked_child()) return nullptr;
     state = nullptr;
@@ -124,13 +133,16 @@ __attribute__((noinline, cold)) ThreadState* get_ready(ThreadState* state) {
   if (state == nullptr) {
     state = acquire_thread_state();
     if (state == nullptr) return nullptr;
+  } else if (state->session != process.session && !renew_thread_state(state)) {
+    return nullptr;
+  }
+  // Before the collector's life: a collector that has ended its recording may go.
+  if (process.segment->stop.load(std::memory_order_relaxed) != 0) {
+    stop_recording_silently();
+    return nullptr;
   }
   if (segment::collector_is_dead(process.segment)) {
     stop_recording("the memlens process that wrote the capture is gone");
-    return nullptr;
-  }
-  if (process.segment->stop.load(std::memory_order_relaxed) != 0) {
-    stop_recording_silently();
     return nullptr;
   }
   if (state->cursor == kBusyCursor) {
@@ -211,10 +223,7 @@ inline uint32_t bump_shard(ThreadState& state, unsigned shard) {
 constexpr uint64_t kUndoableUnmap = 1;
 
 uint64_t draw(size_t bytes) {
-  if (!sampler::active()) {
-    if (process.over) sampler::draw_never();
-    return 0;
-  }
+  if (!sampler::active()) return 0;
   const uint64_t interval = sampler::count(bytes);
   // Somebody else wants to see every event.
   if (attention.load(std::memory_order_relaxed) != kAttentionSampling) sampler::draw_anew();
@@ -315,8 +324,8 @@ void record_free(const void* block) {
 
 void record_undo() {
   // Not prepare(): an epoch or time record may stand between a free and its undo, but nothing may
-  // start the thread anew (no state, another process) and undo what it never did.
-  if (thread_state == nullptr || !recording()) return;
+  // start the thread anew (no state, another process or session) and undo what it never did.
+  if (thread_state == nullptr || !recording() || thread_state->session != process.session) return;
   ThreadState* state = prepare();
   if (state == nullptr) return sampler::active() ? sample_undo() : void();
   commit(*state, EventEncoder::encode_undo(start_record(*state)));

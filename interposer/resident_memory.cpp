@@ -165,6 +165,7 @@ __attribute__((destructor)) void tell_resident_memory() {
   const int saved_errno = errno;
   {
     HookScope scope;
+    const SessionStay stay;
     uint64_t resident = 0;
     uint64_t high_water = 0;
     {
@@ -174,7 +175,7 @@ __attribute__((destructor)) void tell_resident_memory() {
         if (begins(line, "VmRSS:")) resident = parse_kilobytes(line + 6);
       }
     }
-    if (resident != 0) {
+    if (stay && resident != 0) {
       Ranges ranges;
       ranges.read();
       uint8_t encoded[Ranges::kMaxEncodedBytes];

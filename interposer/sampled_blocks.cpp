@@ -123,8 +123,9 @@ bool begin() {
   }
   if (levels[0].load(std::memory_order_relaxed) == nullptr) return true;
   for (unsigned number = 0; number < kLevels; ++number) {
-    if (Bucket* level = levels[number].exchange(nullptr)) {
-      unmap_pages(level, bucket_count(number) * sizeof(Bucket));
+    // Not unmapped: a thread that frees a block may be looking through it.
+    if (Bucket* level = levels[number].load(std::memory_order_relaxed)) {
+      clear_pages(level, bucket_count(number) * sizeof(Bucket));
     }
   }
   const int saved_errno = errno;

@@ -1,7 +1,7 @@
 #include "interposer/sampler.h"
 
+#include "interposer/diagnostics.h"
 #include "interposer/exponential.h"
-#include "interposer/hooks/malloc_hooks.h"
 #include "interposer/process.h"
 #include "interposer/sampled_blocks.h"
 
@@ -31,16 +31,23 @@ void draw() {
 
 }  // namespace
 
-void start() {
-  if (interval_now() == 0) return;
-  if (!sampled_blocks::begin()) {  // a parent's are not ours
-    return stop_recording("no address space for what sampling needs (ulimit -v, RLIMIT_AS)");
+bool start() {
+  if (interval_now() == 0) {
+    attention.fetch_and(~static_cast<uint32_t>(kAttentionSampling));
+    return true;
+  }
+  if (!sampled_blocks::begin()) {  // a parent's are not ours, nor a former session's
+    report_line(
+        Line().text("recording stopped: no address space for what sampling needs (ulimit "
+                    "-v, RLIMIT_AS); the program runs on"));
+    return false;
   }
   seed = mix(process.segment->sample_seed + process.index * kGoldenRatio);
   draws.store(0);
   draw_anew();
   attention.fetch_or(kAttentionSampling);
   attention_has_changed();
+  return true;
 }
 
 uint64_t count(size_t bytes) {

@@ -53,7 +53,8 @@ inline bool active() {
 
 // For a process that has joined its session, forked children included: takes the segment's interval
 // and seed, does nothing when all is to be recorded.
-void start();
+// False, with a line on stderr: no memory for what sampling needs.
+bool start();
 
 // Counts a block of the calling thread. The interval of the countdown that it ended, so that it is
 // a sample; 0: it is none.
@@ -61,8 +62,6 @@ uint64_t count(size_t bytes);
 
 // The thread's next allocation draws first.
 inline void draw_anew() { sample_countdown = 0; }
-// Nothing is sampled any more: all may pass.
-inline void draw_never() { sample_countdown = UINT64_MAX; }
 
 // What the countdown has left, drawn if need be: the same again as long as nothing is counted.
 uint64_t position();

@@ -12,6 +12,7 @@
 #include "interposer/chunk_producer.h"
 #include "interposer/diagnostics.h"
 #include "interposer/hooks/next_definition.h"
+#include "interposer/process.h"
 #include "interposer/segment/futex.h"
 #include "interposer/system_call.h"
 
@@ -190,6 +191,18 @@ bool collector_path(char* path, size_t bytes) {
 
 }  // namespace
 
+// Where the last session's segment was, whose memory goes in the same step: late readers of its
+// header find this one's.
+static SegmentHeader* put_in_place(SegmentHeader* mapped) {
+  if (process.segment == nullptr || process.segment == mapped) return mapped;
+  const long moved =
+      syscall(SYS_mremap, mapped, segment::attached_bytes(), segment::attached_bytes(),
+              1 | 2 /* MREMAP_MAYMOVE | MREMAP_FIXED */, process.segment);
+  if (moved != -1) return process.segment;
+  detach_segment(mapped);
+  return nullptr;
+}
+
 void detach_segment(SegmentHeader* segment) {
   system_call::unmap(segment, segment::attached_bytes());
 }
@@ -216,6 +229,8 @@ SegmentHeader* attach_segment(char* description, bool& announced) {
     detach_segment(header);
     return nullptr;
   }
+  header = put_in_place(header);
+  if (header == nullptr) return nullptr;
   start_chunk_windows(header);
   std::strcpy(description_in_use, description);
   return header;

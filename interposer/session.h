@@ -9,7 +9,8 @@ namespace memlens::interposer {
 // inherited descriptor (fails after close-all), the abstract socket (fails across network
 // namespaces), and verifies the file's inode and the segment's nonce. `description` is the value of
 // segment::kSessionVariable; `announced` tells whether it carried kAnnouncedSuffix, which is cut
-// off in place. nullptr when there is no such segment.
+// off in place. nullptr when there is no such segment. It takes the place of a former session's,
+// which nobody uses any more.
 segment::SegmentHeader* attach_segment(char* description, bool& announced);
 
 // What attach_segment() returned is not needed after all.

@@ -1,8 +1,10 @@
 #include "interposer/thread_state.h"
 
 #include <pthread.h>
+#include <sys/uio.h>
 
 #include <cerrno>
+#include <cstring>
 
 #include "interposer/chunk_producer.h"
 #include "interposer/definitions.h"
@@ -65,7 +67,9 @@ void reclaim_states_of_dead_threads(Reclaimed& reclaimed) {
   for (ThreadState* state = all_states; state != nullptr && reclaimed.count < kMaxReclaimed;
        state = state->next) {
     if (state->use == StateUse::kRunning && thread_is_gone(state->thread_id)) {
-      reclaimed.indexes[reclaimed.count++] = state->thread_index;
+      if (state->session == process.session) {
+        reclaimed.indexes[reclaimed.count++] = state->thread_index;
+      }
       give_up_chunk(*state);
       state->use = StateUse::kFree;
     }
@@ -94,6 +98,60 @@ void report_memory_lack() {
   memory_lack_reported = true;
 }
 
+// Where the thread's guard word says so. The thread, and the word with it, may be gone at any time,
+// so the kernel reads it for us; where it does not, nobody counts as outside.
+bool is_outside(const ThreadState& state) {
+  uintptr_t guard = 0;
+  const iovec here{&guard, sizeof guard};
+  const iovec there{const_cast<uintptr_t*>(state.guard), sizeof guard};
+  const long read =
+      syscall(SYS_process_vm_readv, system_call::process_id(), &here, 1ul, &there, 1ul, 0ul);
+  if (read == static_cast<long>(sizeof guard)) return guard == 0;
+  if (errno == EFAULT) return true;
+  const int fd = system_call::open_file("/proc/self/mem", O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return thread_is_gone(state.thread_id);
+  const long length = syscall(SYS_pread64, fd, &guard, sizeof guard,
+                              static_cast<long>(reinterpret_cast<uintptr_t>(state.guard)));
+  const bool unreadable = length < 0 && errno == EIO;
+  system_call::close_file(fd);
+  return unreadable || (length == static_cast<long>(sizeof guard) && guard == 0);
+}
+
+// Caches full of numbers of another session are emptied. False without memory for them.
+bool make_stacks_fresh(ThreadState& state) {
+  if (state.session != process.session && state.session != 0) {
+    NativeState* const native = state.stacks.native;
+    if (native != nullptr) clear_pages(native, sizeof *native);
+    std::memset(static_cast<void*>(&state.stacks), 0, sizeof state.stacks);
+    state.stacks.native = native;
+  }
+  return reset_stack_state(state.stacks);
+}
+
+// For the calling thread, in the present session. Under the lock of the states, or before anybody
+// else uses the state.
+void make_fresh(ThreadState& state) {
+  if (state.session != process.session) state.encoder = {};
+  state.session = process.session;
+  state.guard = &hook_frame;
+  state.left_session = 0;
+  state.cursor = nullptr;
+  state.soft_limit = nullptr;
+  state.hard_limit = nullptr;
+  state.chunk = nullptr;
+  state.order_word = 0;
+  state.shards = nullptr;
+  state.tick = 0;
+  state.present_order_word = order::word;
+  state.present_tick = &process.segment->tick;
+  state.sequence = 0;
+  state.lost_events = 0;
+  state.exit_rounds = 0;
+  state.undoable = 0;
+  state.chunk_interval = 0;
+  state.thread_index = threads_seen.fetch_add(1) + 1;
+}
+
 ThreadState* add_state() {
   if (state_count + 1 >= order::kMaxOwner) return nullptr;
   auto* state = static_cast<ThreadState*>(map_pages(sizeof(ThreadState)));
@@ -118,7 +176,7 @@ ThreadState* find_or_add_state() {
     }
     if (state == nullptr) state = add_state();
   }
-  if (state != nullptr && !reset_stack_state(state->stacks)) {
+  if (state != nullptr && !make_stacks_fresh(*state)) {
     report_memory_lack();
     state = nullptr;  // stays free
   }
@@ -144,20 +202,7 @@ ThreadState* acquire_thread_state() {
   const int saved_errno = errno;
   ThreadState* state = find_or_add_state();
   if (state != nullptr) {
-    state->cursor = nullptr;
-    state->soft_limit = nullptr;
-    state->hard_limit = nullptr;
-    state->chunk = nullptr;
-    state->order_word = 0;
-    state->shards = nullptr;
-    state->tick = 0;
-    state->present_order_word = order::word;
-    state->present_tick = &process.segment->tick;
-    state->sequence = 0;
-    state->lost_events = 0;
-    state->exit_rounds = 0;
-    state->undoable = 0;
-    state->thread_index = threads_seen.fetch_add(1) + 1;
+    make_fresh(*state);
     thread_state = state;
     if (exit_key_made) pthread_setspecific(exit_key, state);
     define_thread(state->thread_index, state->thread_id);
@@ -174,9 +219,61 @@ uint32_t take_events_without_state() {
              : events_without_state.exchange(0, std::memory_order_relaxed);
 }
 
+bool renew_thread_state(ThreadState* state) {
+  const int saved_errno = errno;
+  bool renewed = false;
+  if (states_lock.lock(&thread_state)) {  // who walks the list reads the state
+    renewed = make_stacks_fresh(*state);
+    if (renewed) {
+      make_fresh(*state);
+    } else {
+      report_memory_lack();
+    }
+    states_lock.unlock();
+  }
+  if (renewed) {
+    define_thread(state->thread_index, state->thread_id);
+  } else {
+    events_without_state.fetch_add(1, std::memory_order_relaxed);
+  }
+  errno = saved_errno;
+  return renewed;
+}
+
+bool threads_have_left_session() {
+  if (!states_lock.lock(&thread_state)) return false;
+  bool all = true;
+  for (ThreadState* state = all_states; state != nullptr; state = state->next) {
+    if (state == thread_state || state->use == StateUse::kFree ||
+        state->left_session == process.session) {
+      continue;
+    }
+    if (is_outside(*state)) {
+      state->left_session = process.session;
+    } else {
+      all = false;
+    }
+  }
+  states_lock.unlock();
+  return all;
+}
+
+void retire_thread_states() {
+  states_lock.reset();
+  for (ThreadState* state = all_states; state != nullptr; state = state->next) {
+    // No process's word: whoever has the state goes the slow way.
+    state->order_word = UINT64_MAX;
+    state->chunk = nullptr;
+    state->cursor = state->soft_limit = state->hard_limit = nullptr;
+  }
+  threads_seen.store(0);
+  events_without_state.store(0);
+}
+
 void end_thread_state(ThreadState* state) {
   const int saved_errno = errno;
-  if (recording()) {
+  const SessionStay stay;
+  if (stay && state->session == process.session) {
     give_up_chunk(*state);
     define_thread_end(state->thread_index);
   }

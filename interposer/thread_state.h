@@ -45,6 +45,9 @@ struct ThreadState {
   uint32_t sequence;        // of the next chunk
   uint32_t lost_events;     // since the last chunk
   uint32_t thread_index;    // within the process, from 1
+  uint32_t session;         // Process::session: what all of this belongs to
+  uint32_t left_session;    // the last session that the thread was seen outside of
+  const uintptr_t* guard;   // the thread's hook_frame; may be gone with the thread
   uint32_t owner;           // this state's number, from 1: names it in the order word
   int32_t thread_id;        // the kernel's
   uint32_t names_seen;      // hooks/thread_hooks.cpp
@@ -62,6 +65,10 @@ struct ThreadState {
 // be had (the event is then counted, see below).
 ThreadState* acquire_thread_state();
 
+// Makes the calling thread's state, which is a former session's, one of the present. False when it
+// cannot be had: the event is then counted as lost.
+bool renew_thread_state(ThreadState* state);
+
 // Events of threads that found no state since the last call. They are counted as lost by whichever
 // thread begins a chunk next.
 uint32_t take_events_without_state();
@@ -72,6 +79,13 @@ void end_thread_state(ThreadState* state);
 
 // In a forked child: forget the parent's states.
 void drop_thread_states();
+
+// Whether every thread that has a state but the calling one has been seen outside all hooks since
+// the session ended, or is gone. Ask again later otherwise.
+bool threads_have_left_session();
+
+// Before another session, when all have left: the states belong to none.
+void retire_thread_states();
 
 // Sets up the destructor that notices a thread's end. Once per process image.
 void start_thread_states();

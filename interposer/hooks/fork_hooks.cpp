@@ -13,6 +13,7 @@
 
 #include "interposer/hooks/hook_export.h"
 #include "interposer/hooks/next_function.h"
+#include "interposer/lifecycle.h"
 #include "interposer/loader_list.h"
 #include "interposer/process.h"
 #include "interposer/reentrancy.h"

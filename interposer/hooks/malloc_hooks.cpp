@@ -11,6 +11,7 @@
 #include "interposer/hooks/hook_export.h"
 #include "interposer/hooks/next_function.h"
 #include "interposer/hooks/recorded_call.h"
+#include "interposer/lifecycle.h"
 #include "interposer/process.h"
 #include "interposer/recorder.h"
 #include "interposer/reentrancy.h"
@@ -33,28 +34,20 @@ MEMLENS_NEXT<void* (*)(size_t)> next_pvalloc("pvalloc");
 MEMLENS_NEXT<void (*)(void*, size_t)> next_free_sized("free_sized");
 MEMLENS_NEXT<void (*)(void*, size_t, size_t)> next_free_aligned_sized("free_aligned_sized");
 
-// Ordinary is that every event is to be seen, kSampling that only samples are.
-enum class Mode : uint8_t { kUnresolved, kOrdinary, kSampling };
-constinit std::atomic<Mode> mode{Mode::kUnresolved};
+using segment::HookMode;
 
 // The real functions are known.
 void choose_mode() {
-  const bool samples_only = attention.load() == kAttentionSampling;
-  mode.store(samples_only ? Mode::kSampling : Mode::kOrdinary);
+  const uint32_t now = attention.load();
+  gate.mode.store((now & kAttentionOver) != 0 ? HookMode::kDormant
+                  : now == kAttentionSampling ? HookMode::kSampling
+                                              : HookMode::kOrdinary);
 }
 
-__attribute__((noinline, cold)) void begin() {
-  resolve_next_functions();
-  choose_mode();
-}
-
-// Where a call may be the process's first.
+// Where a call may be the process's first, or somebody asks at the gate.
 __attribute__((always_inline)) inline void be_ready() {
-  if (__builtin_expect(mode.load(std::memory_order_acquire) == Mode::kUnresolved, 0)) begin();
+  if (__builtin_expect(hook_mode() == HookMode::kLook, 0)) look_what_to_do();
 }
-
-// Then the filter of sampled blocks is there.
-inline bool is_sampling() { return mode.load(std::memory_order_acquire) == Mode::kSampling; }
 
 inline bool multiply(size_t a, size_t b, size_t& product) {
   return !__builtin_mul_overflow(a, b, &product);
@@ -69,14 +62,14 @@ __attribute__((always_inline)) inline void release(void* block) {
 // ---- the hottest four
 //
 // Where samples are taken, what is none of them passes at once, in a few instructions that save no
-// registers: the hooks proper do nothing else. That costs the others three instructions more, and
-// a jump by a pointer that each mode sets would cost those that pass more than all the rest.
+// registers: the hooks proper do nothing else. Where nothing is recorded, everything does. That
+// costs the others two instructions, and a jump by a pointer that each mode sets would cost those
+// that pass more than all the rest.
 //
-// A countdown that lets anything pass has been drawn, which happens only where samples are taken.
-// A malloc that is let pass needs no scope: what allocators call within it are mappings, known by
-// their caller. A calloc may well be somebody's that calls malloc, whose bytes are counted by then.
-// Frees need none at all: what is not among the sampled blocks is not looked at, wherever it is
-// called.
+// The mode is asked before the countdown: a thread may keep one of a session that sampled. A malloc
+// that is let pass needs no scope: what allocators call within it are mappings, known by their
+// caller. A calloc may well be somebody's that calls malloc, whose bytes are counted by then. Frees
+// need none at all: what is not among the sampled blocks is not looked at, wherever it is called.
 
 // A block that may be a sample, allocated by `call`.
 template <typename Call>
@@ -96,9 +89,7 @@ __attribute__((noinline)) void* malloc_sampled(size_t bytes) {
   return sampled(AllocationKind::kMalloc, bytes, [&] { return next_malloc.known()(bytes); });
 }
 
-__attribute__((noinline)) void* malloc_not_passed(size_t bytes) {
-  if (is_sampling()) return malloc_sampled(bytes);
-  be_ready();
+__attribute__((noinline)) void* malloc_recorded(size_t bytes) {
   HookScope scope;
   return recorded(scope, AllocationKind::kMalloc, next_malloc.known()(bytes), bytes);
 }
@@ -107,14 +98,12 @@ __attribute__((noinline)) void* calloc_sampled(size_t count, size_t bytes, size_
   return sampled(AllocationKind::kCalloc, total, [&] { return next_calloc.known()(count, bytes); });
 }
 
-__attribute__((noinline)) void* calloc_not_passed(size_t count, size_t bytes, size_t total) {
-  if (is_sampling()) return calloc_sampled(count, bytes, total);
-  be_ready();
+__attribute__((noinline)) void* calloc_recorded(size_t count, size_t bytes, size_t total) {
   HookScope scope;
   return recorded(scope, AllocationKind::kCalloc, next_calloc.known()(count, bytes), total);
 }
 
-__attribute__((always_inline)) inline void* realloc_recorded(void* block, size_t bytes) {
+__attribute__((noinline)) void* realloc_recorded(void* block, size_t bytes) {
   return reallocate(AllocationKind::kRealloc, block, bytes,
                     [&] { return next_realloc.known()(block, bytes); });
 }
@@ -125,22 +114,38 @@ __attribute__((noinline)) void* realloc_sampled(void* block, size_t bytes) {
                  [&] { return next_realloc.known()(block, bytes); });
 }
 
-__attribute__((noinline)) void* realloc_not_passed(void* block, size_t bytes) {
-  if (is_sampling()) return realloc_sampled(block, bytes);
-  be_ready();
-  return realloc_recorded(block, bytes);
+__attribute__((noinline)) void free_recorded(void* block) {
+  if (block != nullptr) release(block);
 }
 
-__attribute__((noinline)) void free_not_passed(void* block) {
-  if (block == nullptr) return;
-  be_ready();
-  release(block);
+// Once more from the start, with a mode to go by.
+__attribute__((noinline, cold)) void* malloc_after_look(size_t bytes) {
+  look_what_to_do();
+  return hook_mode() == HookMode::kDormant ? next_malloc.known()(bytes) : malloc_recorded(bytes);
+}
+__attribute__((noinline, cold)) void free_after_look(void* block) {
+  look_what_to_do();
+  return hook_mode() == HookMode::kDormant ? next_free.known()(block) : free_recorded(block);
+}
+__attribute__((noinline, cold)) void* calloc_after_look(size_t count, size_t bytes, size_t total) {
+  look_what_to_do();
+  return hook_mode() == HookMode::kDormant ? next_calloc.known()(count, bytes)
+                                           : calloc_recorded(count, bytes, total);
+}
+__attribute__((noinline, cold)) void* realloc_after_look(void* block, size_t bytes) {
+  look_what_to_do();
+  return hook_mode() == HookMode::kDormant ? next_realloc.known()(block, bytes)
+                                           : realloc_recorded(block, bytes);
 }
 
 }  // namespace
 
-void attention_has_changed() {
-  if (mode.load() != Mode::kUnresolved) choose_mode();
+__attribute__((cold)) void look_what_to_do() {
+  resolve_next_functions();
+  at_attention_change(choose_mode);
+  if (!gate_is_open()) return choose_mode();
+  HookScope scope(InnerCalls::kExpected);
+  if (scope.outermost()) answer_at_gate();
 }
 
 }  // namespace memlens::interposer
@@ -148,26 +153,46 @@ void attention_has_changed() {
 using namespace memlens::interposer;
 
 MEMLENS_HOOK void* malloc(size_t bytes) {
-  if (!sampler::passes_unsampled(bytes)) return malloc_not_passed(bytes);
+  const HookMode mode = hook_mode();
+  if (mode == HookMode::kSampling) {
+    if (!sampler::passes_unsampled(bytes)) return malloc_sampled(bytes);
+    return next_malloc.known()(bytes);
+  }
+  if (mode == HookMode::kOrdinary) return malloc_recorded(bytes);
+  if (mode == HookMode::kLook) return malloc_after_look(bytes);
   return next_malloc.known()(bytes);
 }
 
 MEMLENS_HOOK void free(void* block) {
-  if (!is_sampling() || sampled_blocks::may_hold(block)) return free_not_passed(block);
+  const HookMode mode = hook_mode();
+  if (mode == HookMode::kSampling) {
+    if (sampled_blocks::may_hold(block)) return free_recorded(block);
+    return next_free.known()(block);
+  }
+  if (mode == HookMode::kOrdinary) return free_recorded(block);
+  if (mode == HookMode::kLook) return free_after_look(block);
   next_free.known()(block);
 }
 
 MEMLENS_HOOK void* calloc(size_t count, size_t bytes) {
   size_t total = 0;
   if (!multiply(count, bytes, total)) total = 0;  // it will fail
-  if (!sampler::passes_unsampled(total)) return calloc_not_passed(count, bytes, total);
+  const HookMode mode = hook_mode();
+  if (mode == HookMode::kOrdinary) return calloc_recorded(count, bytes, total);
+  if (mode == HookMode::kLook) return calloc_after_look(count, bytes, total);
+  if (mode == HookMode::kDormant) return next_calloc.known()(count, bytes);
+  if (!sampler::passes_unsampled(total)) return calloc_sampled(count, bytes, total);
   HookScope scope;
   return next_calloc.known()(count, bytes);
 }
 
 MEMLENS_HOOK void* realloc(void* block, size_t bytes) {
-  if (!is_sampling() || sampled_blocks::may_hold(block) || !sampler::passes_unsampled(bytes)) {
-    return realloc_not_passed(block, bytes);
+  const HookMode mode = hook_mode();
+  if (mode == HookMode::kOrdinary) return realloc_recorded(block, bytes);
+  if (mode == HookMode::kLook) return realloc_after_look(block, bytes);
+  if (mode == HookMode::kDormant) return next_realloc.known()(block, bytes);
+  if (sampled_blocks::may_hold(block) || !sampler::passes_unsampled(bytes)) {
+    return realloc_sampled(block, bytes);
   }
   HookScope scope;
   return next_realloc.known()(block, bytes);

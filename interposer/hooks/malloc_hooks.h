@@ -1,10 +1,17 @@
-// The malloc family's hooks as the rest of the interposer knows them.
+// What the hottest of the hooks look at before anything else.
 #pragma once
+
+#include <atomic>
+
+#include "interposer/gate.h"
 
 namespace memlens::interposer {
 
-// `attention` (process.h) has changed: while samples are all that is asked for, what is none passes
-// the hottest of the hooks before anything else.
-void attention_has_changed();
+// One word in the gate's page: what is to be recorded, and whether somebody outside asks.
+// Where it says that samples are taken, what that needs is there.
+inline segment::HookMode hook_mode() { return gate.mode.load(std::memory_order_acquire); }
+
+// For hooks that find kLook: the process's first call, or somebody at the gate. Any context.
+void look_what_to_do();
 
 }  // namespace memlens::interposer

@@ -16,6 +16,7 @@
 
 #include "interposer/diagnostics.h"
 #include "interposer/hooks/hook_export.h"
+#include "interposer/hooks/malloc_hooks.h"
 #include "interposer/hooks/next_definition.h"
 #include "interposer/recorder.h"
 #include "interposer/reentrancy.h"
@@ -118,8 +119,11 @@ __attribute__((noinline)) void* allocate_otherwise(NextOperator<Function>& next,
   Function function = next.get(counts);
   if (!counts) return function(bytes, arguments...);
   if (function == nullptr) return allocate_plainly(bytes, alignment, may_fail);
+  if (hook_mode() == segment::HookMode::kLook) look_what_to_do();
+  if (hook_mode() == segment::HookMode::kDormant) return function(bytes, arguments...);
   const uint64_t before = sample_countdown;
-  if (before == 0) return allocate_recorded<Function, Arguments...>(function, bytes, arguments...);
+  if (before == 0 || hook_mode() != segment::HookMode::kSampling)
+    return allocate_recorded<Function, Arguments...>(function, bytes, arguments...);
   void* block = function(bytes, arguments...);
   if (sample_countdown != before || sampler::passes_unsampled(bytes)) return block;
   return record_perhaps_sampled(block, bytes);
@@ -150,6 +154,7 @@ __attribute__((noinline)) void release_otherwise(NextOperator<Function>& next, v
     return function(block, arguments...);
   }
   if (function == nullptr) return free(block);
+  if (hook_mode() == segment::HookMode::kDormant) return function(block, arguments...);
   release_recorded<Function, Arguments...>(function, block, arguments...);
 }
 

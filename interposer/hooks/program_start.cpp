@@ -9,6 +9,9 @@
 
 #include "interposer/definitions.h"
 #include "interposer/diagnostics.h"
+#include "interposer/environment.h"
+#include "interposer/gate.h"
+#include "interposer/lifecycle.h"
 #include "interposer/order.h"
 #include "interposer/process.h"
 #include "interposer/reentrancy.h"
@@ -32,6 +35,8 @@ void note_obstacle(const char* path, Obstacle obstacle) {
   if (!scope.outermost()) return;  // in a signal handler within a hook
   // A child of a raw fork must not write to its parent's tables.
   if (order::load() == 0) forked_child_started(false);
+  const SessionStay stay;
+  if (!stay) return;
   Line line;
   line.text(path).text(" ").text(explain(obstacle));
   if (!noted_before(line.c_str())) {
@@ -65,6 +70,8 @@ ProgramStart prepare_start(int directory_fd, const char* path, bool new_process)
   ProgramStart start;
   const char* library = own_library_path();
   if (process.segment == nullptr || library[0] == '\0') return start;
+  // Dormant: so is what it starts.
+  if (!recording() && environment_value(segment::kDormantVariable) != nullptr) return start;
   start.environment = ProgramStart::Environment::kDetach;
   const bool follow = (process.segment->options & segment::kOptionFollow) != 0;
   if (!recording() || (new_process && !follow)) return start;

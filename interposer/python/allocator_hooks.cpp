@@ -278,7 +278,29 @@ void find_out_what_lies_below(size_t domain) {
   runtime.set_allocator(domain_number(domain), &hooked);
 }
 
+// A thread may be in the hooks that are taken off: their originals stay what they are until hooks
+// are installed again, when everybody has left.
+void remove(size_t domain) {
+  Allocator current{};
+  while (layer_count[domain] != 0) {
+    const size_t layer = layer_count[domain] - 1;
+    runtime.get_allocator(domain_number(domain), &current);
+    const bool on_top = current.malloc == hooks_of(domain, layer, nullptr).malloc ||
+                        (layer == 0 && current.malloc == hooks_on_pymalloc(domain, nullptr).malloc);
+    if (!on_top) return;
+    Allocator original = originals[domain][layer];
+    runtime.set_allocator(domain_number(domain), &original);
+    --layer_count[domain];
+    if (layer == 0) found_out[domain].store(false, std::memory_order_relaxed);
+  }
+}
+
 }  // namespace
+
+void remove_allocator_hooks() {
+  remove(kMem);
+  remove(kObject);
+}
 
 bool install_allocator_hooks() {
   hide_arenas();

@@ -16,4 +16,8 @@ namespace memlens::interposer::python {
 // Caller holds the attach lock.
 bool install_allocator_hooks();
 
+// Takes off what is on top, so that Python's own functions are called again. What somebody has put
+// theirs above stays, and passes on. The same holds for the caller.
+void remove_allocator_hooks();
+
 }  // namespace memlens::interposer::python

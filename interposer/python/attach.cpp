@@ -4,7 +4,6 @@
 
 #include "interposer/definitions.h"
 #include "interposer/diagnostics.h"
-#include "interposer/hooks/malloc_hooks.h"
 #include "interposer/private_lock.h"
 #include "interposer/process.h"
 #include "interposer/python/allocator_hooks.h"
@@ -59,7 +58,7 @@ class Discreetly {
 };
 
 bool hooks_wanted() {
-  return recording() && (process.segment->options & segment::kOptionPythonAllocators) != 0;
+  return session_is_open() && (process.segment->options & segment::kOptionPythonAllocators) != 0;
 }
 
 void describe(bool first_time) {
@@ -119,16 +118,26 @@ void follow_phase() {
   if (before == Phase::kShutDown) record_shutdown(false);
 }
 
-void forked_child() {
+void new_session() {
   attach_lock.reset();
   python::forget_code_objects();
   described.store(false);
 }
 
+// The context of the hooks is their originals' own, so another thread may be calling just now.
+void session_ended() {
+  if (!attach_lock.lock(&hook_frame)) return;
+  python::remove_allocator_hooks();
+  hooks_settled.store(false, std::memory_order_relaxed);
+  event_polls.store(0, std::memory_order_relaxed);
+  attach_lock.unlock();
+}
+
 bool attach_locked(bool at_start) {
   if (attached.load(std::memory_order_relaxed)) return true;
   if (!python::find_runtime(runtime)) return false;
-  at_forked_child(forked_child);
+  at_new_session(new_session);
+  at_session_end(session_ended);
   describe(true);
   // An interpreter loaded later may be asked for its threads' states only once it is initialised:
   // inside dlopen its thread-local storage is not there yet.
@@ -177,6 +186,12 @@ void python_attach_loaded() {
   being_loaded.store(presence == python::Presence::kBeingLoaded, std::memory_order_relaxed);
   if (presence == python::Presence::kThere) attach(false);
   if (presence == python::Presence::kAbsent) tell_of_other_python();
+}
+
+void python_attach_while_joining() {
+  if (!attached.load(std::memory_order_acquire)) return python_attach_loaded();
+  want_every_event(true);
+  python_poll();
 }
 
 void python_poll() {

@@ -15,6 +15,9 @@ void python_attach_at_start();
 // being loaded is left alone until a later poll finds it ready.
 void python_attach_loaded();
 
+// Within a session that is being joined, when the interpreter may have been running for long.
+void python_attach_while_joining();
+
 // From the recorder's slow path (every kilobyte of a thread's events, every 10 ms). Puts the hooks
 // back where pre-initialisation has replaced them, and follows initialisation and its undoing.
 void python_poll();

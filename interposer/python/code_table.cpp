@@ -5,6 +5,7 @@
 #include "interposer/definitions.h"
 #include "interposer/private_lock.h"
 #include "interposer/private_memory.h"
+#include "interposer/process.h"
 #include "interposer/python/runtime.h"
 #include "interposer/python/text.h"
 #include "interposer/reentrancy.h"
@@ -174,15 +175,18 @@ using Dealloc = void (*)(void* object);
 Dealloc original_dealloc = nullptr;
 bool (*is_executing)(const void* code) = nullptr;
 
+void forget_dying(void* code) {
+  HookScope scope;  // a signal handler that came now would find the table's lock taken
+  const SessionStay stay;
+  if (stay) forget(reinterpret_cast<uintptr_t>(code));
+}
+
 void dealloc_code(void* code) {
   if (runtime.layout.free_threaded) {
     // Before, not after: as soon as it is freed, another thread may be given the address for a code
     // object of its own, and run it. Here no thread runs the dying one any more, whose references
     // to it would have kept it alive.
-    {
-      HookScope scope;  // a signal handler that came now would find the table's lock taken
-      forget(reinterpret_cast<uintptr_t>(code));
-    }
+    forget_dying(code);
     original_dealloc(code);
     return;
   }
@@ -191,13 +195,13 @@ void dealloc_code(void* code) {
   // are gone already: it has to be known before.
   if (is_executing(code)) {
     HookScope scope(InnerCalls::kExpected);
-    code_id_of(code);
+    const SessionStay stay;
+    if (stay) code_id_of(code);
   }
   original_dealloc(code);
   // After, not before: see above. No other object can have got the address yet, since the
   // GIL under which it was freed is still held.
-  HookScope scope;  // a signal handler that came now would find the table's lock taken
-  forget(reinterpret_cast<uintptr_t>(code));
+  forget_dying(code);
 }
 
 }  // namespace

@@ -27,7 +27,7 @@ uint32_t code_id_of(const void* code);
 // frame runs that code.
 void watch_code_objects(char* code_type, bool (*executing)(const void* code));
 
-// In a forked child: ids are per process.
+// In a forked child or another session: ids are per process and session.
 void forget_code_objects();
 
 // How many are known, for tests and diagnostics.

@@ -31,6 +31,11 @@ class ChunkWindows {
                                           size_t{index % kWindowChunks} * kChunkBytes);
   }
 
+  // Of a window that is mapped: from now on it is not.
+  char* take(uint32_t number) {
+    return windows_[number].exchange(nullptr, std::memory_order_acq_rel);
+  }
+
   // False: another thread was quicker, and its mapping stays.
   bool add(uint32_t number, char* mapped) {
     char* none = nullptr;

@@ -122,8 +122,8 @@ void forget_native_nodes() {
 }
 
 namespace {
-// A forked child numbers its nodes anew.
-__attribute__((constructor)) void register_for_fork() { at_forked_child(forget_native_nodes); }
+// A forked child numbers its nodes anew, and so does another session.
+__attribute__((constructor)) void register_for_sessions() { at_new_session(forget_native_nodes); }
 }  // namespace
 
 }  // namespace memlens::interposer
