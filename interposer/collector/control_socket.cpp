@@ -54,8 +54,13 @@ std::optional<MarkRequest> parse_mark(std::string_view text) {
   return mark;
 }
 
-std::string answer_to(std::string_view request, bool allowed, std::vector<MarkRequest>& marks) {
+std::string answer_to(std::string_view request, bool allowed, std::vector<MarkRequest>& marks,
+                      bool& stop) {
   if (!allowed) return "error the recording is another user's";
+  if (request == "stop") {
+    stop = true;
+    return "ok";
+  }
   std::optional<MarkRequest> mark = parse_mark(request);
   if (!mark) return "error this memlens does not know that request";
   if (mark->name.empty()) return "error a mark needs a name";
@@ -133,7 +138,7 @@ ControlRequests ControlSocket::receive() {
       requests.so_far.push_back(peer);
       continue;
     }
-    answer({peer}, whole ? answer_to(request, allowed, requests.marks)
+    answer({peer}, whole ? answer_to(request, allowed, requests.marks, stop_requested_)
                          : "error the mark's name is too long");
   }
   return requests;

@@ -6,6 +6,7 @@
 //
 //   request  "mark <pid> <name>"     pid 0: the whole recording
 //            "so far"                answered when all there is so far is in the capture
+//            "stop"                  end the recording; the programs run on
 //   answer   "ok", or "error <reason>"
 #pragma once
 
@@ -49,9 +50,12 @@ class ControlSocket {
   // The requests that have come. Never blocks.
   ControlRequests receive();
   void answer(const std::vector<ControlPeer>& peers, const std::string& text);
+  // Whether somebody has asked for the end.
+  bool stop_requested() const { return stop_requested_; }
 
  private:
   int fd_ = -1;
+  bool stop_requested_ = false;
 };
 
 // ---- the other side

@@ -119,10 +119,16 @@ void Recording::write_session(const SessionDescription& session) {
                      {"python_allocators", options_.python_allocators},
                      {"follow", options_.follow}};
   if (options_.sample_bytes != 0) json["options"]["sample_bytes"] = options_.sample_bytes;
+  if (session.attached) {
+    json["attached"] = {{"pid", session.attached->pid},
+                        {"after_seconds", session.attached->after_seconds},
+                        {"rss_bytes", or_null(session.attached->resident_bytes)}};
+  }
   json["page_bytes"] = static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
   FrameDescription frame;
   frame.kind = format::FrameKind::kSession;
   writer_->append(frame, to_text(json));
+  if (session.attached) write_note(session.attached->note, format::DiagnosticCode::kOther);
   for (const std::string& note : session.notes) {
     write_note(note, format::DiagnosticCode::kUntrackedChild);
   }

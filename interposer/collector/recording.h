@@ -11,6 +11,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -40,6 +41,14 @@ struct SessionDescription {
   std::string working_directory;
   // Things the reader of a report should be told, known before the start.
   std::vector<std::string> notes;
+  // Of a program that ran already.
+  struct Attachment {
+    int32_t pid = 0;
+    double after_seconds = 0;  // since its process was started
+    std::optional<uint64_t> resident_bytes;
+    std::string note;  // the same in words, for readers
+  };
+  std::optional<Attachment> attached;
 };
 
 class Recording {
@@ -66,6 +75,8 @@ class Recording {
   // No recorded process lives and none is being born.
   bool is_over();
 
+  // Somebody asks for the end (`memlens detach`).
+  bool stop_requested() const { return control_.stop_requested(); }
   // From now on programs record nothing more. What they committed is still drained.
   void stop();
   // The last drain; no process is watched afterwards.

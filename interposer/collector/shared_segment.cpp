@@ -73,11 +73,11 @@ int32_t parent_of(int32_t pid) {
 
 // An abstract socket has no permissions and its name is in /proc/net/unix, so the peer is asked
 // who it is: our own user, root, or (a setuid program) somebody this collector started.
-bool may_have_segment(int connection) {
+bool may_have_segment(int connection, uint32_t admitted_user) {
   ucred peer{};
   socklen_t bytes = sizeof peer;
   if (getsockopt(connection, SOL_SOCKET, SO_PEERCRED, &peer, &bytes) != 0) return false;
-  if (peer.uid == geteuid() || peer.uid == 0) return true;
+  if (peer.uid == geteuid() || peer.uid == 0 || peer.uid == admitted_user) return true;
   constexpr int kMaxGenerations = 64;
   int32_t pid = peer.pid;
   for (int i = 0; i < kMaxGenerations && pid > 1; ++i, pid = parent_of(pid)) {
@@ -150,7 +150,14 @@ SharedSegment::~SharedSegment() {
   for (uint32_t i = segment::kInitialWindows; i < segment::kMaxWindows; ++i) {
     if (char* window = windows_.window(i)) munmap(window, segment::window_bytes());
   }
-  if (fd_ >= 0) close(fd_);
+  // Programs that run on keep the segment mapped (interposer/SESSIONS.md), and need not pay for
+  // what is in it.
+  if (fd_ >= 0) {
+    (void)fallocate(fd_, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+                    static_cast<off_t>(segment::header_bytes()),
+                    static_cast<off_t>(segment::file_bytes() - segment::header_bytes()));
+    close(fd_);
+  }
   if (socket_fd_ >= 0) close(socket_fd_);
 }
 
@@ -197,7 +204,7 @@ void SharedSegment::serve_socket() {
   for (;;) {
     const int connection = accept4(socket_fd_, nullptr, nullptr, SOCK_CLOEXEC);
     if (connection < 0) return;
-    if (may_have_segment(connection)) send_descriptor(connection, fd_);
+    if (may_have_segment(connection, admitted_user_)) send_descriptor(connection, fd_);
     close(connection);
   }
 }

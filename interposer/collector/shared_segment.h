@@ -37,6 +37,9 @@ class SharedSegment {
   // `inherited_fd` (or, where it inherits none, any number: inode and nonce are verified).
   std::string description(int inherited_fd) const;
 
+  // This user's processes may have the segment as well, for a recording of another user's program.
+  void admit_user(uint32_t user) { admitted_user_ = user; }
+
   // Answers everybody who waits at the socket, without blocking.
   void serve_socket();
 
@@ -45,6 +48,7 @@ class SharedSegment {
 
   int fd_ = -1;
   int socket_fd_ = -1;
+  uint32_t admitted_user_ = 0;  // root may anyway
   uint64_t inode_ = 0;
   uint64_t nonce_ = 0;
   uint64_t first_ticks_ = 0;

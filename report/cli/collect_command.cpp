@@ -79,6 +79,7 @@ int collect(int ready_fd, int pid, uint64_t sample_bytes) {
       interrupted |= signal.number == SIGTERM || signal.number == SIGINT;
     }
     recording.update();
+    interrupted |= recording.stop_requested();
     report_write_failure(recording, run, failure_reported);
     const bool attached = recording.processes_seen() != 0;
     if (attached ? recording.is_over() : collector::monotonic_ns() > give_up_ns) break;

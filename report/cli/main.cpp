@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "report/cli/answer_commands.h"
+#include "report/cli/attach_command.h"
 #include "report/cli/collect_command.h"
 #include "report/cli/command.h"
 #include "report/cli/help_format.h"
@@ -56,6 +57,7 @@ void add_commands(CLI::App& app, Action& chosen) {
   add_diff_command(app, chosen);
   add_check_command(app, chosen);
   add_flamegraph_command(app, chosen);
+  add_attach_commands(app, chosen);
   add_mark_command(app, chosen);
   add_live_command(app, chosen);
   add_export_command(app, chosen);

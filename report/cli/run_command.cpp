@@ -1,6 +1,7 @@
 #include "report/cli/run_command.h"
 
 #include <CLI/CLI.hpp>
+#include <cerrno>
 #include <cstring>
 #include <exception>
 #include <filesystem>
@@ -51,7 +52,22 @@ collector::SessionDescription describe_session(const Target& target) {
   throw RunError(code, target.executable + ": " + reason);
 }
 
+// There is nothing to serve: memlens becomes the program, whose exit, signals and descriptors are
+// then its own.
+[[noreturn]] void run_dormant(const RunOptions& options) {
+  const Target target = find_target(options);
+  if (!target.obstacle.empty() && !options.quiet) {
+    print_line(target.executable + " " + target.obstacle + ": it cannot be attached to");
+  }
+  const std::string library = find_preload_library();
+  const std::vector<std::string> environment =
+      target.preload ? dormant_environment(library) : unrecorded_environment();
+  become_program(target.executable, target.arguments, environment);
+  report_failed_exec(target, errno);
+}
+
 int record(const RunOptions& options) {
+  if (options.dormant) run_dormant(options);
   // Before anything is opened: what is open now is the program's and not ours to keep.
   const OwnDescriptors inherited;
   catch_signals([] { wake_recording(); });

@@ -64,7 +64,7 @@ uint32_t intern(uint32_t parent, uint64_t address) {
 
 uint32_t intern_native_node(uint32_t parent, uint64_t address) { return intern(parent, address); }
 uint32_t intern_label_node(uint32_t parent, const char*) { return intern(parent, kLabel); }
-void at_forked_child(void (*)()) {}
+void at_new_session(void (*)()) {}
 void met_object(const link_map*) {}
 bool is_evaluation_loop(uintptr_t) { return false; }
 bool has_opcode_handlers() { return false; }

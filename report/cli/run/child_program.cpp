@@ -26,10 +26,22 @@ std::vector<char*> pointers_to(const std::vector<std::string>& words) {
   return pointers;
 }
 
+void exec_program(const std::string& executable, char* const* arguments, char* const* environment) {
+  execve(executable.c_str(), arguments, environment);
+  // A script without "#!" is the shell's, as execvp has it.
+  if (errno != ENOEXEC) return;
+  std::vector<char*> shell = {const_cast<char*>("/bin/sh"), const_cast<char*>(executable.c_str())};
+  for (char* const* argument = arguments + 1; *argument != nullptr; ++argument) {
+    shell.push_back(*argument);
+  }
+  shell.push_back(nullptr);
+  execve(shell[0], shell.data(), environment);
+}
+
 // In the child: exec, and its errno to the parent when there is something to tell.
-[[noreturn]] void become_program(const ProgramStart& start, char* const* arguments,
-                                 char* const* environment, const sigset_t& original_mask, int go_fd,
-                                 int error_fd) {
+[[noreturn]] void start_program(const ProgramStart& start, char* const* arguments,
+                                char* const* environment, const sigset_t& original_mask, int go_fd,
+                                int error_fd) {
   char go = 0;
   ssize_t count;
   while ((count = read(go_fd, &go, 1)) < 0 && errno == EINTR) {
@@ -39,23 +51,18 @@ std::vector<char*> pointers_to(const std::vector<std::string>& words) {
   restore_original_signals();
   sigprocmask(SIG_SETMASK, &original_mask, nullptr);
   if (start.inherited_fd >= 0) dup2(start.segment_fd, start.inherited_fd);
-  execve(start.executable.c_str(), arguments, environment);
-  // A script without "#!" is the shell's, as execvp has it.
-  if (errno == ENOEXEC) {
-    std::vector<char*> shell = {const_cast<char*>("/bin/sh"),
-                                const_cast<char*>(start.executable.c_str())};
-    for (char* const* argument = arguments + 1; *argument != nullptr; ++argument) {
-      shell.push_back(*argument);
-    }
-    shell.push_back(nullptr);
-    execve(shell[0], shell.data(), environment);
-  }
+  exec_program(start.executable, arguments, environment);
   const int error = errno;
   if (write(error_fd, &error, sizeof error) < 0) _exit(kOwnFailure);
   _exit(kCannotRun);
 }
 
 }  // namespace
+
+void become_program(const std::string& executable, const std::vector<std::string>& arguments,
+                    const std::vector<std::string>& environment) {
+  exec_program(executable, pointers_to(arguments).data(), pointers_to(environment).data());
+}
 
 int inherited_descriptor_number() {
   rlimit limit{};
@@ -79,7 +86,7 @@ ChildProgram::ChildProgram(const ProgramStart& start) {
   pid_ = fork();
   if (pid_ == 0) {
     close(go[1]);
-    become_program(start, arguments.data(), environment.data(), original_mask, go[0], error[1]);
+    start_program(start, arguments.data(), environment.data(), original_mask, go[0], error[1]);
   }
   sigprocmask(SIG_SETMASK, &original_mask, nullptr);
   if (pid_ < 0) throw RunError(kOwnFailure, std::string("cannot fork: ") + strerror(errno));

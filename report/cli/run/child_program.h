@@ -47,6 +47,11 @@ class ChildProgram {
   std::optional<int> status_;
 };
 
+// Replaces this process by the program, a script without "#!" by its shell. Returns, with errno,
+// when that fails.
+void become_program(const std::string& executable, const std::vector<std::string>& arguments,
+                    const std::vector<std::string>& environment);
+
 // Where programs find the segment inherited: high, out of the way of those that count on low ones.
 int inherited_descriptor_number();
 

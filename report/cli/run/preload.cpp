@@ -6,6 +6,7 @@
 #include <cstring>
 #include <filesystem>
 
+#include "interposer/segment/gate.h"
 #include "interposer/segment/layout.h"
 #include "report/cli/run/run_error.h"
 
@@ -63,8 +64,10 @@ std::vector<std::string> unrecorded_environment() {
   return environment;
 }
 
-std::vector<std::string> recorded_environment(const std::string& library,
-                                              const std::string& session) {
+namespace {
+
+// This process's environment but for what says whether and where to record.
+std::vector<std::string> preloaded_environment(const std::string& library) {
   const auto value_of = [](const char* entry, const char* name) -> const char* {
     const size_t length = std::strlen(name);
     return std::strncmp(entry, name, length) == 0 && entry[length] == '=' ? entry + length + 1
@@ -74,6 +77,7 @@ std::vector<std::string> recorded_environment(const std::string& library,
   std::string preload = library;
   for (char** entry = environ; *entry != nullptr; ++entry) {
     if (value_of(*entry, segment::kSessionVariable) != nullptr) continue;
+    if (value_of(*entry, segment::kDormantVariable) != nullptr) continue;
     if (const char* others = value_of(*entry, kPreloadVariable)) {
       preload += other_libraries(others);
       continue;
@@ -81,7 +85,21 @@ std::vector<std::string> recorded_environment(const std::string& library,
     environment.emplace_back(*entry);
   }
   environment.push_back(std::string(kPreloadVariable) + "=" + preload);
+  return environment;
+}
+
+}  // namespace
+
+std::vector<std::string> recorded_environment(const std::string& library,
+                                              const std::string& session) {
+  std::vector<std::string> environment = preloaded_environment(library);
   environment.push_back(std::string(segment::kSessionVariable) + "=" + session);
+  return environment;
+}
+
+std::vector<std::string> dormant_environment(const std::string& library) {
+  std::vector<std::string> environment = preloaded_environment(library);
+  environment.push_back(std::string(segment::kDormantVariable) + "=1");
   return environment;
 }
 

@@ -17,4 +17,7 @@ std::vector<std::string> unrecorded_environment();
 std::vector<std::string> recorded_environment(const std::string& library,
                                               const std::string& session);
 
+// The same without a session, for a program that loads the library and waits to be attached to.
+std::vector<std::string> dormant_environment(const std::string& library);
+
 }  // namespace memlens::report::cli

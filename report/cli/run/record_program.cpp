@@ -75,6 +75,7 @@ int ProgramRun::serve_and_close() {
     for (const ReceivedSignal& signal : received_signals()) handle(signal);
     look_at_program();
     recording_.update();
+    ended_early_ |= recording_.stop_requested();
     report_write_failure(recording_, run_, failure_reported_);
     if (program_ended_ && recording_.is_over()) break;
     progress_.update(collector::monotonic_ns(), recording_.writer().file_bytes(),

@@ -106,6 +106,8 @@ std::optional<RunOptions> parse_run_options(const std::vector<std::string>& argu
           std::map<std::string, double>{{"ms", 0.001}, {"s", 1}, {"m", 60}, {"h", 3600}}))
       ->check(CLI::Range(0.01, 1e6))
       ->option_text("TIME");
+  app.add_flag("--dormant", options.dormant,
+               "Record nothing until 'memlens attach' wakes the program");
   app.add_flag("!--no-follow", options.follow, "Only the first process, not its children");
   app.add_flag("!--no-source", options.source, "Do not store the text of source lines");
   app.add_flag("--debuginfod", options.debuginfod,

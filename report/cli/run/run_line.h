@@ -27,6 +27,7 @@ struct RunOptions {
   bool python_allocators = true;
   bool follow = true;
   bool quiet = false;
+  bool dormant = false;
   bool source = true;
   bool debuginfod = false;
   uint64_t sample_bytes = 0;      // one sample in so many; 0: every block

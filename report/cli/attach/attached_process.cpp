@@ -1,0 +1,101 @@
+#include "report/cli/attach/attached_process.h"
+
+#include <signal.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+
+#include "interposer/collector/control_socket.h"
+#include "interposer/collector/process_files.h"
+#include "report/cli/run/run_error.h"
+
+namespace memlens::report::cli {
+namespace {
+
+std::string proc_path(pid_t pid, const char* file) {
+  return "/proc/" + std::to_string(pid) + "/" + file;
+}
+
+std::string link_target(pid_t pid, const char* file) {
+  std::error_code error;
+  return std::filesystem::read_symlink(proc_path(pid, file), error).string();
+}
+
+std::string status_field(pid_t pid, const std::string& name) {
+  std::ifstream status(proc_path(pid, "status"));
+  for (std::string line; std::getline(status, line);) {
+    if (!line.starts_with(name + ":")) continue;
+    const size_t start = line.find_first_not_of(" \t", name.size() + 1);
+    return start == std::string::npos ? "" : line.substr(start);
+  }
+  return {};
+}
+
+double seconds_since_boot() {
+  double seconds = 0;
+  std::ifstream("/proc/uptime") >> seconds;
+  return seconds;
+}
+
+bool is_python(const std::string& executable) {
+  return std::filesystem::path(executable).filename().string().starts_with("python");
+}
+
+}  // namespace
+
+AttachedProcess look_at_process(pid_t pid) {
+  const std::string name = "process " + std::to_string(pid);
+  if (pid <= 0 || (kill(pid, 0) != 0 && errno == ESRCH)) {
+    throw RunError(kOwnFailure, "there is no " + name);
+  }
+  AttachedProcess process;
+  process.pid = pid;
+  const std::string group = status_field(pid, "Tgid");
+  if (!group.empty() && atoi(group.c_str()) != pid) {
+    throw RunError(kOwnFailure, std::to_string(pid) + " is a thread of process " + group +
+                                    "; attach to that one");
+  }
+  if (!collector::is_running(pid)) throw RunError(kOwnFailure, name + " has ended");
+  process.user = static_cast<uint32_t>(strtoul(status_field(pid, "Uid").c_str(), nullptr, 10));
+  if (geteuid() != 0 && process.user != geteuid()) {
+    throw RunError(kOwnFailure, name + " is another user's (uid " + std::to_string(process.user) +
+                                    "); attach as that user or as root");
+  }
+  process.executable = link_target(pid, "exe");
+  if (process.executable.empty()) {
+    if (status_field(pid, "VmSize").empty()) {
+      throw RunError(kOwnFailure, name + " is a thread of the kernel, which cannot be recorded");
+    }
+    throw RunError(kOwnFailure,
+                   name +
+                       " may not be looked at (it has changed its user, or is protected); "
+                       "attach as root");
+  }
+  for (const collector::RunningRecording& recording : collector::running_recordings()) {
+    if (!collector::records_into(pid, recording)) continue;
+    if (pid == recording.collector_pid) {
+      throw RunError(kOwnFailure, name + " is a memlens that records; attach to its program");
+    }
+    throw RunError(kOwnFailure, name + " is already being recorded, by process " +
+                                    std::to_string(recording.collector_pid) +
+                                    "; end that with `memlens detach " + std::to_string(pid) +
+                                    "` first");
+  }
+  process.command = collector::command_line_of(pid);
+  process.working_directory = link_target(pid, "cwd");
+  process.python = is_python(process.executable);
+  if (const auto started = collector::start_time(pid)) {
+    process.age_seconds = seconds_since_boot() -
+                          static_cast<double>(*started) / static_cast<double>(sysconf(_SC_CLK_TCK));
+    if (process.age_seconds < 0) process.age_seconds = 0;
+  }
+  process.resident_bytes = collector::resident_bytes(pid);
+  return process;
+}
+
+}  // namespace memlens::report::cli
