@@ -19,8 +19,7 @@ struct FollowedStream {
 
 struct FollowedProcess {
   FollowedProcess(Accounts& accounts, uint32_t number)
-      : accounts(accounts, number, Query(), /*from_nothing=*/false),
-        merge(this->accounts) {
+      : accounts(accounts, number, Query(), /*from_nothing=*/false), merge(this->accounts) {
     merge.keep_streams();
   }
 
