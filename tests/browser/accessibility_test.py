@@ -36,7 +36,7 @@ class Accessibility(PageTest):
             const scrolls = (element) => /auto|scroll/.test(getComputedStyle(element).overflowY)
               && element.scrollHeight > element.clientHeight + 13;
             const inside = 'a[href], button, input, summary, [tabindex="0"]';
-            const found = [...document.querySelectorAll('main *, body > *')].filter(scrolls);
+            const found = [...document.querySelectorAll('body *')].filter(scrolls);
             return [found.length, found.filter((e) => e.tabIndex < 0 && !e.querySelector(inside))
               .map((e) => e.id || e.tagName)];""")
         self.assertGreater(out_of_reach[0], 0)
