@@ -25,6 +25,9 @@
 #include "interposer/stacks/unwind_rule_cache.h"
 #include "tests/native_stacks/recorded_nodes.h"
 
+// Where this library ends, as the linker says.
+extern "C" __attribute__((visibility("hidden"))) char _end;
+
 namespace {
 
 using memlens::interposer::NativeStackState;
@@ -177,7 +180,7 @@ bool resolved() {
   Dl_info info;
   if (dladdr(reinterpret_cast<void*>(&observe), &info) != 0) {
     own_start = reinterpret_cast<uintptr_t>(info.dli_fbase);
-    own_end = own_start + (1 << 20);  // the objects are smaller, libraries are further apart
+    own_end = reinterpret_cast<uintptr_t>(&_end);
   }
   next_free = next<void (*)(void*)>("free");
   resolving = false;
