@@ -71,11 +71,10 @@ void set_soft_limit(ThreadState& state) {
 bool open_chunk(ThreadState& state) {
   const ClaimedChunk claimed = claim_chunk(process.segment, process.slot);
   if (claimed.header == nullptr) {
-    if (process.segment->stop.load(std::memory_order_relaxed) != 0) {
-      stop_recording_silently();
-    } else if (segment::collector_is_dead(process.segment)) {
+    const bool asked_to = process.segment->stop.load(std::memory_order_relaxed) != 0;
+    if (!asked_to && segment::collector_is_dead(process.segment)) {
       stop_recording("the memlens process that wrote the capture is gone");
-    } else if (claimed.no_address_space) {
+    } else if (!asked_to && claimed.no_address_space) {
       stop_recording(
           "no address space left for its shared memory (a limit on it: ulimit -v, RLIMIT_AS)");
     } else {

@@ -14,11 +14,13 @@ void keep_last(std::deque<uint64_t>& values, uint64_t value) {
   if (values.size() > LivePlaces::kMoments) values.pop_front();
 }
 
+// Without regard to ASCII case; an empty part is in every text.
 bool contains(std::string_view text, const std::string& part) {
+  if (part.empty()) return true;
   const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
-  return std::ranges::search(text, part, [&](char a, char b) {
-           return lower(a) == lower(b);
-         }).begin() != text.end();
+  const auto found = std::search(text.begin(), text.end(), part.begin(), part.end(),
+                                 [&](char a, char b) { return lower(a) == lower(b); });
+  return found != text.end();
 }
 
 std::string name_of(const reader::Frame& frame) {

@@ -154,7 +154,6 @@ class Drawer {
   static const char* title_of(LiveOrder order) {
     switch (order) {
       case LiveOrder::kHeld:
-        return "allocated";
       case LiveOrder::kGrowth:
         return "allocated";
       case LiveOrder::kPeak:

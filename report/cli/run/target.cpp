@@ -97,7 +97,7 @@ std::string python_on_path() {
   // uvx puts its environment first.
   std::stringstream folders{std::string(path)};
   for (std::string folder; std::getline(folders, folder, ':');) {
-    if (const std::string python = python_in(folder); !folder.empty() && !python.empty()) {
+    if (std::string python = python_in(folder); !folder.empty() && !python.empty()) {
       return python;
     }
   }
@@ -111,12 +111,12 @@ std::string wanted_python(const std::string& given) {
   const char* caller = getenv(kCallerVariable);
   if (caller != nullptr && access(caller, X_OK) == 0) return caller;
   if (const char* active = getenv("VIRTUAL_ENV"); active != nullptr && *active != '\0') {
-    if (const std::string python = python_in(fs::path(active) / "bin"); !python.empty()) {
+    if (std::string python = python_in(fs::path(active) / "bin"); !python.empty()) {
       return python;
     }
   }
   if (is_environment(own_folder())) {
-    if (const std::string python = python_in(own_folder()); !python.empty()) return python;
+    if (std::string python = python_in(own_folder()); !python.empty()) return python;
   }
   return python_on_path();
 }
