@@ -74,7 +74,8 @@ LiveTarget find_target(const std::string& text) {
 class LiveView {
  public:
   explicit LiveView(LiveTarget target)
-      : target_(std::move(target)), asked_(ask()), followed_(target_.capture_path) {
+      // Twice: an answer goes up to the collector's tick before, the second beyond the first.
+      : target_(std::move(target)), asked_(ask() && ask()), followed_(target_.capture_path) {
     native_ = followed_.capture().info().native_stacks;
     places_.set_frames([this](uint32_t process, uint32_t node) {
       return followed_.capture().frames(process, node, native_);
