@@ -20,3 +20,9 @@ from ._tracker import Tracker
 
 __all__ = ["Capture", "Change", "Diff", "Filter", "Frame", "Mark", "MemlensError", "Record",
            "Snapshot", "Tracker", "enabled", "mark", "profile", "read", "snapshot"]
+
+
+def load_ipython_extension(shell):
+    """%load_ext memlens: the magics %%memlens (a cell) and %memlens (a line)."""
+    from ._magic import load_ipython_extension as load
+    load(shell)

@@ -1,0 +1,77 @@
+"""%%memlens in IPython, in a process that was started dormant and in one that was not."""
+import json
+import os
+import subprocess
+import unittest
+
+from memlens_testing import MEMLENS, SOURCE, MemlensTest, main
+
+PYTHON = "/usr/bin/python3"
+
+# Runs cells as a kernel does, and writes down what each printed and displayed.
+KERNEL = '''
+import json, sys
+from IPython.core.interactiveshell import InteractiveShell
+from IPython.utils.capture import capture_output
+shell = InteractiveShell.instance()
+seen = []
+for cell in json.load(open(sys.argv[1])):
+    with capture_output() as output:
+        result = shell.run_cell(cell)
+    seen.append({"stdout": output.stdout, "stderr": output.stderr,
+                 "html": [each.data.get("text/html", "") for each in output.outputs]})
+json.dump(seen, open(sys.argv[2], "w"))
+'''
+
+WORK = "kept = [bytearray(10_000) for _ in range(300)]\n"
+
+
+class Notebook(MemlensTest):
+    def setUp(self):
+        super().setUp()
+        known = subprocess.run([PYTHON, "-c", "import IPython"], stderr=subprocess.DEVNULL, check=False)
+        if known.returncode != 0:
+            raise unittest.SkipTest("no IPython (python3-ipython)")
+
+    def cells(self, *cells, dormant=True):
+        kernel, source, seen = (os.path.join(self.directory, name)
+                                for name in ("kernel.py", "cells.json", "seen.json"))
+        with open(kernel, "w") as file:
+            file.write(KERNEL)
+        with open(source, "w") as file:
+            json.dump(["%load_ext memlens", *cells], file)
+        start = [MEMLENS, "run", "--dormant", "--"] if dormant else []
+        subprocess.run([*start, PYTHON, kernel, source, seen], cwd=self.directory, check=True,
+                       env={**os.environ, "PYTHONPATH": os.path.join(SOURCE, "python"),
+                            "MEMLENS_PROGRAM": MEMLENS, "IPYTHONDIR": self.directory})
+        with open(seen) as file:
+            return json.load(file)[1:]
+
+    def test_a_cell_s_memory_is_shown_as_a_page_and_a_line(self):
+        cell, after = self.cells("%%memlens -o cell.mlens\ntext = \"\"\"\n  as it stands\"\"\"\n" + WORK,
+                                 "print(len(kept), repr(text))")
+        self.assertRegex(cell["stdout"], r"memlens: 3\.\d\d MB at the peak, 3\.\d\d MB still allocated")
+        self.assertEqual(len(cell["html"]), 1)
+        self.assertIn('<iframe srcdoc="&lt;!doctype html', cell["html"][0].lower())
+        self.assertEqual(cell["stderr"], "")
+        self.assertEqual(after["stdout"], "300 '\\n  as it stands'\n")
+        left = self.summary(os.path.join(self.directory, "cell.mlens"))["leaked_bytes"]
+        self.assertTrue(3_000_300 <= left < 3_200_000, left)
+
+    def test_errors_are_the_cell_s_and_the_next_cell_runs(self):
+        failing, usage, line = self.cells("%%memlens\n" + WORK + "1 / 0", "%%memlens --nonsense\n1",
+                                          "%memlens kept = [bytearray(10_000) for _ in range(300)]")
+        self.assertIn("ZeroDivisionError", failing["stdout"])
+        self.assertIn("MB still allocated", failing["stdout"])
+        self.assertIn("unrecognized arguments: --nonsense", usage["stdout"] + usage["stderr"])
+        self.assertIn("MB still allocated", line["stdout"])
+
+    def test_a_kernel_that_cannot_be_recorded_says_how_to_start_one(self):
+        cell, after = self.cells("%%memlens\nran = True", "print('ran' in globals())", dormant=False)
+        self.assertIn("memlens run --dormant", cell["stdout"] + cell["stderr"])
+        self.assertEqual(cell["html"], [])
+        self.assertEqual(after["stdout"], "False\n")
+
+
+if __name__ == "__main__":
+    main()
