@@ -435,7 +435,9 @@ void visit_all(bool (*visit)(const LoadedObject& object, void* argument), void* 
 
 void for_each_loaded_object(bool (*visit)(const LoadedObject& object, void* argument),
                             void* argument) {
-  constexpr int kMostTries = 20;
+  // Threads that open and close libraries all the time leave few moments between, and an object may
+  // go while it is read outside them. Only a thread that is closing one itself never gets there.
+  constexpr int kMostTries = 2000;
   for (int i = 0; i < kMostTries; ++i) {
     const LoaderReading held;
     if (held.held()) {
