@@ -19,7 +19,7 @@ import zipfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 SOURCE = os.path.dirname(HERE)
-#: The newest symbol version in portable/floor-x86_64.txt is GLIBC_2.17.
+#: The newest symbol version in python/portable/floor-x86_64.txt is GLIBC_2.17.
 TAG = "py3-none-manylinux_2_17_x86_64.manylinux2014_x86_64"
 #: One time for all files: the same sources give the same wheel.
 TIME = (2020, 1, 1, 0, 0, 0)
