@@ -71,6 +71,41 @@ FollowedStream& FollowedAnalysis::stream_of(uint32_t process_index, uint32_t thr
   return *stream;
 }
 
+// The collector takes chunks as they lie in the segment, not as a thread filled them, and a frame
+// that says so far ends what it has found: only then are a thread's chunks without a gap.
+void FollowedAnalysis::find_frames() {
+  const Capture::Impl& impl = capture_.impl();
+  const auto is_complete = [&] { return impl.index.so_far_ticks != complete_until_; };
+  opener_->follow([&](const FrameRef& frame) {
+    if (is_complete()) add_found(/*more_will_come=*/true);
+    found_.push_back({frame});
+  });
+  const bool asked = impl.index.so_far_ticks != 0;
+  if (!impl.info.running || !asked || is_complete()) add_found(impl.info.running && asked);
+}
+
+void FollowedAnalysis::add_found(bool more_will_come) {
+  complete_until_ = capture_.impl().index.so_far_ticks;
+  std::ranges::stable_sort(found_, {},
+                           [](const FoundFrame& found) { return found.frame.sequence; });
+  std::vector<FoundFrame> waiting;
+  for (FoundFrame& found : found_) {
+    const std::vector<FrameRef>& frames =
+        stream_of(found.frame.process, found.frame.thread).events.frames;
+    // The thread went on while the collector looked, and what it did here is later than so far. The
+    // rest of the chunk before comes with the next; with none that was left by a signal handler.
+    const bool is_early = !frames.empty() && frames.back().unfinished &&
+                          frames.back().sequence < found.frame.sequence;
+    if (more_will_come && is_early && !found.has_waited) {
+      found.has_waited = true;
+      waiting.push_back(found);
+    } else {
+      add_frame(found.frame);
+    }
+  }
+  found_ = std::move(waiting);
+}
+
 void FollowedAnalysis::add_frame(const FrameRef& found) {
   FollowedStream& stream = stream_of(found.process, found.thread);
   std::vector<FrameRef>& frames = stream.events.frames;
@@ -105,7 +140,7 @@ void FollowedAnalysis::look_again() {
     frames.erase(frames.begin(), frames.begin() + static_cast<ptrdiff_t>(passed));
     stream->cursor->frames_removed(passed);
   }
-  opener_->follow([this](const FrameRef& frame) { add_frame(frame); });
+  find_frames();
   for (auto& [key, stream] : streams_) {
     if (stream->cursor == nullptr) continue;
     stream->cursor->set_latest_ticks(capture_.impl().latest_ticks);

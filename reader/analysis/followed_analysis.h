@@ -24,13 +24,13 @@
 #include "reader/analysis/analysis.h"
 #include "reader/analysis/site_list.h"
 #include "reader/capture.h"
+#include "reader/frame_index.h"
 
 namespace memlens::reader {
 
 class CaptureOpener;
 struct FollowedProcess;
 struct FollowedStream;
-struct FrameRef;
 
 class FollowedAnalysis {
  public:
@@ -65,6 +65,14 @@ class FollowedAnalysis {
   uint64_t live_bytes() const { return accounts_.live_bytes(); }
 
  private:
+  // A frame of events that was found and is not read yet.
+  struct FoundFrame {
+    FrameRef frame;
+    bool has_waited = false;
+  };
+
+  void find_frames();
+  void add_found(bool more_will_come);
   void add_frame(const FrameRef& frame);
   FollowedProcess& process_of(uint32_t index);
   FollowedStream& stream_of(uint32_t process, uint32_t thread);
@@ -78,6 +86,8 @@ class FollowedAnalysis {
   std::unique_ptr<class ChunkQueue> queue_;
   std::map<uint32_t, std::unique_ptr<FollowedProcess>> processes_;  // by index
   std::map<std::pair<uint32_t, uint32_t>, std::unique_ptr<FollowedStream>> streams_;
+  std::vector<FoundFrame> found_;
+  uint64_t complete_until_ = 0;           // so_far_ticks when frames were last added
   std::vector<StreamName> stream_names_;  // by the accounts' number of the stream
   uint64_t lost_events_ = 0;
 };

@@ -21,14 +21,10 @@ while True:
     time.sleep(0.02)
 """
 
-# Passing blocks follow the kept ones: what comes after a thread's last time record may wait for the
-# next one.
 WAITING = """
 import sys
 def kept_blocks(): return [bytearray(10_000) for _ in range(100)]
 kept = kept_blocks()
-for _ in range(2000):
-    bytearray(100)
 print("ready", flush=True)
 sys.stdin.readline()
 """

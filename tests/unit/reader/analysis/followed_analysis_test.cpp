@@ -120,10 +120,38 @@ std::vector<size_t> random_looks(const std::vector<HistoryEvent>& history, size_
   return looks;
 }
 
-void follow(const std::vector<HistoryEvent>& history, WritingOptions options, uint64_t seed) {
+// As the collector may find them: chunks lie in the segment in any order.
+std::string with_chunks_in_any_order(const std::string& bytes, std::mt19937_64& random) {
+  std::string result = bytes.substr(0, sizeof(format::FileHeader));
+  std::vector<std::string> chunks;
+  const auto write_chunks = [&] {
+    std::ranges::shuffle(chunks, random);
+    for (const std::string& chunk : chunks) result += chunk;
+    chunks.clear();
+  };
+  for (size_t offset = result.size(); offset < bytes.size();) {
+    format::FrameHeader header;
+    std::memcpy(&header, bytes.data() + offset, sizeof header);
+    const std::string frame = bytes.substr(offset, sizeof header + header.stored_bytes);
+    offset += frame.size();
+    const auto kind = static_cast<format::FrameKind>(header.kind);
+    if (kind == format::FrameKind::kEvents || kind == format::FrameKind::kUnfinishedEvents) {
+      chunks.push_back(frame);
+    } else {
+      write_chunks();
+      result += frame;
+    }
+  }
+  write_chunks();
+  return result;
+}
+
+void follow(const std::vector<HistoryEvent>& history, WritingOptions options, uint64_t seed,
+            bool in_any_order = false) {
   std::mt19937_64 random(seed);
   options.looks = random_looks(history, 12, random);
-  const std::string bytes = testing::write_history(history, options);
+  std::string bytes = testing::write_history(history, options);
+  if (in_any_order) bytes = with_chunks_in_any_order(bytes, random);
   const testing::TemporaryFile finished(bytes);
   const Capture whole = Capture::open(finished.path());
   const std::vector<size_t> ends = ends_of(bytes, format::FrameKind::kSoFar);
@@ -162,6 +190,15 @@ TEST_CASE("a capture of one thread that grows has at each look what happened unt
     options.shutdown = seed % 3 == 0;
     follow(testing::random_history(options, seed),
            {.events_per_chunk = 37, .compress = seed % 2 == 0}, seed);
+  }
+}
+
+TEST_CASE("chunks that were found in another order than filled are followed as well") {
+  for (uint64_t seed = 1; seed <= 10; ++seed) {
+    testing::RandomHistoryOptions options;
+    options.shutdown = seed % 3 == 0;
+    follow(testing::random_history(options, seed),
+           {.events_per_chunk = 37, .compress = seed % 2 == 0}, seed, /*in_any_order=*/true);
   }
 }
 
