@@ -80,6 +80,7 @@ bool make_room(size_t count) {
 
 std::atomic<uint32_t> reading{0};
 std::atomic<uint32_t> unloading{0};
+std::atomic<uint32_t> opening{0};
 
 // ---- the loader's lists
 
@@ -311,6 +312,13 @@ bool rebuild(size_t old_count, size_t& new_count) {
   });
 }
 
+// There is none in a child that was forked meanwhile.
+void count_one_less(std::atomic<uint32_t>& scopes) {
+  uint32_t count = scopes.load();
+  while (count != 0 && !scopes.compare_exchange_weak(count, count - 1)) {
+  }
+}
+
 }  // namespace
 
 bool loader_answers_without_lock() { return _dl_find_object != nullptr; }
@@ -335,12 +343,11 @@ UnloadingScope::UnloadingScope() {
   reading.store(0);
 }
 
-UnloadingScope::~UnloadingScope() {
-  // None in a child that was forked meanwhile.
-  uint32_t count = unloading.load();
-  while (count != 0 && !unloading.compare_exchange_weak(count, count - 1)) {
-  }
-}
+UnloadingScope::~UnloadingScope() { count_one_less(unloading); }
+
+OpeningScope::OpeningScope() { opening.fetch_add(1); }
+OpeningScope::~OpeningScope() { count_one_less(opening); }
+bool library_is_opening() { return opening.load() != 0; }
 
 bool can_read_loader_list() { return unloading.load() == 0 && reading.load() == 0; }
 
@@ -496,9 +503,10 @@ void hold_loader_readings() {
 void release_loader_readings() { reading.store(0); }
 
 void inherit_loader_list() {
-  // Whoever read or unloaded is no thread of this process.
+  // Whoever read, opened or unloaded is no thread of this process.
   reading.store(0);
   unloading.store(0);
+  opening.store(0);
   if (find_debug() != nullptr) resting_state = state_of(*find_debug());
   if (version.load(std::memory_order_relaxed) % 2 != 0) {
     // Half written: made anew.

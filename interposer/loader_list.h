@@ -71,6 +71,17 @@ class UnloadingScope {
   UnloadingScope& operator=(const UnloadingScope&) = delete;
 };
 
+// Around a call of dlopen: constructors of what is in the table already may still have to run.
+class OpeningScope {
+ public:
+  OpeningScope();
+  ~OpeningScope();
+  OpeningScope(const OpeningScope&) = delete;
+  OpeningScope& operator=(const OpeningScope&) = delete;
+};
+// On any thread.
+bool library_is_opening();
+
 // Brings the table up to date. No lock, no allocation but mapped pages; keeps errno.
 void refresh_loader_list(const LoaderReading& reading);
 

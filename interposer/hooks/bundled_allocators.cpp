@@ -91,7 +91,10 @@ struct Library {
   std::atomic<uintptr_t> end{0};
   unsigned first_replacement = 0;
   unsigned replacement_count = 0;
-  std::atomic<bool> slots_done{false};
+  bool slots_done = false;
+  // Its slots are done and its constructors have run, in which allocators reserve what they live
+  // in.
+  std::atomic<bool> constructed{false};
   std::atomic<bool> reached{false};  // it, or somebody, calls its functions through slots
 };
 constexpr unsigned kMaxLibraries = 16;
@@ -253,6 +256,7 @@ void look_for_bundled_allocator(const LoadedObject& loaded, bool opened_later) {
   }
   library->replacement_count = replacement_count - library->first_replacement;
   library->slots_done = false;
+  library->constructed.store(false, std::memory_order_relaxed);
   library->reached.store(calls_through_slots(object, found, count), std::memory_order_relaxed);
   library->end.store(object.end(), std::memory_order_relaxed);
   library->start.store(object.start(), std::memory_order_release);
@@ -264,9 +268,14 @@ void look_for_bundled_allocator(const LoadedObject& loaded, bool opened_later) {
 }
 
 void hook_bundled_allocators() {
+  const bool constructed = !library_is_opening();
   bool wanted = look_again;
-  for (const Library& library : libraries) {
-    wanted = wanted || (library.start.load(std::memory_order_relaxed) != 0 && !library.slots_done);
+  for (Library& library : libraries) {
+    const bool there = library.start.load(std::memory_order_relaxed) != 0;
+    wanted = wanted || (there && !library.slots_done);
+    if (there && library.slots_done && constructed) {
+      library.constructed.store(true, std::memory_order_release);
+    }
   }
   if (!wanted) return;
   if (look_again) {
@@ -278,7 +287,10 @@ void hook_bundled_allocators() {
     LoadedObject object;
     if (loaded_object_at(i, object)) hook_slots(CallTables(object));
   }
-  for (Library& library : libraries) library.slots_done = true;
+  for (Library& library : libraries) {
+    library.slots_done = true;
+    if (constructed) library.constructed.store(true, std::memory_order_release);
+  }
 }
 
 void forget_bundled_allocator(uint64_t start) {
@@ -313,9 +325,9 @@ bool called_by_bundled_allocator(const void* code) {
     const uintptr_t start = library.start.load(std::memory_order_acquire);
     if (start == 0 || address < start || address >= library.end.load(std::memory_order_relaxed))
       continue;
-    // Once its slots are led to hooks, it maps for its blocks within calls of them; what it maps
-    // beside is for others, as of a second allocator that no hook reaches (Arrow's jemalloc).
-    return !library.slots_done.load(std::memory_order_acquire) &&
+    // From then on it maps for its blocks within calls of hooks; what it maps beside is for others,
+    // as of a second allocator that no hook reaches (Arrow's jemalloc).
+    return !library.constructed.load(std::memory_order_acquire) &&
            library.reached.load(std::memory_order_relaxed);
   }
   // A library whose constructors run just now, perhaps.

@@ -34,7 +34,11 @@ void look_at_modules() {
 }
 
 __attribute__((noinline)) void* open_and_look(const char* file, int mode) {
-  void* handle = next_dlopen.get()(file, mode);
+  void* handle = nullptr;
+  {
+    const OpeningScope opening;
+    handle = next_dlopen.get()(file, mode);
+  }
   if (handle != nullptr) look_at_modules();
   return handle;
 }
