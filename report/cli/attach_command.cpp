@@ -198,17 +198,11 @@ int attach(const AttachOptions& options) {
 }
 
 int detach(int pid) {
-  const std::string process = "process " + std::to_string(pid);
-  if (pid <= 0 || (kill(pid, 0) != 0 && errno == ESRCH)) {
-    throw RunError(kOwnFailure, "there is no " + process);
-  }
-  const auto recording = recording_of(pid);
-  if (!recording) {
-    throw RunError(kOwnFailure, process + " is not being recorded (or is another user's)");
-  }
+  const collector::RunningRecording recording = required_recording_of(pid);
   std::string reason;
-  if (!collector::ask_recording(recording->socket_name, "stop", reason)) {
-    throw RunError(kOwnFailure, "cannot end the recording of " + process + ": " + reason);
+  if (!collector::ask_recording(recording.socket_name, "stop", reason)) {
+    throw RunError(kOwnFailure,
+                   "cannot end the recording of process " + std::to_string(pid) + ": " + reason);
   }
   return 0;
 }

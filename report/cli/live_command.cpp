@@ -55,17 +55,10 @@ LiveTarget find_target(const std::string& text) {
     target.recording = recording_into(text);
     return target;
   }
-  const int pid = std::stoi(text);
-  const std::string process = "process " + text;
-  if (pid <= 0 || (kill(pid, 0) != 0 && errno == ESRCH))
-    throw RunError(kOwnFailure, "there is no " + process);
-  target.recording = recording_of(pid);
-  if (!target.recording)
-    throw RunError(kOwnFailure, process + " is not being recorded (or is another user's): " +
-                                    "memlens run or memlens attach starts a recording");
+  target.recording = required_recording_of(std::stoi(text));
   target.capture_path = capture_of(*target.recording);
   if (target.capture_path.empty())
-    throw RunError(kOwnFailure, "the capture of " + process +
+    throw RunError(kOwnFailure, "the capture of process " + text +
                                     " cannot be found: name the file instead of the process");
   return target;
 }

@@ -1,8 +1,5 @@
 // memlens mark
-#include <signal.h>
-
 #include <CLI/CLI.hpp>
-#include <cerrno>
 #include <memory>
 #include <string>
 
@@ -19,17 +16,11 @@ struct MarkOptions {
 };
 
 int mark(const MarkOptions& options) {
-  const std::string process = "process " + std::to_string(options.pid);
-  if (options.pid <= 0 || (kill(options.pid, 0) != 0 && errno == ESRCH)) {
-    throw RunError(kOwnFailure, "there is no " + process);
-  }
-  const auto recording = recording_of(options.pid);
-  if (!recording) {
-    throw RunError(kOwnFailure, process + " is not being recorded (or is another user's)");
-  }
+  const collector::RunningRecording recording = required_recording_of(options.pid);
   std::string reason;
-  if (!mark_recording(*recording, options.pid, options.name, reason)) {
-    throw RunError(kOwnFailure, "no mark in the recording of " + process + ": " + reason);
+  if (!mark_recording(recording, options.pid, options.name, reason)) {
+    throw RunError(kOwnFailure, "no mark in the recording of process " +
+                                    std::to_string(options.pid) + ": " + reason);
   }
   return 0;
 }

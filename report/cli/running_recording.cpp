@@ -1,9 +1,11 @@
 #include "report/cli/running_recording.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstring>
 #include <filesystem>
 #include <system_error>
@@ -12,6 +14,7 @@
 #include "interposer/format/file_layout.h"
 #include "reader/source.h"
 #include "report/cli/finish_capture.h"
+#include "report/cli/run/run_error.h"
 
 namespace memlens::report::cli {
 namespace {
@@ -53,6 +56,20 @@ std::optional<collector::RunningRecording> recording_of(int pid) {
     if (collector::records_into(pid, recording)) return std::move(recording);
   }
   return {};
+}
+
+collector::RunningRecording required_recording_of(int pid) {
+  const std::string process = "process " + std::to_string(pid);
+  if (pid <= 0 || (kill(pid, 0) != 0 && errno == ESRCH)) {
+    throw RunError(kOwnFailure, "there is no " + process);
+  }
+  std::optional<collector::RunningRecording> recording = recording_of(pid);
+  if (!recording) {
+    throw RunError(kOwnFailure, process +
+                                    " is not being recorded (or is another user's); memlens run "
+                                    "or memlens attach starts a recording");
+  }
+  return std::move(*recording);
 }
 
 std::optional<collector::RunningRecording> recording_into(const std::string& capture_path) {

@@ -13,6 +13,9 @@ namespace memlens::report::cli {
 // Which recording a process is in, or drives. Nothing: none, or another user's.
 std::optional<collector::RunningRecording> recording_of(int pid);
 
+// The same for who cannot go on without: RunError when there is no such process, or no recording.
+collector::RunningRecording required_recording_of(int pid);
+
 // Which recording writes this capture. Nothing: none that can be seen from here.
 std::optional<collector::RunningRecording> recording_into(const std::string& capture_path);
 

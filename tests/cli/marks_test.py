@@ -129,7 +129,8 @@ mark(None)
         self.addCleanup(sleeper.kill)
         result = self.memlens("mark", sleeper.pid, "x", code=125)
         self.assertEqual(result.stderr, f"memlens: process {sleeper.pid} is not being recorded "
-                                        "(or is another user's)\n")
+                                        "(or is another user's); memlens run or memlens attach "
+                                        "starts a recording\n")
         sleeper.send_signal(signal.SIGKILL)
         sleeper.wait()
         result = self.memlens("mark", sleeper.pid, "x", code=125)
