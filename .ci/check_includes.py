@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Keeps dependencies pointing one way: interposer/format <- interposer, format <- reader <- report <- tests.
 
-The collector is the other end of the shared segment: it may use format and segment, not the rest of
-the interposer and not the reader. Only includes written from the project's root are ours.
+Within those, rooms (folders) have an order too. The collector is the other end of the shared
+segment: it may use format and segment, not the rest of the interposer and not the reader. Only
+includes written from the project's root are ours.
 """
 import re
 import subprocess
@@ -10,50 +11,101 @@ import sys
 
 INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.MULTILINE)
 
-# Folder -> folders it may include besides itself. The longest matching folder decides.
+# Room -> rooms it may include besides itself; the longest matching folder decides. The order of the
+# lines is the order of the rooms: what a room may include stands above it, so there is no circle
+# (checked below).
 MAY_INCLUDE = {
+    "include": [],
+    "examples": [],
+    "bench": [],
+
+    "interposer/platform": [],
     "interposer/format": [],
-    "interposer/segment": ["interposer/format"],
+    "interposer/segment": [],
+    # Judges executables; needs nothing of the library's inside.
+    "interposer/hooks/exec_target.h": [],
     "interposer/collector": ["interposer/format", "interposer/segment", "interposer/platform"],
     "interposer": ["interposer/format", "interposer/segment", "interposer/platform",
                    "interposer/hooks/exec_target.h"],
-    # Judges executables; needs nothing of the library's inside.
-    "interposer/hooks/exec_target.h": [],
-    "interposer/platform": [],
-    "reader": ["interposer/format"],
-    "report": ["reader", "interposer/format"],
-    # The one command that records starts the collector.
-    "report/cli": ["report", "reader", "interposer/format", "interposer/segment",
-                   "interposer/collector", "interposer/hooks/exec_target.h"],
-    "include": [],
-    "examples": ["include"],
-    "bench": [],
-    "tests": ["interposer", "interposer/hooks/exec_target.h", "interposer/platform",
-              "interposer/format", "interposer/segment", "interposer/collector",
-              "reader", "report", "report/cli"],
+
+    "reader/text": [],
+    "reader/file": ["interposer/format"],
+    "reader/cache": ["interposer/format", "reader/file"],
+    "reader/events": ["interposer/format", "reader/file"],
+    "reader/capture": ["interposer/format", "reader/text", "reader/file", "reader/cache",
+                       "reader/events"],
+    "reader/analysis": ["interposer/format", "reader/file", "reader/cache", "reader/events",
+                        "reader/capture"],
+    "reader/symbolizer": ["interposer/format", "reader/text", "reader/capture"],
+
+    "report/text": ["reader/text", "reader/capture"],
+    "report/view": ["reader/text", "reader/capture", "reader/analysis", "report/text"],
+    "report/explain": ["reader/capture", "reader/analysis", "report/text", "report/view"],
+    "report/terminal": ["reader/capture", "reader/analysis", "report/text", "report/view",
+                        "report/explain"],
+    "report/json": ["reader/text", "reader/file", "reader/capture", "reader/analysis",
+                    "report/text", "report/view", "report/explain"],
+    "report/exports": ["reader/capture", "report/text", "report/view", "report/terminal",
+                       "report/json"],
+    "report/live": ["reader/capture", "reader/analysis", "report/text", "report/view",
+                    "report/terminal"],
+    "report/html": ["reader/text", "reader/capture", "reader/analysis", "report/view"],
+    "report/cli/options": ["reader/analysis"],
+    # What records starts the collector.
+    "report/cli/run": ["interposer/format", "interposer/segment", "interposer/collector",
+                       "interposer/hooks/exec_target.h", "reader/text", "reader/file",
+                       "reader/capture", "reader/analysis", "reader/symbolizer", "report/text",
+                       "report/explain", "report/terminal", "report/cli/options"],
+    "report/cli/attach": ["interposer/segment", "interposer/collector", "report/cli/run"],
+    "report/cli": ["interposer/collector", "reader/file", "reader/capture", "reader/analysis",
+                   "report/text", "report/view", "report/explain", "report/terminal",
+                   "report/json", "report/exports", "report/live", "report/html",
+                   "report/cli/options", "report/cli/run", "report/cli/attach"],
 }
+# Tests look at everything.
+TESTS = "tests"
 
 
-def folder_of(path):
-    candidates = [f for f in MAY_INCLUDE if path == f or path.startswith(f + "/")]
-    return max(candidates, key=len, default=None)
+def room_of(path):
+    rooms = [room for room in MAY_INCLUDE if path == room or path.startswith(room + "/")]
+    return max(rooms, key=len, default=None)
+
+
+def circles():
+    """Rooms that may include one that stands below them."""
+    order = list(MAY_INCLUDE)
+    for room, targets in MAY_INCLUDE.items():
+        for target in targets:
+            if target not in MAY_INCLUDE:
+                yield f".ci/check_includes.py: {room} may include {target}, which is no room"
+            elif order.index(target) >= order.index(room):
+                yield f".ci/check_includes.py: {room} may include {target}, which stands below it"
 
 
 def main():
     listed = subprocess.run(["git", "ls-files", "*.h", "*.cpp", "*.c"], check=True, text=True,
                             stdout=subprocess.PIPE).stdout.split()
-    wrong = []
+    wrong = list(circles())
+    used = set()
     for path in listed:
-        folder = folder_of(path)
-        if folder is None:
+        if path.startswith(TESTS + "/"):
+            continue
+        room = room_of(path)
+        if room is None:
             wrong.append(f"{path}: in no folder that .ci/check_includes.py knows")
             continue
         with open(path, encoding="utf-8") as file:
             included = INCLUDE.findall(file.read())
         for name in included:
-            target = folder_of(name)
-            if target is not None and target != folder and target not in MAY_INCLUDE[folder]:
-                wrong.append(f"{path}: includes {name}, but {folder} may not depend on {target}")
+            if name.startswith(TESTS + "/"):
+                wrong.append(f"{path}: includes {name}")
+            target = room_of(name)
+            used.add((room, target))
+            if target is not None and target != room and target not in MAY_INCLUDE[room]:
+                wrong.append(f"{path}: includes {name}, but {room} may not depend on {target}")
+    wrong += [f".ci/check_includes.py: {room} does not include {target} any more"
+              for room, targets in MAY_INCLUDE.items() for target in targets
+              if (room, target) not in used]
     print("\n".join(wrong) or f"includes: {len(listed)} files point the right way")
     return 1 if wrong else 0
 

@@ -58,9 +58,9 @@ def run_once(command, directory, environment):
 
 def memlens_reports(tools, capture, page):
     return {
-        "memlens summary": [tools.memlens, "summary", capture, "--no-index"],
+        "memlens summary": [tools.memlens, "summary", capture, "--no-cache"],
         "memlens summary again": [tools.memlens, "summary", capture],
-        "memlens flamegraph": [tools.memlens, "flamegraph", capture, "-f", "-o", page, "--no-index"],
+        "memlens flamegraph": [tools.memlens, "flamegraph", capture, "-f", "-o", page, "--no-cache"],
     }
 
 
@@ -108,7 +108,7 @@ def make_synthetic(tools, name, events, directory):
 
 
 def count_events(tools, capture):
-    result = subprocess.run([tools.memlens, "summary", capture, "--json", "--no-index"],
+    result = subprocess.run([tools.memlens, "summary", capture, "--json", "--no-cache"],
                             capture_output=True, check=True)
     summary = json.loads(result.stdout)
     return summary["allocations"] + summary["frees"]
@@ -116,8 +116,8 @@ def count_events(tools, capture):
 
 def measure(tools, name, modes, capture, rounds, directory):
     environment = dict(os.environ, XDG_CACHE_HOME=os.path.join(directory, "cache"),
-                       MEMLENS_INDEX_AFTER="0")
-    environment.pop("MEMLENS_NO_INDEX", None)
+                       MEMLENS_CACHE_AFTER="0")
+    environment.pop("MEMLENS_NO_CACHE", None)
     events = count_events(tools, capture)
     run_once([tools.memlens, "summary", capture], directory, environment)  # stores the index
     measured = {mode: [] for mode in modes}

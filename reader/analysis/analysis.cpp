@@ -10,9 +10,9 @@
 #include "reader/analysis/marked_ranges.h"
 #include "reader/analysis/process_accounts.h"
 #include "reader/analysis/site_list.h"
-#include "reader/capture_impl.h"
-#include "reader/process_merge.h"
-#include "reader/sound_streams.h"
+#include "reader/capture/capture_impl.h"
+#include "reader/events/process_merge.h"
+#include "reader/events/sound_streams.h"
 
 namespace memlens::reader {
 

@@ -11,8 +11,8 @@
 
 #include "interposer/format/allocation_kind.h"
 #include "reader/analysis/range_matrix.h"
-#include "reader/capture.h"
-#include "reader/left_out.h"
+#include "reader/capture/capture.h"
+#include "reader/file/left_out.h"
 
 namespace memlens::reader {
 

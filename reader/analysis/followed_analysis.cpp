@@ -5,10 +5,10 @@
 #include <limits>
 
 #include "reader/analysis/process_accounts.h"
-#include "reader/capture_impl.h"
-#include "reader/capture_opener.h"
-#include "reader/chunk_queue.h"
-#include "reader/process_merge.h"
+#include "reader/capture/capture_impl.h"
+#include "reader/capture/capture_opener.h"
+#include "reader/events/chunk_queue.h"
+#include "reader/events/process_merge.h"
 
 namespace memlens::reader {
 

@@ -23,8 +23,8 @@
 #include "reader/analysis/accounts.h"
 #include "reader/analysis/analysis.h"
 #include "reader/analysis/site_list.h"
-#include "reader/capture.h"
-#include "reader/frame_index.h"
+#include "reader/capture/capture.h"
+#include "reader/file/frame_index.h"
 
 namespace memlens::reader {
 
@@ -79,7 +79,7 @@ class FollowedAnalysis {
   uint64_t horizon_ticks() const;
 
   Capture capture_;
-  const IndexOptions no_index_;
+  const CacheOptions no_index_;
   std::unique_ptr<CaptureOpener> opener_;
   Accounts accounts_;
   // Everything is read by this one thread, whose time is little: a viewer beside the program.

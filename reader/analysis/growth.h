@@ -14,7 +14,7 @@
 
 #include "reader/analysis/sample_accounts.h"
 #include "reader/analysis/site_table.h"
-#include "reader/tick_clock.h"
+#include "reader/events/tick_clock.h"
 
 namespace memlens::reader {
 

@@ -6,7 +6,7 @@
 #include <cstring>
 #include <new>
 
-#include "reader/hash_salt.h"
+#include "reader/events/hash_salt.h"
 
 namespace memlens::reader {
 

@@ -7,10 +7,10 @@
 
 #include "reader/analysis/live_blocks.h"
 #include "reader/analysis/mappings.h"
-#include "reader/capture_impl.h"
-#include "reader/event.h"
-#include "reader/process_merge.h"
-#include "reader/sound_streams.h"
+#include "reader/capture/capture_impl.h"
+#include "reader/events/event.h"
+#include "reader/events/process_merge.h"
+#include "reader/events/sound_streams.h"
 
 namespace memlens::reader {
 

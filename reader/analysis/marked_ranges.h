@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "reader/analysis/analysis.h"
-#include "reader/capture.h"
+#include "reader/capture/capture.h"
 
 namespace memlens::reader {
 

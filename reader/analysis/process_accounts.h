@@ -11,7 +11,7 @@
 #include "reader/analysis/live_blocks.h"
 #include "reader/analysis/mappings.h"
 #include "reader/analysis/untouched.h"
-#include "reader/event.h"
+#include "reader/events/event.h"
 
 namespace memlens::reader {
 

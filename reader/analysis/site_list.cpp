@@ -1,6 +1,6 @@
 #include "reader/analysis/site_list.h"
 
-#include "reader/capture_impl.h"
+#include "reader/capture/capture_impl.h"
 
 namespace memlens::reader {
 namespace {

@@ -5,7 +5,7 @@
 
 #include "reader/analysis/accounts.h"
 #include "reader/analysis/analysis.h"
-#include "reader/capture.h"
+#include "reader/capture/capture.h"
 
 namespace memlens::reader {
 

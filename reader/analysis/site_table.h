@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "interposer/format/allocation_kind.h"
-#include "reader/hash_salt.h"
+#include "reader/events/hash_salt.h"
 
 namespace memlens::reader {
 

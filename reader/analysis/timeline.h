@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "reader/analysis/analysis.h"
-#include "reader/tick_clock.h"
+#include "reader/events/tick_clock.h"
 
 namespace memlens::reader {
 

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "reader/analysis/mappings.h"
-#include "reader/process_metadata.h"
+#include "reader/capture/process_metadata.h"
 
 namespace memlens::reader {
 

@@ -6,14 +6,14 @@
 #include <set>
 #include <unordered_set>
 
-#include "reader/base_name.h"
-#include "reader/capture_impl.h"
-#include "reader/line_table.h"
+#include "reader/capture/capture_impl.h"
+#include "reader/capture/line_table.h"
+#include "reader/capture/symbols_payload.h"
 #include "reader/symbolizer/built_in_allocator.h"
 #include "reader/symbolizer/direct_calls.h"
 #include "reader/symbolizer/mapped_files.h"
 #include "reader/symbolizer/source_lines.h"
-#include "reader/symbolizer/symbols_payload.h"
+#include "reader/text/base_name.h"
 
 namespace memlens::reader {
 namespace {

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "interposer/format/file_layout.h"
-#include "reader/capture.h"
+#include "reader/capture/capture.h"
 #include "reader/symbolizer/resolve_files.h"
 
 namespace memlens::reader {

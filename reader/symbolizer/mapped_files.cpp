@@ -5,7 +5,7 @@
 #include <set>
 #include <utility>
 
-#include "reader/capture_impl.h"
+#include "reader/capture/capture_impl.h"
 
 namespace memlens::reader {
 namespace {

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "reader/capture.h"
+#include "reader/capture/capture.h"
 #include "reader/symbolizer/symbolizer.h"
 
 namespace memlens::reader {

@@ -23,7 +23,6 @@ target_sources(memlens_reader PRIVATE
   symbolizer/shorten_name.cpp
   symbolizer/source_lines.cpp
   symbolizer/symbolizer.cpp
-  symbolizer/symbols_payload.cpp
   symbolizer/unit_index.cpp
   symbolizer/unit_tree.cpp
 )

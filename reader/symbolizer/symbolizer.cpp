@@ -4,7 +4,6 @@
 
 #include <unordered_map>
 
-#include "reader/base_name.h"
 #include "reader/symbolizer/debug_sections.h"
 #include "reader/symbolizer/die_names.h"
 #include "reader/symbolizer/function_name.h"
@@ -15,6 +14,7 @@
 #include "reader/symbolizer/plt_stubs.h"
 #include "reader/symbolizer/shorten_name.h"
 #include "reader/symbolizer/unit_index.h"
+#include "reader/text/base_name.h"
 
 namespace memlens::reader {
 namespace {

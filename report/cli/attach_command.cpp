@@ -20,10 +20,10 @@
 #include "report/cli/attach_command.h"
 #include "report/cli/run/record_program.h"
 #include "report/cli/run/run_error.h"
+#include "report/cli/run/running_recording.h"
 #include "report/cli/run/sample_option.h"
 #include "report/cli/run/target.h"
-#include "report/cli/running_recording.h"
-#include "report/terminal/units.h"
+#include "report/text/units.h"
 
 namespace memlens::report::cli {
 namespace {

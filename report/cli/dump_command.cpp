@@ -2,7 +2,7 @@
 #include <iostream>
 #include <memory>
 
-#include "reader/dump.h"
+#include "reader/capture/dump.h"
 #include "report/cli/command.h"
 #include "report/cli/report_options.h"
 

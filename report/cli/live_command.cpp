@@ -17,11 +17,11 @@
 #include <utility>
 
 #include "reader/analysis/followed_analysis.h"
-#include "report/cli/finish_capture.h"
 #include "report/cli/live_command.h"
 #include "report/cli/live_keyboard.h"
+#include "report/cli/run/finish_capture.h"
 #include "report/cli/run/run_error.h"
-#include "report/cli/running_recording.h"
+#include "report/cli/run/running_recording.h"
 #include "report/live/live_places.h"
 #include "report/live/live_screen.h"
 #include "report/terminal/terminal.h"

@@ -5,7 +5,7 @@
 
 #include "report/cli/command.h"
 #include "report/cli/run/run_error.h"
-#include "report/cli/running_recording.h"
+#include "report/cli/run/running_recording.h"
 
 namespace memlens::report::cli {
 namespace {

@@ -8,7 +8,7 @@ namespace memlens::report::cli {
 // --from, --to, --at-exit.
 void add_range_options(CLI::App& command, ReportOptions& options);
 
-// --native/--no-native, --own, --project, --no-index.
+// --native/--no-native, --own, --project, --no-cache.
 void add_frame_options(CLI::App& command, ReportOptions& options);
 
 }  // namespace memlens::report::cli

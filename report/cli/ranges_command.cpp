@@ -7,18 +7,18 @@
 #include <memory>
 
 #include "reader/analysis/marked_ranges.h"
-#include "reader/error.h"
-#include "reader/source.h"
+#include "reader/file/error.h"
+#include "reader/file/source.h"
 #include "report/cli/answer_commands.h"
 #include "report/cli/option_groups.h"
 #include "report/cli/report_options.h"
-#include "report/cli/running_recording.h"
+#include "report/cli/run/running_recording.h"
 #include "report/json/ranges_json.h"
 #include "report/terminal/stack_report.h"
 #include "report/terminal/table.h"
-#include "report/terminal/units.h"
 #include "report/terminal/wording.h"
 #include "report/text/columns.h"
+#include "report/text/units.h"
 
 namespace memlens::report::cli {
 namespace {

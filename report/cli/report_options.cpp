@@ -6,12 +6,13 @@
 #include <iostream>
 #include <system_error>
 
-#include "reader/error.h"
-#include "report/cli/index_options.h"
+#include "reader/capture/left_out_text.h"
+#include "reader/file/error.h"
 #include "report/cli/option_groups.h"
-#include "report/cli/running_recording.h"
-#include "report/terminal/units.h"
+#include "report/cli/options/cache_options.h"
+#include "report/cli/run/running_recording.h"
 #include "report/text/columns.h"
+#include "report/text/units.h"
 
 namespace memlens::report::cli {
 namespace {
@@ -209,7 +210,7 @@ void add_frame_options(CLI::App& command, ReportOptions& options) {
                   "The project's folder (default: where the program was started, and its scripts')")
       ->option_text("DIR");
   command.add_flag_callback(
-      "--no-index", [&options] { options.use_index = false; },
+      "--no-cache,--no-index", [&options] { options.use_cache = false; },
       "Read every event again, and keep nothing for the next report");
 }
 
@@ -235,7 +236,7 @@ void add_view_option(CLI::App& command, View& view, const std::string& descripti
 }
 
 reader::Capture open_capture(ReportOptions& options) {
-  reader::Capture capture = open_so_far(options.capture_path, index_options(options.use_index));
+  reader::Capture capture = open_so_far(options.capture_path, cache_options(options.use_cache));
   check_selection(options, capture.info());
   find_marks(options, capture.info());
   check_range(options.query, capture.info());
@@ -247,7 +248,7 @@ reader::Capture open_capture(ReportOptions& options) {
 reader::Analysis analyze(const ReportOptions& options, const reader::Capture& capture,
                          const reader::Query& query) {
   reader::Analysis analysis =
-      reader::analyze_indexed(capture, query, index_options(options.use_index));
+      reader::analyze_cached(capture, query, cache_options(options.use_cache));
   warn_of_left_out(capture.info(), analysis.left_out);
   return analysis;
 }

@@ -6,7 +6,7 @@
 #include <string>
 
 #include "reader/analysis/analysis.h"
-#include "reader/capture.h"
+#include "reader/capture/capture.h"
 #include "report/terminal/stack_report.h"
 #include "report/view/code_origin.h"
 #include "report/view/stack_list.h"
@@ -19,7 +19,7 @@ struct ReportOptions {
   reader::Query query;
   std::string from, to;        // as they were given: seconds, or the name of a mark
   std::optional<bool> native;  // unset: shown when the capture has native stacks
-  bool use_index = true;
+  bool use_cache = true;
   OwnCodeOptions own_code;
 };
 
@@ -27,7 +27,7 @@ struct ReportOptions {
 void add_capture_argument(CLI::App& command, std::string& path);
 
 // CAPTURE, --pid, --thread, --from, --to, --at-exit, --native/--no-native, --own, --project,
-// --no-index.
+// --no-cache.
 void add_report_options(CLI::App& command, ReportOptions& options);
 
 // --threshold: what the temporary view counts.
@@ -58,7 +58,7 @@ reader::Capture open_capture(ReportOptions& options);
 void warn_of_left_out(const reader::CaptureInfo& info,
                       const std::vector<reader::LeftOut>& left_out);
 
-// What `query` gives, from the stored index where there is one.
+// What `query` gives, from the cache where it is there.
 reader::Analysis analyze(const ReportOptions& options, const reader::Capture& capture,
                          const reader::Query& query);
 

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "reader/analysis/analysis.h"
-#include "reader/memory_limit.h"
+#include "reader/capture/memory_limit.h"
 #include "report/explain/finding.h"
 #include "report/view/growing.h"
 #include "report/view/locations.h"

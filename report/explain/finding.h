@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-#include "reader/capture.h"
+#include "reader/capture/capture.h"
 
 namespace memlens::report {
 

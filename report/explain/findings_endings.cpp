@@ -3,10 +3,11 @@
 #include <algorithm>
 #include <csignal>
 
+#include "reader/capture/left_out_text.h"
 #include "report/explain/findings.h"
-#include "report/terminal/units.h"
 #include "report/text/columns.h"
 #include "report/text/signal_name.h"
+#include "report/text/units.h"
 
 namespace memlens::report {
 namespace {

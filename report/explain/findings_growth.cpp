@@ -4,7 +4,7 @@
 #include <cmath>
 
 #include "report/explain/findings.h"
-#include "report/terminal/units.h"
+#include "report/text/units.h"
 
 namespace memlens::report {
 namespace {

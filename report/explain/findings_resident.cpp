@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "report/explain/findings.h"
-#include "report/terminal/units.h"
+#include "report/text/units.h"
 
 namespace memlens::report {
 namespace {

@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "reader/inlined_frames.h"
+#include "reader/capture/inlined_frames.h"
 #include "report/view/code_origin.h"
 #include "report/view/stack_list.h"
 

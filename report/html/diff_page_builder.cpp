@@ -5,7 +5,7 @@
 #include <optional>
 #include <utility>
 
-#include "reader/base_name.h"
+#include "reader/text/base_name.h"
 #include "report/html/page_frames.h"
 #include "report/view/frame_tree.h"
 #include "report/view/matched_trees.h"

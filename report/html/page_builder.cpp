@@ -5,7 +5,8 @@
 #include <tuple>
 #include <utility>
 
-#include "reader/base_name.h"
+#include "reader/capture/left_out_text.h"
+#include "reader/text/base_name.h"
 #include "report/html/module_name.h"
 #include "report/html/page_answers.h"
 #include "report/html/page_budget.h"

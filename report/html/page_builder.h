@@ -2,7 +2,7 @@
 #pragma once
 
 #include "reader/analysis/analysis.h"
-#include "reader/capture.h"
+#include "reader/capture/capture.h"
 #include "report/html/page_model.h"
 #include "report/view/code_origin.h"
 #include "report/view/view.h"

@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "reader/analysis/analysis.h"
-#include "reader/capture.h"
+#include "reader/capture/capture.h"
 #include "report/html/page_model.h"
 
 namespace memlens::report::html {

@@ -1,6 +1,6 @@
 #include "report/html/page_frames.h"
 
-#include "reader/base_name.h"
+#include "reader/text/base_name.h"
 #include "report/html/module_name.h"
 #include "report/html/redaction.h"
 

@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-#include "reader/capture.h"
+#include "reader/capture/capture.h"
 #include "report/html/page_model.h"
 
 namespace memlens::report::html {

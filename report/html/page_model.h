@@ -13,7 +13,7 @@
 
 #include "reader/analysis/analysis.h"
 #include "reader/analysis/range_matrix.h"
-#include "reader/heap_table.h"
+#include "reader/capture/heap_table.h"
 
 namespace memlens::report::html {
 

@@ -5,7 +5,7 @@
 #include <cmath>
 #include <cstdio>
 
-#include "reader/utf8.h"
+#include "reader/text/utf8.h"
 
 namespace memlens::report {
 

@@ -3,8 +3,8 @@
 
 #include <vector>
 
-#include "reader/capture.h"
-#include "reader/left_out.h"
+#include "reader/capture/capture.h"
+#include "reader/file/left_out.h"
 #include "report/json/json_writer.h"
 
 namespace memlens::report {

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "reader/analysis/marked_ranges.h"
-#include "reader/capture.h"
+#include "reader/capture/capture.h"
 #include "report/view/frame_tree.h"
 #include "report/view/stack_list.h"
 

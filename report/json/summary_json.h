@@ -3,7 +3,7 @@
 
 #include <ostream>
 
-#include "report/view/summary.h"
+#include "report/explain/summary.h"
 
 namespace memlens::report {
 

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "reader/analysis/analysis.h"
-#include "reader/capture.h"
+#include "reader/capture/capture.h"
 #include "report/view/code_origin.h"
 #include "report/view/frame_tree.h"
 #include "report/view/stack_list.h"

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "reader/capture.h"
+#include "reader/capture/capture.h"
 #include "report/live/live_places.h"
 #include "report/terminal/terminal.h"
 

@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <cmath>
 
-#include "report/terminal/change_units.h"
-#include "report/terminal/units.h"
+#include "report/text/change_units.h"
 #include "report/text/columns.h"
+#include "report/text/units.h"
 
 namespace memlens::report {
 namespace {

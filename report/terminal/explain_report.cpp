@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <span>
 
-#include "report/terminal/units.h"
 #include "report/terminal/wording.h"
 #include "report/text/columns.h"
+#include "report/text/units.h"
 
 namespace memlens::report {
 namespace {

@@ -1,4 +1,5 @@
 #include "report/terminal/summary_report.h"
+#include "reader/capture/left_out_text.h"
 
 #include <algorithm>
 #include <functional>
@@ -6,12 +7,12 @@
 
 #include "report/terminal/explain_report.h"
 #include "report/terminal/table.h"
-#include "report/terminal/units.h"
 #include "report/terminal/wording.h"
 #include "report/text/columns.h"
 #include "report/text/short_function.h"
 #include "report/text/short_path.h"
 #include "report/text/signal_name.h"
+#include "report/text/units.h"
 
 namespace memlens::report {
 namespace {

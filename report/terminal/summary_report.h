@@ -3,8 +3,8 @@
 
 #include <ostream>
 
+#include "report/explain/summary.h"
 #include "report/terminal/terminal.h"
-#include "report/view/summary.h"
 
 namespace memlens::report {
 

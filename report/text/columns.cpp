@@ -4,7 +4,7 @@
 #include <iterator>
 #include <vector>
 
-#include "reader/utf8.h"
+#include "reader/text/utf8.h"
 
 namespace memlens::report {
 namespace {

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cstdio>
 
-#include "reader/utf8.h"
+#include "reader/text/utf8.h"
 
 namespace memlens::report {
 namespace {

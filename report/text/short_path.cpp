@@ -1,6 +1,6 @@
 #include "report/text/short_path.h"
 
-#include "reader/base_name.h"
+#include "reader/text/base_name.h"
 #include "report/text/columns.h"
 
 namespace memlens::report {

@@ -4,7 +4,7 @@
 #include <string>
 #include <string_view>
 
-#include "reader/capture.h"
+#include "reader/capture/capture.h"
 
 namespace memlens::report {
 

@@ -4,7 +4,7 @@
 #include <optional>
 #include <string>
 
-#include "reader/capture.h"
+#include "reader/capture/capture.h"
 
 namespace memlens::report {
 

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "reader/base_name.h"
+#include "reader/text/base_name.h"
 #include "report/view/native_code.h"
 #include "report/view/python_code.h"
 

@@ -11,7 +11,7 @@
 #include <string_view>
 #include <vector>
 
-#include "reader/capture.h"
+#include "reader/capture/capture.h"
 
 namespace memlens::report {
 

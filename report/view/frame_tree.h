@@ -11,7 +11,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "reader/capture.h"
+#include "reader/capture/capture.h"
 
 namespace memlens::report {
 

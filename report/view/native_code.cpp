@@ -4,7 +4,7 @@
 #include <array>
 #include <cctype>
 
-#include "reader/base_name.h"
+#include "reader/text/base_name.h"
 
 namespace memlens::report {
 namespace {

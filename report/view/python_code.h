@@ -3,7 +3,7 @@
 
 #include <string_view>
 
-#include "reader/capture.h"
+#include "reader/capture/capture.h"
 
 namespace memlens::report {
 

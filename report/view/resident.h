@@ -6,7 +6,7 @@
 #include <span>
 
 #include "reader/analysis/analysis.h"
-#include "reader/capture.h"
+#include "reader/capture/capture.h"
 
 namespace memlens::report {
 

@@ -145,7 +145,7 @@ KINDS = {
 def summary(capture):
     read = subprocess.run([MEMLENS, "summary", "--json", capture], stdout=subprocess.PIPE,
                           stderr=subprocess.PIPE, timeout=PATIENCE, check=False,
-                          env=dict(os.environ, MEMLENS_NO_INDEX="1"))
+                          env=dict(os.environ, MEMLENS_NO_CACHE="1"))
     if read.returncode != 0 or read.stderr:
         raise Failure(f"the capture cannot be read: {read.stderr.decode()}")
     return json.loads(read.stdout)

@@ -16,14 +16,14 @@
 #include <string>
 #include <string_view>
 
-#include "reader/line_table.h"
+#include "reader/capture/line_table.h"
+#include "reader/capture/symbols_payload.h"
 #include "reader/symbolizer/bounded_demangle.h"
 #include "reader/symbolizer/function_name.h"
 #include "reader/symbolizer/line_program.h"
 #include "reader/symbolizer/rust_names.h"
 #include "reader/symbolizer/shorten_name.h"
 #include "reader/symbolizer/symbolizer.h"
-#include "reader/symbolizer/symbols_payload.h"
 #include "tests/support/temporary_file.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size_bytes);

@@ -8,8 +8,8 @@
 #include <string>
 #include <string_view>
 
-#include "reader/capture.h"
-#include "reader/dump.h"
+#include "reader/capture/capture.h"
+#include "reader/capture/dump.h"
 
 using memlens::reader::Capture;
 using memlens::reader::DumpRecord;

@@ -4,9 +4,10 @@
 #include <sstream>
 
 #include "reader/analysis/analysis.h"
-#include "reader/capture.h"
-#include "reader/dump.h"
-#include "reader/error.h"
+#include "reader/capture/capture.h"
+#include "reader/capture/dump.h"
+#include "reader/capture/left_out_text.h"
+#include "reader/file/error.h"
 
 namespace memlens::testing {
 

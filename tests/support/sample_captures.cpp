@@ -4,7 +4,7 @@
 
 #include <cstring>
 
-#include "reader/symbolizer/symbols_payload.h"
+#include "reader/capture/symbols_payload.h"
 #include "tests/support/capture_bytes.h"
 #include "tests/support/history.h"
 #include "tests/support/random_history.h"

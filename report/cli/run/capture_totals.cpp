@@ -3,12 +3,13 @@
 #include <algorithm>
 #include <exception>
 
-#include "reader/capture.h"
-#include "reader/index/indexed_analysis.h"
-#include "report/cli/index_options.h"
+#include "reader/analysis/cached_analysis.h"
+#include "reader/capture/capture.h"
+#include "reader/capture/left_out_text.h"
+#include "report/cli/options/cache_options.h"
 #include "report/explain/answers.h"
 #include "report/terminal/explain_report.h"
-#include "report/terminal/units.h"
+#include "report/text/units.h"
 
 namespace memlens::report::cli {
 namespace {
@@ -30,7 +31,7 @@ bool was_told(const Finding& finding, const reader::CaptureInfo& info) {
 CaptureCheck check_capture(const std::string& path, bool events) {
   CaptureCheck check;
   try {
-    const reader::Capture capture = reader::Capture::open(path, index_options());
+    const reader::Capture capture = reader::Capture::open(path, cache_options());
     const reader::CaptureInfo& info = capture.info();
     const auto add = [&](const std::vector<reader::LeftOut>& list) {
       for (const reader::LeftOut& entry : list)
@@ -39,7 +40,7 @@ CaptureCheck check_capture(const std::string& path, bool events) {
     add(info.left_out);
     if (!events || info.file_bytes > kMaxFileBytes) return check;
     const reader::Analysis analysis =
-        reader::analyze_indexed(capture, answers_query({}), index_options());
+        reader::analyze_cached(capture, answers_query({}), cache_options());
     add(analysis.left_out);
     const reader::Totals& totals = analysis.totals;
     const char* about = info.sample_bytes != 0 ? "about " : "";

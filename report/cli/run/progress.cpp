@@ -6,7 +6,7 @@
 #include <cstdio>
 
 #include "interposer/collector/clock.h"
-#include "report/terminal/units.h"
+#include "report/text/units.h"
 
 namespace memlens::report::cli {
 namespace {

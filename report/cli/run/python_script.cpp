@@ -8,7 +8,7 @@
 #include <fstream>
 
 #include "interposer/hooks/exec_target.h"
-#include "reader/base_name.h"
+#include "reader/text/base_name.h"
 
 namespace memlens::report::cli {
 namespace {

@@ -12,7 +12,7 @@
 #include "interposer/collector/clock.h"
 #include "reader/symbolizer/early_inflation.h"
 #include "reader/symbolizer/symbolizer.h"
-#include "report/cli/finish_capture.h"
+#include "report/cli/run/finish_capture.h"
 #include "report/cli/run/progress.h"
 
 namespace memlens::report::cli {

@@ -7,7 +7,7 @@
 #include <iostream>
 #include <map>
 
-#include "report/cli/help_format.h"
+#include "report/cli/options/help_format.h"
 #include "report/cli/run/python_script.h"
 #include "report/cli/run/run_error.h"
 #include "report/cli/run/sample_option.h"

@@ -5,7 +5,7 @@
 
 #include <doctest/doctest.h>
 
-#include "reader/error.h"
+#include "reader/file/error.h"
 #include "tests/support/history.h"
 #include "tests/support/history_oracle.h"
 #include "tests/support/random_history.h"

@@ -16,7 +16,7 @@
 
 #include "interposer/format/file_layout.h"
 #include "reader/analysis/analysis.h"
-#include "reader/capture.h"
+#include "reader/capture/capture.h"
 #include "tests/support/history.h"
 #include "tests/support/history_oracle.h"
 #include "tests/support/random_history.h"

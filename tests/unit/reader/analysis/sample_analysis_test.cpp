@@ -5,8 +5,8 @@
 #include <cmath>
 
 #include "reader/analysis/analysis.h"
+#include "reader/analysis/analysis_codec.h"
 #include "reader/analysis/sample_accounts.h"
-#include "reader/index/analysis_codec.h"
 #include "tests/support/capture_bytes.h"
 #include "tests/support/temporary_file.h"
 

@@ -1,0 +1,139 @@
+// A capture file, opened: what was run, what its stacks are. The public entry of the reader.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "interposer/format/file_layout.h"
+#include "interposer/format/metadata_records.h"
+#include "reader/cache/cache_options.h"
+#include "reader/capture/heap_table.h"
+#include "reader/file/left_out.h"
+
+namespace memlens::reader {
+
+enum class FrameOrigin : uint8_t { kPython, kNative, kLabel };
+
+// One line of a stack. The views live as long as the capture.
+struct Frame {
+  std::string_view function;      // never empty
+  std::string_view linkage_name;  // native: the object file's own name; empty: same as function
+  std::string_view file;          // empty: unknown
+  std::string_view module;        // native: the file mapped; empty: unknown
+  std::string_view source;        // the line's text, stripped; empty: not stored
+  uint32_t line = 0;              // 0: unknown
+  FrameOrigin origin = FrameOrigin::kLabel;
+};
+
+struct ProcessInfo {
+  uint32_t index = 0;  // session-wide, from 1
+  int32_t pid = 0;
+  uint32_t parent_index = 0;
+  format::ProcessOrigin origin = format::ProcessOrigin::kStart;
+  std::string executable;
+  std::vector<std::string> command;
+  double start_seconds = 0;  // since the session began
+  std::optional<double> end_seconds;
+  std::optional<int> exit_code;
+  std::optional<int> signal;
+  std::string python;                        // version text; empty: no Python
+  std::optional<uint64_t> high_water_bytes;  // the most it ever had resident, where it said so
+};
+
+struct ThreadInfo {
+  uint32_t process_index = 0;
+  uint32_t index = 0;  // within the process, from 1
+  int32_t tid = 0;     // kernel thread id
+  std::string name;
+  double start_seconds = 0;
+  uint64_t lost_events = 0;
+};
+
+struct Diagnostic {
+  uint32_t process_index = 0;
+  format::DiagnosticCode code = format::DiagnosticCode::kOther;
+  std::string text;
+};
+
+// A moment with a name: given by the program, by `memlens mark` or by `run --mark-every`.
+struct Mark {
+  double seconds = 0;          // since the session began
+  uint32_t process_index = 0;  // 0: of the whole recording
+  std::string name;
+  bool operator==(const Mark&) const = default;
+};
+
+struct CaptureInfo {
+  std::string path;
+  uint64_t file_bytes = 0;
+  bool complete = false;  // a trailer is there, and nothing before it could not be written
+  std::string ending;     // "finished", "interrupted", "write_failed", "running"
+  bool running = false;   // somebody still writes it: everything is so far
+  // Of one that is not complete, what goes on "the recording ...": why and where it ends.
+  std::string early_end;
+  std::vector<std::string> command;
+  std::string working_directory;
+  std::string hostname;
+  std::string recorded_by;            // memlens version
+  std::optional<std::string> python;  // version of the first Python process
+  bool native_stacks = false;
+  bool python_allocators = false;
+  uint64_t sample_bytes = 0;  // one sample in so many bytes when recording began; 0: every block
+  double duration_seconds = 0;
+  uint64_t start_unix_ns = 0;
+  // Calls that signal handlers made while an allocation function was at work, which are not
+  // recorded; frames and names that could not be defined, because a lock of the recorder's was held
+  // too long.
+  uint64_t skipped_calls = 0;
+  uint64_t refused_definitions = 0;
+  std::vector<ProcessInfo> processes;  // in order of index
+  std::vector<ThreadInfo> threads;
+  std::vector<Diagnostic> diagnostics;
+  // By time. Those that stand among the events (format before 2.1) are in Analysis::marks alone.
+  std::vector<Mark> marks;
+  std::vector<LeftOut> left_out;  // all but events, which Analysis tells of
+  HeapTable heaps;
+};
+
+// A sample of a process's resident set.
+struct ResidentSample {
+  double seconds = 0;
+  uint32_t process_index = 0;
+  uint64_t bytes = 0;
+};
+
+class Capture {
+ public:
+  // Reads headers and metadata; events are read by analyze() and dump(). Throws CaptureError
+  // (reader/file/error.h) with file, offset and reason.
+  static Capture open(const std::string& path);
+  // The same, quicker where the cache knows the capture, which it does from now on.
+  static Capture open(const std::string& path, const CacheOptions& cache);
+  ~Capture();
+  Capture(Capture&&) noexcept;
+  Capture& operator=(Capture&&) noexcept;
+
+  const CaptureInfo& info() const;
+  const std::vector<ResidentSample>& resident_samples() const;
+
+  // The stack of a node, innermost frame first. Without `native`, only Python (and label) frames,
+  // or one fallback frame when there are none. Never empty. Inlined frames are expanded.
+  std::vector<Frame> frames(uint32_t process_index, uint32_t node, bool native) const;
+
+  // Adds symbols or source lines as if their frames stood in the capture: one that is still being
+  // written has none yet. No frames may have been asked for. Throws CaptureError.
+  void add_resolved(format::FrameKind kind, uint32_t process, std::string_view payload);
+
+  struct Impl;
+  const Impl& impl() const { return *impl_; }
+
+ private:
+  explicit Capture(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace memlens::reader

@@ -1,0 +1,22 @@
+// What bounded the memory of a process that did not exit by itself.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "reader/capture/capture.h"
+
+namespace memlens::reader {
+
+struct MemoryLimit {
+  bool of_cgroup = false;  // else all the machine has
+  uint64_t limit_bytes = 0;
+  uint64_t used_bytes = 0;  // by all it bounds, shortly before
+  uint64_t kills = 0;       // by the kernel because of it, while the process lived
+};
+
+// The limit for which the kernel killed the program that was run; nothing: it did not, or it is not
+// known.
+std::optional<MemoryLimit> limit_that_killed(const Capture& capture);
+
+}  // namespace memlens::reader
