@@ -9,59 +9,16 @@
 
 #include "interposer/metadata_writer.h"
 #include "interposer/platform/clock.h"
-#include "interposer/private_lock.h"
 #include "interposer/private_memory.h"
 #include "interposer/process.h"
-#include "interposer/reentrancy.h"
 #include "interposer/stacks/node_table.h"
-#include "interposer/thread_state.h"
 
 namespace memlens::interposer {
 namespace {
 
 using format::MetadataType;
 
-// One lock for all definitions. They happen once a string, code object or stack; look-ups of nodes
-// do not take it.
-PrivateLock definitions_lock;
-
 constexpr size_t kStringPartBytes = 12 * 1024;
-
-// Holds the lock, and room for records of `bytes`. Not held when recording is over, or when the
-// lock could not be had, which is counted.
-class DefinitionsGuard {
- public:
-  explicit DefinitionsGuard(size_t bytes) : held_(lock()) {
-    while (held_ && records_lack_room_locked(bytes)) {
-      definitions_lock.unlock();
-      const ClaimedChunk claimed = claim_record_chunk();
-      held_ = claimed.header != nullptr && lock();
-      if (held_) {
-        give_record_chunk_locked(claimed);
-      } else if (claimed.header != nullptr) {
-        return_record_chunk(claimed);
-      }
-    }
-  }
-  ~DefinitionsGuard() {
-    if (held_) definitions_lock.unlock();
-  }
-  DefinitionsGuard(const DefinitionsGuard&) = delete;
-  DefinitionsGuard& operator=(const DefinitionsGuard&) = delete;
-  explicit operator bool() const { return held_; }
-
- private:
-  static bool lock() {
-    if (definitions_lock.lock(&thread_state)) return true;
-    own_slot().refused_definitions.fetch_add(1, std::memory_order_relaxed);
-    return false;
-  }
-
-  bool held_;
-};
-
-// What a definition's records come to at most, besides the strings in them.
-constexpr size_t kPlainBytes = 512;
 
 // A string in its parts.
 size_t record_bytes(size_t string_bytes) {
@@ -220,7 +177,7 @@ uint32_t intern(const NodeKey& key, const NodeRecordTypes& types) {
   const uint32_t newest = node_table::newest();
   if (const uint32_t known = node_table::find(key)) return known;
   if (!session_is_open()) return format::kRootNode;
-  DefinitionsGuard guard(kPlainBytes);
+  RecordsGuard guard(kPlainRecordBytes);
   if (!guard) return format::kRootNode;
   if (node_table::newest() != newest) {
     if (const uint32_t known = node_table::find(key)) return known;
@@ -233,23 +190,16 @@ uint32_t intern(const NodeKey& key, const NodeRecordTypes& types) {
 
 }  // namespace
 
-bool write_definition(format::MetadataType type, const RecordBody& body) {
-  if (!session_is_open()) return false;
-  DefinitionsGuard guard(body.size() + kPlainBytes);
-  return guard && write_record_locked(type, body);
-}
-
 uint32_t define_string(const char* bytes, size_t size_bytes) {
   if (!session_is_open()) return 0;
-  DefinitionsGuard guard(record_bytes(size_bytes));
+  RecordsGuard guard(record_bytes(size_bytes));
   return guard ? define_string_locked(bytes, size_bytes) : 0;
 }
 
 uint32_t define_code(const CodeDescription& code) {
   if (!session_is_open()) return 0;
-  DefinitionsGuard guard(kPlainBytes + record_bytes(code.filename_bytes) +
-                         record_bytes(code.qualified_name_bytes) +
-                         record_bytes(code.line_table_bytes));
+  RecordsGuard guard(kPlainRecordBytes + record_bytes(code.filename_bytes) +
+                     record_bytes(code.qualified_name_bytes) + record_bytes(code.line_table_bytes));
   if (!guard) return 0;
   struct {
     uint32_t filename, qualified_name, line_table, first_line, format;
@@ -288,14 +238,14 @@ uint32_t intern_native_node(uint32_t parent, uint64_t address) {
 
 uint32_t intern_label_node(uint32_t parent, const char* label) {
   if (!session_is_open()) return format::kRootNode;
-  DefinitionsGuard guard(kPlainBytes + 2 * std::strlen(label));
+  RecordsGuard guard(kPlainRecordBytes + 2 * std::strlen(label));
   return guard ? intern_label_locked(parent, label) : format::kRootNode;
 }
 
 uint32_t define_module(uint64_t load_bias, uint64_t start, uint64_t end, const char* path,
                        const void* build_id, size_t build_id_bytes) {
   if (!session_is_open()) return 0;
-  DefinitionsGuard guard(kPlainBytes + std::strlen(path) + build_id_bytes);
+  RecordsGuard guard(kPlainRecordBytes + std::strlen(path) + build_id_bytes);
   if (!guard) return 0;
   const uint32_t id = module_count + 1;
   RecordBody body;
@@ -348,18 +298,12 @@ void define_thread(uint32_t thread_index, int32_t thread_id) {
   char name[32] = {};
   // The kernel's name of the thread; 16 bytes with the NUL.
   syscall(SYS_prctl, PR_GET_NAME, name, 0, 0, 0);
-  RecordBody body;
-  body.number(thread_index).number(static_cast<uint64_t>(thread_id));
-  body.number(platform::read_ticks()).string(name, std::strlen(name));
-  write_definition(MetadataType::kThread, body);
+  define_thread_name(thread_index, thread_id, name);
 }
 
-void define_thread_name(const char* name) {
-  const ThreadState* state = thread_state;
-  // Without a state: the name is read when it is made.
-  if (state == nullptr || state->session != process.session || !recording()) return;
+void define_thread_name(uint32_t thread_index, int32_t thread_id, const char* name) {
   RecordBody body;
-  body.number(state->thread_index).number(static_cast<uint64_t>(state->thread_id));
+  body.number(thread_index).number(static_cast<uint64_t>(thread_id));
   body.number(platform::read_ticks()).string(name, std::strlen(name));
   write_definition(MetadataType::kThread, body);
 }
@@ -371,13 +315,12 @@ void define_thread_end(uint32_t thread_index) {
 }
 
 void drop_definitions() {
-  definitions_lock.reset();
   strings.drop();
   codes.drop();
   module_count = 0;
   last_node_record = {};
   node_table::drop();
-  drop_metadata_chunk();
+  drop_records();
 }
 
 }  // namespace memlens::interposer

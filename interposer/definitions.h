@@ -48,8 +48,9 @@ void define_heap_function(format::AllocationKind kind, uint32_t heap_id, const c
 void define_diagnostic(format::DiagnosticCode code, const char* text);
 // A moment the program names; thread_index 0: by a thread without events.
 void define_mark(uint32_t thread_index, const char* name, size_t name_bytes);
-void define_thread_name(const char* name);  // of the calling thread
+// With the kernel's name of the calling thread, and with a given one.
 void define_thread(uint32_t thread_index, int32_t thread_id);
+void define_thread_name(uint32_t thread_index, int32_t thread_id, const char* name);
 void define_thread_end(uint32_t thread_index);
 
 // In a forked child, and before another session: all of the above was the parent's, or the last

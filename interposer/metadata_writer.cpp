@@ -3,10 +3,11 @@
 #include <cstring>
 
 #include "interposer/chunk_producer.h"
-#include "interposer/definitions.h"
 #include "interposer/format/file_layout.h"
 #include "interposer/platform/clock.h"
+#include "interposer/private_lock.h"
 #include "interposer/process.h"
+#include "interposer/reentrancy.h"
 
 namespace memlens::interposer {
 namespace {
@@ -24,37 +25,54 @@ unsigned spare_count = 0;
 // A record is not split, so this much of a chunk may stay empty.
 constexpr size_t kUsableBytes = segment::kChunkPayloadBytes - kMaxRecordBytes - 64;
 
-}  // namespace
+PrivateLock records_lock;
 
-bool records_lack_room_locked(size_t bytes) {
+bool take_lock() {
+  if (records_lock.lock(&hook_frame)) return true;
+  own_slot().refused_definitions.fetch_add(1, std::memory_order_relaxed);
+  return false;
+}
+
+bool lack_room(size_t bytes) {
   const size_t open = chunk.header == nullptr ? 0 : segment::kChunkPayloadBytes - committed;
   if (bytes <= open && bytes <= kMaxRecordBytes) return false;
   const size_t wanted = bytes / kUsableBytes + 1;
   return spare_count < (wanted < kMaxSpares ? wanted : kMaxSpares);
 }
 
-ClaimedChunk claim_record_chunk() { return claim_chunk(process.segment, process.slot); }
+ClaimedChunk claim() { return claim_chunk(process.segment, process.slot); }
 
-void give_record_chunk_locked(const ClaimedChunk& claimed) {
-  if (spare_count < kMaxSpares) {
-    spares[spare_count++] = claimed;
-  } else {
-    return_record_chunk(claimed);
+void give_back(const ClaimedChunk& claimed) {
+  hand_over_chunk(process.segment, claimed.index, process.slot);
+}
+
+}  // namespace
+
+RecordsGuard::RecordsGuard(size_t bytes) : held_(take_lock()) {
+  while (held_ && lack_room(bytes)) {
+    records_lock.unlock();
+    const ClaimedChunk claimed = claim();
+    held_ = claimed.header != nullptr && take_lock();
+    if (held_ && spare_count < kMaxSpares) {
+      spares[spare_count++] = claimed;
+    } else if (claimed.header != nullptr) {
+      give_back(claimed);
+    }
   }
 }
 
-void return_record_chunk(const ClaimedChunk& claimed) {
-  hand_over_chunk(process.segment, claimed.index, process.slot);
+RecordsGuard::~RecordsGuard() {
+  if (held_) records_lock.unlock();
 }
 
 bool make_record_room_locked(size_t body_bytes) {
   const size_t bytes = 1 + format::kMaxVarintBytes + body_bytes;
   if (chunk.header != nullptr && committed + bytes <= segment::kChunkPayloadBytes) return true;
   if (chunk.header != nullptr) {
-    hand_over_chunk(process.segment, chunk.index, process.slot);
+    give_back(chunk);
     chunk = {};
   }
-  chunk = spare_count != 0 ? spares[--spare_count] : claim_record_chunk();
+  chunk = spare_count != 0 ? spares[--spare_count] : claim();
   if (chunk.header == nullptr) return false;
   segment::ChunkHeader& header = *chunk.header;
   header.kind = static_cast<uint16_t>(format::FrameKind::kMetadata);
@@ -100,7 +118,14 @@ bool write_record_locked(format::MetadataType type, const RecordBody& body) {
   return true;
 }
 
-void drop_metadata_chunk() {
+bool write_definition(format::MetadataType type, const RecordBody& body) {
+  if (!session_is_open()) return false;
+  RecordsGuard guard(body.size() + kPlainRecordBytes);
+  return guard && write_record_locked(type, body);
+}
+
+void drop_records() {
+  records_lock.reset();
   chunk = {};
   spare_count = 0;
   committed = 0;

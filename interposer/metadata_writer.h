@@ -8,7 +8,6 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "interposer/chunk_producer.h"
 #include "interposer/format/metadata_records.h"
 #include "interposer/format/primitives.h"
 
@@ -62,28 +61,41 @@ class RecordBody {
 // The longest body that may be written.
 inline constexpr size_t kMaxRecordBytes = 16 * 1024;
 
-// Chunks are waited for while the collector has none, which may take any time: not under the lock,
-// which others give up on. Whoever is about to define something asks, under the lock, whether the
-// records of that many bytes lack room; lets go of the lock to claim a chunk (header null:
-// recording is over), and gives it under the lock, or returns it unused.
-bool records_lack_room_locked(size_t bytes);
-ClaimedChunk claim_record_chunk();
-void give_record_chunk_locked(const ClaimedChunk& claimed);
-void return_record_chunk(const ClaimedChunk& claimed);
+// What a record comes to at most, besides the strings in it.
+inline constexpr size_t kPlainRecordBytes = 512;
 
-// Writes and commits one record. The caller holds the definitions lock. False: recording is over.
+// The lock of all definitions, held, and room for records of `bytes`. They happen once a string,
+// code object or stack; look-ups of nodes do not take it. Not held when recording is over, or when
+// the lock could not be had, which is counted in the slot.
+//
+// Chunks are waited for while the collector has none, which may take any time: not under the lock,
+// which others give up on.
+class RecordsGuard {
+ public:
+  explicit RecordsGuard(size_t bytes);
+  ~RecordsGuard();
+  RecordsGuard(const RecordsGuard&) = delete;
+  RecordsGuard& operator=(const RecordsGuard&) = delete;
+  explicit operator bool() const { return held_; }
+
+ private:
+  bool held_;
+};
+
+// Writes and commits one record. The caller holds a RecordsGuard. False: recording is over.
 bool write_record_locked(format::MetadataType type, const RecordBody& body);
 
-// The same under the lock.
+// The same under a guard of its own.
 bool write_definition(format::MetadataType type, const RecordBody& body);
 
 // For records that lean on the one before: the chunk in which the next one will stand, once there
 // is room for it. Chunks may reach the capture out of order, so a chunk's first must lean on none.
-// The caller holds the definitions lock; false: recording is over.
+// The caller holds a RecordsGuard; false: recording is over.
 bool make_record_room_locked(size_t body_bytes);
 uint32_t metadata_chunk_locked();
 
-// In a forked child: the parent's metadata chunk is the parent's.
-void drop_metadata_chunk();
+// In a forked child, and before another session: the chunk and the lock were the parent's, or the
+// last session's. Nobody else is inside.
+void drop_records();
 
 }  // namespace memlens::interposer

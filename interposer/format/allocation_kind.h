@@ -34,7 +34,7 @@ enum class AllocationKind : uint8_t {
 inline constexpr uint8_t kAllocationKindCount = 22;
 
 // The heaps every reader knows: the layer whose accounts a block is in. Each block is in exactly
-// one. Of a registered function this says nothing (reader/heap_table.h does).
+// one. Of a registered function this says nothing (reader/capture/heap_table.h does).
 enum class Allocator : uint8_t { kMalloc = 0, kPython = 1, kMmap = 2 };
 inline constexpr unsigned kAllocatorCount = 3;
 

@@ -13,6 +13,7 @@
 #include "interposer/definitions.h"
 #include "interposer/hooks/hook_export.h"
 #include "interposer/hooks/next_function.h"
+#include "interposer/process.h"
 #include "interposer/reentrancy.h"
 #include "interposer/system_call.h"
 #include "interposer/thread_state.h"
@@ -30,9 +31,14 @@ constexpr size_t kNameBytes = 16;  // the kernel's, NUL included
 std::atomic<uint32_t> names_given{0};
 
 void define_own_name() {
+  const ThreadState* state = thread_state;
+  // Without a state: the name is read when it is made.
+  if (state == nullptr || state->session != process.session || !recording()) return;
   char name[kNameBytes] = {};
   const int saved_errno = errno;
-  if (syscall(SYS_prctl, PR_GET_NAME, name, 0, 0, 0) == 0) define_thread_name(name);
+  if (syscall(SYS_prctl, PR_GET_NAME, name, 0, 0, 0) == 0) {
+    define_thread_name(state->thread_index, state->thread_id, name);
+  }
   errno = saved_errno;
 }
 

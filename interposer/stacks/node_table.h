@@ -41,7 +41,7 @@ uint32_t find(const NodeKey& key);
 // The node published last, 0 before the first: it and all before it are found. Any thread.
 uint32_t newest();
 
-// Publishes a node under the number after the newest. Caller holds the definitions lock; the node's
+// Publishes a node under the number after the newest. Caller holds a RecordsGuard; the node's
 // record is written. False when memory or numbers are used up.
 bool insert_locked(const NodeKey& key);
 
