@@ -12,7 +12,10 @@
 #include "interposer/gate.h"
 #include "interposer/hooks/allocator_module.h"
 #include "interposer/hooks/exec_environment.h"
+#include "interposer/hooks/malloc_hooks.h"
+#include "interposer/hooks/next_definition.h"
 #include "interposer/hooks/next_function.h"
+#include "interposer/hooks/program_hooks.h"
 #include "interposer/hooks/thread_hooks.h"
 #include "interposer/loader_list.h"
 #include "interposer/modules.h"
@@ -65,13 +68,31 @@ void start_anew() {
 // The last step of joining, and the only one that others see.
 void publish_recording() {
   session_state.store(SessionState::kRecording);
-  attention.fetch_and(~static_cast<uint32_t>(kAttentionOver));
+  attention.fetch_and(~static_cast<uint32_t>(kAttentionOver | kAttentionHooks));
   attention_has_changed();
+}
+
+// Where this library was not preloaded, the state says whether its hooks are to be in the program.
+// With the loader stopped, or in a hook. False: not all is done.
+bool settle_hooks() {
+  const LoaderReading reading;
+  if (!reading.held()) return false;
+  refresh_loader_list(reading);
+  return settle_program_hooks();
+}
+
+// Nothing is recorded any more. From inside a hook there is no waiting, and what cannot be done now
+// is done by the next call.
+void take_hooks_out() {
+  if (!loaded_late()) return;
+  attention.fetch_or(kAttentionHooks);
+  if (settle_hooks()) attention.fetch_and(~static_cast<uint32_t>(kAttentionHooks));
 }
 
 void give_up_joining() {
   attention.fetch_or(kAttentionOver);
   session_state.store(SessionState::kLoaded);
+  take_hooks_out();
   attention_has_changed();
 }
 
@@ -153,14 +174,20 @@ bool look_for_session() {
 // ---- ending
 
 bool leave() {
+  session_stays.fetch_add(1);  // the next session does not begin before this is done
   SessionState expected = SessionState::kRecording;
-  if (!session_state.compare_exchange_strong(expected, SessionState::kLeaving)) return false;
-  attention.fetch_or(kAttentionOver);
-  // From now on, whoever was not dormant may be asked again as well.
-  if (!gate_is_open()) open_gate();
-  attention_has_changed();
-  call_at_session_end();
-  return true;
+  const bool left = session_state.compare_exchange_strong(expected, SessionState::kLeaving);
+  if (left) {
+    attention.fetch_or(kAttentionOver);
+    // From now on, whoever was not dormant may be asked again as well.
+    if (!gate_is_open()) open_gate();
+    attention_has_changed();
+    call_at_session_end();
+    take_hooks_out();
+    attention_has_changed();
+  }
+  session_stays.fetch_sub(1);
+  return left;
 }
 
 bool session_is_over() {
@@ -202,11 +229,36 @@ void answer(GateRequest result, const char* text) {
   gate.request.store(result, std::memory_order_release);
 }
 
+// In a library that was not preloaded, with the patience of a thread of its own. An object that is
+// being loaded all the time is left to the looks that follow (program_hooks.h).
+bool put_hooks_in() {
+  bool ready = false;
+  constexpr int kRounds = 100;
+  constexpr int64_t kRoundNs = 1'000'000;
+  for (int i = 0; i < kRounds && !ready; ++i) {
+    if (i != 0) {
+      std::atomic<uint32_t> nobody_wakes{0};
+      segment::futex_wait(nobody_wakes, 0, kRoundNs);
+    }
+    with_loader_stopped([](void* done) { *static_cast<bool*>(done) = settle_hooks(); }, &ready);
+  }
+  return program_hooks_are_in();
+}
+
+void look_at_program() {
+  scan_modules_while_joining();
+  python_attach_while_joining();
+}
+
 // The session that is described at the gate. State: joining.
 void join_as_asked() {
   if (process.segment != nullptr && !everybody_has_left()) {
     session_state.store(SessionState::kLeaving);
     return answer(GateRequest::kBusy, "threads of the last recording are still inside");
+  }
+  if (loaded_late() && !put_hooks_in()) {
+    give_up_joining();
+    return answer(GateRequest::kBusy, "its libraries are being unloaded all the time");
   }
   bool announced = false;
   char description[segment::kGateTextBytes];
@@ -229,8 +281,12 @@ void join_as_asked() {
     give_up_joining();
     return answer(GateRequest::kRefused, "the recording has no room for another process");
   }
-  scan_modules_while_joining();
-  python_attach_while_joining();
+  if (loaded_late()) {
+    with_loader_stopped([](void*) { look_at_program(); }, nullptr);
+    expect_module_change();  // and in the next second again
+  } else {
+    look_at_program();
+  }
   publish_recording();
   answer(GateRequest::kJoined, "");
 }
@@ -252,6 +308,64 @@ void become_loaded_child() {
   inherit_modules();
   attention.fetch_or(kAttentionOver);
   session_state.store(SessionState::kLoaded);
+  take_hooks_out();
+  attention_has_changed();
+}
+
+enum class Asker : uint8_t {
+  kHook,       // which must not wait, nor take the loader's lock
+  kOwnThread,  // whoever called memlens_wake
+};
+
+// Precondition: the gate is open.
+void answer_at_gate_of(Asker asker) {
+  if (order::load() == 0) {
+    // A child of a raw fork; what is asked at the gate is asked of its parent.
+    if (recording()) {
+      SessionStay stay;
+      continue_as_forked_child();
+    } else {
+      become_loaded_child();
+    }
+  } else if (gate.pid == system_call::process_id()) {  // not: a child of vfork
+    if (recording() && session_is_over()) leave();
+    SessionState expected = session_state.load();
+    GateRequest asked = GateRequest::kAsked;
+    if (expected == SessionState::kRecording) {
+      if (gate.request.compare_exchange_strong(asked, GateRequest::kTaken)) {
+        answer(GateRequest::kRefused, "it is being recorded already");
+      }
+      attention_has_changed();
+    } else if (expected != SessionState::kJoining) {
+      if (asker == Asker::kHook && loaded_late()) {
+        // A call by a pointer that was taken while the hooks were in.
+        if ((attention.load() & kAttentionHooks) != 0) take_hooks_out();
+        attention_has_changed();
+      } else if (gate.request.load(std::memory_order_acquire) != GateRequest::kAsked) {
+        attention_has_changed();
+      } else if (session_state.compare_exchange_strong(expected, SessionState::kJoining)) {
+        if (gate.request.compare_exchange_strong(asked, GateRequest::kTaken)) {
+          join_as_asked();
+          attention_has_changed();
+        } else {
+          session_state.store(expected);
+        }
+      }
+    }
+  }
+}
+
+// With the patience that a hook does not have.
+void finish_taking_hooks_out() {
+  constexpr int kRounds = 1000;
+  constexpr int64_t kRoundNs = 1'000'000;
+  for (int i = 0; i < kRounds && (attention.load() & kAttentionHooks) != 0; ++i) {
+    if (i != 0) {
+      std::atomic<uint32_t> nobody_wakes{0};
+      segment::futex_wait(nobody_wakes, 0, kRoundNs);
+    }
+    with_loader_stopped([](void*) { take_hooks_out(); }, nullptr);
+  }
   attention_has_changed();
 }
 
@@ -274,37 +388,22 @@ bool join_session() {
 void answer_at_gate() {
   if (!gate_is_open()) return;
   const int saved_errno = errno;
-  if (order::load() == 0) {
-    // A child of a raw fork; what is asked at the gate is asked of its parent.
-    if (recording()) {
-      SessionStay stay;
-      continue_as_forked_child();
-    } else {
-      become_loaded_child();
-    }
-  } else if (gate.pid == system_call::process_id()) {  // not: a child of vfork
-    if (recording() && session_is_over()) leave();
-    SessionState expected = session_state.load();
-    GateRequest asked = GateRequest::kAsked;
-    if (expected == SessionState::kRecording) {
-      if (gate.request.compare_exchange_strong(asked, GateRequest::kTaken)) {
-        answer(GateRequest::kRefused, "it is being recorded already");
-      }
-      attention_has_changed();
-    } else if (expected != SessionState::kJoining) {
-      if (gate.request.load(std::memory_order_acquire) != GateRequest::kAsked) {
-        attention_has_changed();
-      } else if (session_state.compare_exchange_strong(expected, SessionState::kJoining)) {
-        if (gate.request.compare_exchange_strong(asked, GateRequest::kTaken)) {
-          join_as_asked();
-          attention_has_changed();
-        } else {
-          session_state.store(expected);
-        }
-      }
+  answer_at_gate_of(Asker::kHook);
+  errno = saved_errno;
+}
+
+bool look_at_gate() {
+  const int saved_errno = errno;
+  {
+    HookScope scope(InnerCalls::kExpected);
+    if (scope.outermost() && gate_is_open()) {
+      prepare_hooks();
+      answer_at_gate_of(Asker::kOwnThread);
+      if (loaded_late()) finish_taking_hooks_out();
     }
   }
   errno = saved_errno;
+  return recording();
 }
 
 bool continue_as_forked_child() {
@@ -387,15 +486,30 @@ void poll_environment() {
 
 namespace {
 
+// Brought into a program that runs, by dlopen: whatever its environment says is not about us. Where
+// another copy is there already, that one is asked.
+void wait_to_be_asked() {
+  first_look.store(FirstLook::kTaken);
+  attention.fetch_or(kAttentionOver);
+  const link_map* first = find_definition_in("libmemlens.so", "memlens_wake").object;
+  if (first != nullptr && first != own_object()) return;
+  prepare_hooks();
+  if (order::start() && open_gate()) attention_has_changed();
+}
+
 // After the program's libraries have been loaded and before its main. The first hooked call may
-// have joined the session already.
+// have joined the session already. Or, loaded late, in the midst of it.
 __attribute__((constructor)) void start() {
   const int saved_errno = errno;
   {
     HookScope scope(InnerCalls::kExpected);
     resolve_next_functions();
-    join_session();
     at_new_session(new_session);
+    if (loaded_late()) {
+      wait_to_be_asked();
+    } else {
+      join_session();
+    }
     if (recording() || gate_is_open()) say_last_word_at_exit();
     if (recording()) {
       publish_session();

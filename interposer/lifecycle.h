@@ -12,6 +12,10 @@ bool join_session();
 // parent's gate. From inside a hook, in its outermost scope.
 void answer_at_gate();
 
+// The same on a thread that may wait for the loader (wake.cpp): the only place where a library that
+// was not preloaded joins. Whether this process is recorded afterwards.
+bool look_at_gate();
+
 // This process has been found to be a forked child (the order word is 0): registers it as a process
 // of its own with empty tables. `state` of the calling thread is gone afterwards. False when the
 // child is not to be recorded. The caller holds the only SessionStay, or is counted as if.

@@ -2,9 +2,12 @@
 
 #include <elf.h>
 #include <errno.h>
+#include <pthread.h>
 #include <sched.h>
 #include <sys/auxv.h>
+#include <sys/syscall.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <cstring>
@@ -474,6 +477,46 @@ bool find_loaded_object(uintptr_t address, LoadedObject& object) {
     refresh_loader_list(held);
   }
   return look_up(address, object) && is_still_loaded(object);
+}
+
+namespace {
+
+struct Stopped {
+  void (*act)(void* argument);
+  void* argument;
+};
+
+std::atomic<uint32_t> stopped{0};
+
+// A child forked meanwhile would have the loader's lock taken for good.
+void wait_until_loader_goes_on() {
+  constexpr int kMostRounds = 1000;
+  for (int i = 0; i < kMostRounds && stopped.load() != 0; ++i) {
+    const timespec moment{0, 100'000};
+    syscall(SYS_nanosleep, &moment, nullptr);
+  }
+}
+
+void start_anew_in_child() { stopped.store(0); }
+
+}  // namespace
+
+void with_loader_stopped(void (*act)(void* argument), void* argument) {
+  static std::atomic<bool> registered{false};
+  if (!registered.exchange(true)) {
+    pthread_atfork(wait_until_loader_goes_on, nullptr, start_anew_in_child);
+  }
+  Stopped stop{act, argument};
+  stopped.fetch_add(1);
+  // It holds the lock around the call for each object; the first is enough.
+  dl_iterate_phdr(
+      [](dl_phdr_info*, size_t, void* given) {
+        const auto& wanted = *static_cast<Stopped*>(given);
+        wanted.act(wanted.argument);
+        return 1;
+      },
+      &stop);
+  stopped.fetch_sub(1);
 }
 
 void expect_loader_change() { last_look.store(0, std::memory_order_relaxed); }

@@ -110,6 +110,12 @@ bool is_listed(const link_map* link);
 // change only once a second: code made at run time is in no list.
 bool find_loaded_object(uintptr_t address, LoadedObject& object);
 
+// Calls `act` with the loader's own lock, so that nothing is mapped into its list, and nothing
+// unmapped, meanwhile: where dlclose is not hooked, no reading keeps a library from going. Only
+// from a thread that may wait for the loader: never from inside a hook. Fork waits a little for its
+// end.
+void with_loader_stopped(void (*act)(void* argument), void* argument);
+
 // A library may come or go.
 void expect_loader_change();
 

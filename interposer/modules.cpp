@@ -11,6 +11,8 @@
 #include "interposer/definitions.h"
 #include "interposer/hooks/bundled_allocators.h"
 #include "interposer/hooks/deep_bindings.h"
+#include "interposer/hooks/next_definition.h"
+#include "interposer/hooks/program_hooks.h"
 #include "interposer/loader_list.h"
 #include "interposer/private_memory.h"
 #include "interposer/process.h"
@@ -225,6 +227,12 @@ void compare_with_loader() {
   for (size_t i = 0; i < count; ++i) {
     LoadedObject object;
     if (!loaded_object_at(i, object) || !is_fresh(object)) continue;
+    if (loaded_late()) {
+      // Its slots are led to the hooks with all others' (program_hooks.h).
+      if (object.link == own_object()) continue;
+      look_for_bundled_allocator(object, !was_there_at_start(object.link));
+      continue;
+    }
     if (!first) hook_deep_bindings(object);
     look_for_bundled_allocator(object, !first);
   }
@@ -242,6 +250,7 @@ bool look_at_loader() {
     const uint32_t current = loader_list_generation();
     if (looked && seen_generation.exchange(current) != current) compare_with_loader();
     if (looked) hook_bundled_allocators();
+    if (looked && loaded_late()) revisit_program_hooks();
   }
   errno = saved_errno;
   return looked;

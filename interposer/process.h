@@ -66,6 +66,7 @@ enum Attention : uint32_t {
   kAttentionOver = 1,      // nothing is recorded: no session, or its end
   kAttentionPython = 2,    // an interpreter is coming up: look at it at every event
   kAttentionSampling = 4,  // only samples are recorded, and by way of the slow path
+  kAttentionHooks = 8,     // beside kAttentionOver: hooks are still to be taken out of the program
 };
 // (Hidden: without a look into the global offset table.)
 extern __attribute__((visibility("hidden"))) std::atomic<uint32_t> attention;

@@ -39,6 +39,8 @@ class SymbolTable {
   // chosen. Precondition: the object is relocated.
   void* address_of(const ElfW(Sym) & symbol) const;
 
+  // The text that the dynamic section's names are offsets into; nullptr without one.
+  const char* names() const { return names_; }
   // DT_SONAME, or "".
   const char* soname() const { return soname_; }
 

@@ -37,13 +37,16 @@ class CallTables {
     return address >= relro_start_ && address < relro_end_;
   }
 
-  // Visits the address of every slot that was bound to a function by name; with `own`, also of
-  // those that were made to point into the object itself.
+  // Visits the address of every slot that was bound to a function by name, and the number of its
+  // symbol; with `own`, also of those that were made to point into the object itself, whose number
+  // is 0.
   template <typename Visit>
   void for_each_slot(bool own, Visit&& visit) const {
     for (const Relocations& table : relocations_) {
       for (size_t i = 0; i < table.count; ++i) {
-        if (is_slot(table.first[i], own)) visit(load_bias_ + table.first[i].r_offset);
+        const ElfW(Rela)& relocation = table.first[i];
+        if (!is_slot(relocation, own)) continue;
+        visit(load_bias_ + relocation.r_offset, size_t{ELF64_R_SYM(relocation.r_info)});
       }
     }
     if (own) for_each_packed(visit);
@@ -65,12 +68,12 @@ class CallTables {
       const uint64_t word = packed_[i];
       if ((word & 1) == 0) {
         next = load_bias_ + word;
-        visit(next);
+        visit(next, size_t{0});
         next += sizeof(uint64_t);
         continue;
       }
       for (unsigned bit = 1; bit < 64; ++bit) {
-        if ((word >> bit & 1) != 0) visit(next + (bit - 1) * sizeof(uint64_t));
+        if ((word >> bit & 1) != 0) visit(next + (bit - 1) * sizeof(uint64_t), size_t{0});
       }
       next += 63 * sizeof(uint64_t);
     }

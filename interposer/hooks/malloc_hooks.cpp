@@ -39,9 +39,10 @@ using segment::HookMode;
 // The real functions are known.
 void choose_mode() {
   const uint32_t now = attention.load();
-  gate.mode.store((now & kAttentionOver) != 0 ? HookMode::kDormant
-                  : now == kAttentionSampling ? HookMode::kSampling
-                                              : HookMode::kOrdinary);
+  gate.mode.store((now & kAttentionHooks) != 0  ? HookMode::kLook
+                  : (now & kAttentionOver) != 0 ? HookMode::kDormant
+                  : now == kAttentionSampling   ? HookMode::kSampling
+                                                : HookMode::kOrdinary);
 }
 
 // Where a call may be the process's first, or somebody asks at the gate.
@@ -140,9 +141,13 @@ __attribute__((noinline, cold)) void* realloc_after_look(void* block, size_t byt
 
 }  // namespace
 
-__attribute__((cold)) void look_what_to_do() {
+__attribute__((cold)) void prepare_hooks() {
   resolve_next_functions();
   at_attention_change(choose_mode);
+}
+
+__attribute__((cold)) void look_what_to_do() {
+  prepare_hooks();
   if (!gate_is_open()) return choose_mode();
   HookScope scope(InnerCalls::kExpected);
   if (scope.outermost()) answer_at_gate();
@@ -163,7 +168,7 @@ MEMLENS_HOOK void* malloc(size_t bytes) {
   return next_malloc.known()(bytes);
 }
 
-MEMLENS_HOOK void free(void* block) {
+__attribute__((always_inline)) static inline void free_by_mode(void* block) {
   const HookMode mode = hook_mode();
   if (mode == HookMode::kSampling) {
     if (sampled_blocks::may_hold(block)) return free_recorded(block);
@@ -173,6 +178,8 @@ MEMLENS_HOOK void free(void* block) {
   if (mode == HookMode::kLook) return free_after_look(block);
   next_free.known()(block);
 }
+
+MEMLENS_HOOK void free(void* block) { free_by_mode(block); }
 
 MEMLENS_HOOK void* calloc(size_t count, size_t bytes) {
   size_t total = 0;
@@ -198,7 +205,8 @@ MEMLENS_HOOK void* realloc(void* block, size_t bytes) {
   return next_realloc.known()(block, bytes);
 }
 
-MEMLENS_HOOK void cfree(void* block) { free(block); }
+// Not by way of free's name, which is the real one's in a library that was loaded late.
+MEMLENS_HOOK void cfree(void* block) { free_by_mode(block); }
 
 MEMLENS_HOOK void free_sized(void* block, size_t bytes) {
   if (block == nullptr) return;

@@ -11,6 +11,10 @@ namespace memlens::interposer {
 // Where it says that samples are taken, what that needs is there.
 inline segment::HookMode hook_mode() { return gate.mode.load(std::memory_order_acquire); }
 
+// Before any hook is called: the functions that they go on to are known, and what is recorded sets
+// the word.
+void prepare_hooks();
+
 // For hooks that find kLook: the process's first call, or somebody at the gate. Any context.
 void look_what_to_do();
 

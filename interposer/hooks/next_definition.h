@@ -18,6 +18,13 @@ struct Definition {
   const link_map* object = nullptr;  // which does
 };
 
+// Whether this library was brought into a program that ran already: it stands behind libc, and
+// nobody is bound to its hooks. What it comes before is then what the program started with.
+bool loaded_late();
+
+// Precondition: the next functions are resolved.
+bool was_there_at_start(const link_map* object);
+
 // The first definition behind this library among the objects that the program started with. Any
 // context; no lock, no allocation, no system call.
 Definition find_next_definition(const char* name);

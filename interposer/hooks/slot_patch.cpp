@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <cstring>
 
 namespace memlens::interposer {
 namespace {
@@ -35,6 +36,20 @@ bool store_read_only(uintptr_t address, uintptr_t value, int protection) {
   return true;
 }
 
+// Precondition: `replacements[first].from` is what the slot holds.
+const Replacement& choose(const CallTables& object, size_t symbol_index,
+                          const Replacement* replacements, size_t count, size_t first) {
+  if (replacements[first].name == nullptr || symbol_index == 0) return replacements[first];
+  const char* name = object.names() + object.symbol(symbol_index).st_name;
+  for (size_t i = first; i < count; ++i) {
+    if (replacements[i].from == replacements[first].from &&
+        std::strcmp(replacements[i].name, name) == 0) {
+      return replacements[i];
+    }
+  }
+  return replacements[first];
+}
+
 }  // namespace
 
 PatchCount replace_in_slots(const CallTables& object, bool own, const Replacement* replacements,
@@ -45,20 +60,21 @@ PatchCount replace_in_slots(const CallTables& object, bool own, const Replacemen
     if (replacements[i].from < lowest) lowest = replacements[i].from;
     if (replacements[i].from > highest) highest = replacements[i].from;
   }
-  object.for_each_slot(own, [&](uintptr_t slot) {
+  object.for_each_slot(own, [&](uintptr_t slot, size_t symbol_index) {
     if (slot % sizeof(uintptr_t) != 0) return;
     const uintptr_t value = word_at(slot).load(std::memory_order_relaxed);
     if (value < lowest || value > highest) return;
     for (size_t i = 0; i < count; ++i) {
       if (value != replacements[i].from) continue;
+      const uintptr_t to = choose(object, symbol_index, replacements, count, i).to;
       if (object.is_read_only_after_relocation(slot)) {
         if (is_writable_now(slot)) {
           result.ready = false;
-        } else if (store_read_only(slot, replacements[i].to, PROT_READ)) {
+        } else if (store_read_only(slot, to, PROT_READ)) {
           ++result.slots;
         }
       } else if ((object.protection_of(slot) & PROT_WRITE) != 0) {
-        word_at(slot).store(replacements[i].to, std::memory_order_release);
+        word_at(slot).store(to, std::memory_order_release);
         ++result.slots;
       }
       return;

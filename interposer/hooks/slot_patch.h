@@ -33,6 +33,9 @@ namespace memlens::interposer {
 struct Replacement {
   uintptr_t from;
   uintptr_t to;
+  // Of several with the same `from`, the one with the name that the slot was bound by is taken, or
+  // the first: libc has functions of two names.
+  const char* name = nullptr;
 };
 
 struct PatchCount {

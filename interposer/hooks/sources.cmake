@@ -18,6 +18,7 @@ target_sources(memlens_interposer_objects PRIVATE
   hooks/operator_new_hooks.cpp
   hooks/mapping_hooks.cpp
   hooks/next_definition.cpp
+  hooks/program_hooks.cpp
   hooks/program_start.cpp
   hooks/sanitizer_options.cpp
   hooks/slot_patch.cpp

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Attach and detach, again and again, to programs under load.
 
-    tests/attach/attach_cycles.py [--cycles 500] [--seconds 0.1] [KIND ...]
+    tests/attach/attach_cycles.py [--cycles 500] [--seconds 0.1] [--late] [KIND ...]
 
 Each cycle attaches to a program that was started dormant, records for a moment, detaches, and
 reads the capture. The program checks its own data all the time; whatever ends it, hangs it, or shows
@@ -25,6 +25,7 @@ from memlens_testing import BUILD, LIBRARY, MEMLENS, pythons
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 BUSY = os.path.join(BUILD, "tests", "attach", "busy")
+LATE_LOADER = os.path.join(BUILD, "tests", "attach", "liblate_loader.so")
 PLUGIN = os.path.join(BUILD, "tests", "programs", "libraries", "plugins",
                       "libmemlens_test_plugin.so")
 PATIENCE = 60
@@ -42,16 +43,36 @@ def dormant_environment():
     return dict(os.environ, LD_PRELOAD=LIBRARY, MEMLENS_DORMANT="1")
 
 
+def late_environment():
+    return dict(os.environ, LD_PRELOAD=LATE_LOADER, MEMLENS_LATE_LIBRARY=LIBRARY)
+
+
+def wait_for_gate(pid):
+    """Until the library is loaded and can be asked."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        with open(f"/proc/{pid}/maps", encoding="utf-8") as maps:
+            if "memfd:dormant-memlens" in maps.read():
+                return
+        if time.monotonic() > deadline:
+            raise Failure("the library was not loaded")
+        time.sleep(0.01)
+
+
 class Program:
-    """A program under load, started dormant."""
+    """A program under load, started dormant, or (`late`) without memlens, which is loaded into it."""
+
+    late = False
 
     def __init__(self, arguments, ready=b"ready\n"):
         self.errors = tempfile.TemporaryFile()
+        environment = late_environment() if self.late else dormant_environment()
         self.process = subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                        stderr=self.errors, env=dormant_environment())
+                                        stderr=self.errors, env=environment)
         self.pid = self.process.pid
         if ready is not None and self.process.stdout.readline() != ready:
             raise Failure("the program did not start: " + self.said())
+        wait_for_gate(self.pid)
 
     def ask(self, word):
         self.process.stdin.write(word.encode() + b"\n")
@@ -212,8 +233,9 @@ def ledger_cycle(program, capture, work):
     """One attachment between two pauses; the capture's totals and what the program did."""
     before = [int(n) for n in program.ask("pause").split()[1:]]
     attached = attach(program, capture)
-    wait_for(attached, "waiting for")  # asked, and nothing has been allocated since
-    program.ask("ping")
+    if not program.late:
+        wait_for(attached, "waiting for")  # asked, and nothing has been allocated since
+        program.ask("ping")
     wait_for(attached, "attached to")
     program.ask("run")
     time.sleep(work)
@@ -247,9 +269,12 @@ def main():
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--cycles", type=int, default=500)
     parser.add_argument("--seconds", type=float, default=0.1)
+    parser.add_argument("--late", action="store_true",
+                        help="programs that were started without memlens, which is loaded later")
     parser.add_argument("kinds", nargs="*", metavar="KIND",
                         help=", ".join([*KINDS, "ledger"]) + "; all of them by default")
     arguments = parser.parse_args()
+    Program.late = arguments.late
     failed = False
     for kind in arguments.kinds or [*KINDS, "ledger"]:
         start = time.monotonic()

@@ -1,11 +1,17 @@
 """A short form of attach_cycles.py: twenty cycles of each kind, and the ledger."""
-from attach_cycles import Failure, Skipped, run_cycles, run_ledger
+from attach_cycles import Failure, Program, Skipped, run_cycles, run_ledger
 from memlens_testing import MemlensTest, main
 
 CYCLES = 20
 
 
 class Cycles(MemlensTest):
+    late = False
+
+    def setUp(self):
+        super().setUp()
+        Program.late = self.late
+
     def run_kind(self, kind):
         try:
             run_cycles(kind, CYCLES, 0.05)
@@ -26,6 +32,12 @@ class Cycles(MemlensTest):
 
     def test_what_four_threads_did_between_attach_and_detach_is_what_is_recorded(self):
         run_ledger(3)
+
+
+class CyclesWithoutPreload(Cycles):
+    """The same in programs that the library is loaded into when they run."""
+
+    late = True
 
 
 if __name__ == "__main__":
