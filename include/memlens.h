@@ -18,18 +18,29 @@
 #include <dlfcn.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #define MEMLENS_LONGEST_NAME 1024
 
 typedef void (*memlens_mark_function)(const char*);
 typedef int (*memlens_enabled_function)(void);
 
-/* Looked up each time until found: the library may be loaded later. Costs nothing that counts
-   beside what is measured, but is no call for an inner loop. */
-static inline void* memlens_find_(void** known, const char* name) {
+/* Looked up until found, at most once a second: the library may be loaded later, for everybody
+   (LD_PRELOAD) or for nobody but who asks for it by its name (memlens attach). Costs nothing that
+   counts beside what is measured, but is no call for an inner loop. */
+static inline void* memlens_find_(void** known, long* looked, const char* name) {
   void* found = __atomic_load_n(known, __ATOMIC_ACQUIRE);
   if (found == NULL) {
+    struct timespec now;
+    void* library;
+    clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+    if (__atomic_exchange_n(looked, (long)now.tv_sec + 1, __ATOMIC_RELAXED) ==
+        (long)now.tv_sec + 1) {
+      return NULL;
+    }
     found = dlsym(RTLD_DEFAULT, name);
+    library = found != NULL ? NULL : dlopen("libmemlens.so", RTLD_LAZY | RTLD_NOLOAD);
+    if (library != NULL) found = dlsym(library, name);
     __atomic_store_n(known, found, __ATOMIC_RELEASE);
   }
   return found;
@@ -39,8 +50,9 @@ static inline void* memlens_find_(void** known, const char* name) {
 #define memlens_enabled() memlens_enabled_()
 static inline int memlens_enabled_(void) {
   static void* known;
+  static long looked;
   memlens_enabled_function function;
-  void* found = memlens_find_(&known, "memlens_enabled");
+  void* found = memlens_find_(&known, &looked, "memlens_enabled");
   if (found == NULL) return 0;
   memcpy(&function, &found, sizeof function);
   return function();
@@ -50,8 +62,9 @@ static inline int memlens_enabled_(void) {
 #define memlens_mark(name) memlens_mark_(name)
 static inline void memlens_mark_(const char* name) {
   static void* known;
+  static long looked;
   memlens_mark_function function;
-  void* found = memlens_find_(&known, "memlens_mark");
+  void* found = memlens_find_(&known, &looked, "memlens_mark");
   if (found == NULL) return;
   memcpy(&function, &found, sizeof function);
   function(name);

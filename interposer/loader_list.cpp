@@ -2,7 +2,6 @@
 
 #include <elf.h>
 #include <errno.h>
-#include <pthread.h>
 #include <sched.h>
 #include <sys/auxv.h>
 #include <sys/syscall.h>
@@ -22,6 +21,10 @@ extern "C" __attribute__((weak)) int _dl_find_object(void* address,
                                                      struct dl_find_object* result) noexcept;
 
 #pragma weak _r_debug
+
+// What pthread_atfork calls, with the object whose unloading takes the handlers out: none.
+extern "C" int __register_atfork(void (*prepare)(), void (*parent)(), void (*child)(),
+                                 void* object);
 
 namespace memlens::interposer {
 namespace {
@@ -504,7 +507,7 @@ void start_anew_in_child() { stopped.store(0); }
 void with_loader_stopped(void (*act)(void* argument), void* argument) {
   static std::atomic<bool> registered{false};
   if (!registered.exchange(true)) {
-    pthread_atfork(wait_until_loader_goes_on, nullptr, start_anew_in_child);
+    __register_atfork(wait_until_loader_goes_on, nullptr, start_anew_in_child, nullptr);
   }
   Stopped stop{act, argument};
   stopped.fetch_add(1);

@@ -53,6 +53,9 @@ bool is_memlens(const char* path) {
 }
 
 bool library_is_reachable(const char* path) {
+  // Loaded by way of a descriptor: the program will not have it.
+  constexpr char kDescriptors[] = "/proc/";
+  if (std::strncmp(path, kDescriptors, sizeof kDescriptors - 1) == 0) return false;
   const int saved_errno = errno;
   const bool reachable = syscall(SYS_faccessat, AT_FDCWD, path, R_OK) == 0;
   errno = saved_errno;

@@ -1,6 +1,6 @@
 """%%memlens: a cell of a notebook under a Tracker, and its page below it.
 
-The kernel has to be one that can be recorded: `memlens run --dormant -- jupyter lab` starts such.
+In any kernel: the library is loaded into it by the first such cell.
 """
 import argparse
 import html

@@ -27,6 +27,16 @@ def _installed_with_us(folder):
     return None
 
 
+def find_library():
+    """libmemlens.so beside the program, as the program finds it. Raises ProgramNotFound."""
+    program = os.path.realpath(find_program())
+    folder = glob.escape(os.path.dirname(program))
+    for place in ("../lib", "../lib/*-linux-gnu", "../lib64", "."):
+        for path in glob.glob(os.path.join(folder, place, "libmemlens.so")):
+            return os.path.normpath(path)
+    raise ProgramNotFound("no libmemlens.so beside %s; reinstall memlens" % program)
+
+
 def find_program():
     """The program of this package; MEMLENS_PROGRAM names another. Raises ProgramNotFound."""
     for path in _candidates():

@@ -1,9 +1,14 @@
-"""A recording of this process that begins now: `memlens attach` of the own process, as a child."""
+"""A recording of this process that begins now: `memlens attach` of the own process, as a child.
+
+The process need not have been started by memlens: the library is loaded by dlopen, and puts its
+hooks in for as long as a recording lasts.
+"""
 import os
 import signal
 import subprocess
 import time
 
+from . import _recording
 from ._program import find_program
 
 _PATIENCE_SECONDS = 30
@@ -11,13 +16,16 @@ _PATIENCE_SECONDS = 30
 
 def start(path, native, python_allocators):
     """The running `memlens attach`, once this process is recorded. Raises MemlensError."""
-    from . import _recording
     from ._capture import MemlensError
     if _recording.enabled():
         raise MemlensError(
             "this process is being recorded already; mark what you want to see in that recording "
             "with memlens.mark('NAME') and memlens.mark('NAME (end)'), and read it with "
             "`memlens ranges`")
+    try:
+        _recording.load()
+    except OSError as error:
+        raise MemlensError("cannot load libmemlens.so into this process: %s" % error) from None
     command = [find_program(), "attach", str(os.getpid()), "-o", path]
     if native:
         command.append("--native")
@@ -34,7 +42,7 @@ def start(path, native, python_allocators):
             raise MemlensError("no recording: memlens attach did not begin within %d s" %
                                _PATIENCE_SECONDS)
         time.sleep(0.001)
-        _recording.look_again()
+        _recording.wake()
     return child
 
 
@@ -42,6 +50,8 @@ def stop(child):
     """Ends the recording; the capture is complete when this returns."""
     if child.poll() is None:
         child.send_signal(signal.SIGINT)
+    # The hooks are taken out at once, and what is done here from now on is not recorded.
+    _recording.wake_until_over(_PATIENCE_SECONDS)
     words = _last_words(child)
     return child.returncode, words
 

@@ -1,46 +1,88 @@
-"""The recording that this process is in, if it is in one."""
+"""The recording that this process is in, if it is in one: the library's own functions."""
 import ctypes
+import os
+import time
+
+# Nobody is told when the library is loaded (memlens attach): it is looked for so often.
+_LOOK_SECONDS = 0.25
 
 
-def _function(name):
-    try:
-        return getattr(ctypes.CDLL(None), name)
-    except (AttributeError, OSError):
+def _loaded_library():
+    """The library in this process, preloaded or not; None."""
+    everybodys = ctypes.CDLL(None)
+    if hasattr(everybodys, "memlens_enabled"):
+        return everybodys
+    try:  # brought in later, and for nobody but who asks for it by its name
+        return ctypes.CDLL("libmemlens.so", mode=os.RTLD_NOLOAD | os.RTLD_LAZY)
+    except OSError:
         return None
 
 
-def _bind():
-    """(mark, enabled) of the library, or what does nothing where it is not loaded."""
-    record_mark = _function("memlens_mark")
-    is_enabled = _function("memlens_enabled")
-    if record_mark is None or is_enabled is None:
-        return (lambda name: None), (lambda: False)
-    record_mark.argtypes = [ctypes.c_char_p]
-    record_mark.restype = None
-    is_enabled.argtypes = []
-    is_enabled.restype = ctypes.c_int
+class _Library:
+    """Its functions, declared."""
 
-    def mark_moment(name):
-        if is_enabled():
-            record_mark(str(name).encode("utf-8", "replace"))
-
-    return mark_moment, lambda: bool(is_enabled())
+    def __init__(self, library):
+        library.memlens_mark.argtypes = [ctypes.c_char_p]
+        library.memlens_mark.restype = None
+        library.memlens_enabled.argtypes = []
+        library.memlens_enabled.restype = ctypes.c_int
+        library.memlens_wake.argtypes = []
+        library.memlens_wake.restype = ctypes.c_int
+        self.record_mark = library.memlens_mark
+        self.is_enabled = library.memlens_enabled
+        self.wake = library.memlens_wake
 
 
-_mark, _enabled = _bind()
+_library = None
+_next_look = 0.0
 
 
-def look_again():
-    """The library may have been loaded since this module was imported."""
-    global _mark, _enabled
-    _mark, _enabled = _bind()
+def _find():
+    global _library, _next_look
+    if _library is None and time.monotonic() >= _next_look:
+        _next_look = time.monotonic() + _LOOK_SECONDS
+        found = _loaded_library()
+        if found is not None:
+            _library = _Library(found)
+    return _library
+
+
+def load():
+    """Brings the library into this process, where it is not there yet, and lets it look whether
+    it is asked to record. Raises OSError, ProgramNotFound."""
+    global _library, _next_look
+    _next_look = 0.0
+    if _find() is None:
+        from ._program import find_library
+        _library = _Library(ctypes.CDLL(find_library(), mode=os.RTLD_NOW | os.RTLD_LOCAL))
+    wake()
+
+
+def wake():
+    """The library joins the recording that it is asked to join, or leaves one that is over."""
+    if _library is not None:
+        _library.wake()
+
+
+def wake_until_over(seconds):
+    """Until the recording, whose end has been asked for, is over here; False after that long."""
+    library = _library
+    deadline = time.monotonic() + seconds
+    while library.wake():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.0005)
+    return True
 
 
 def mark(name):
     """Names this moment in the recording. Does nothing where nothing records."""
-    _mark(name)
+    library = _library or _find()
+    if library is not None and library.is_enabled():
+        library.record_mark(str(name).encode("utf-8", "replace"))
 
 
 def enabled():
     """Whether this process is being recorded."""
-    return _enabled()
+    library = _library or _find()
+    return library is not None and bool(library.is_enabled())

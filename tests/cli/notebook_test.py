@@ -1,6 +1,7 @@
 """%%memlens in IPython, in a process that was started dormant and in one that was not."""
 import json
 import os
+import shutil
 import subprocess
 import unittest
 
@@ -33,7 +34,7 @@ class Notebook(MemlensTest):
         if known.returncode != 0:
             raise unittest.SkipTest("no IPython (python3-ipython)")
 
-    def cells(self, *cells, dormant=True):
+    def cells(self, *cells, dormant=True, program=MEMLENS):
         kernel, source, seen = (os.path.join(self.directory, name)
                                 for name in ("kernel.py", "cells.json", "seen.json"))
         with open(kernel, "w") as file:
@@ -43,7 +44,7 @@ class Notebook(MemlensTest):
         start = [MEMLENS, "run", "--dormant", "--"] if dormant else []
         subprocess.run([*start, PYTHON, kernel, source, seen], cwd=self.directory, check=True,
                        env={**os.environ, "PYTHONPATH": os.path.join(SOURCE, "python"),
-                            "MEMLENS_PROGRAM": MEMLENS, "IPYTHONDIR": self.directory})
+                            "MEMLENS_PROGRAM": program, "IPYTHONDIR": self.directory})
         with open(seen) as file:
             return json.load(file)[1:]
 
@@ -66,9 +67,21 @@ class Notebook(MemlensTest):
         self.assertIn("unrecognized arguments: --nonsense", usage["stdout"] + usage["stderr"])
         self.assertIn("MB still allocated", line["stdout"])
 
-    def test_a_kernel_that_cannot_be_recorded_says_how_to_start_one(self):
-        cell, after = self.cells("%%memlens\nran = True", "print('ran' in globals())", dormant=False)
-        self.assertIn("memlens run --dormant", cell["stdout"] + cell["stderr"])
+    def test_a_kernel_that_was_started_without_memlens_is_recorded_as_well(self):
+        cell, again = self.cells("%%memlens -o cell.mlens\n" + WORK, "%%memlens\n" + WORK,
+                                 dormant=False)
+        for each in (cell, again):
+            self.assertRegex(each["stdout"], r"memlens: 3\.\d\d MB at the peak, 3\.\d\d MB still")
+            self.assertEqual(each["stderr"], "")
+        left = self.summary(os.path.join(self.directory, "cell.mlens"))["leaked_bytes"]
+        self.assertTrue(3_000_300 <= left < 3_200_000, left)
+
+    def test_a_kernel_that_finds_no_library_says_so_and_the_cell_does_not_run(self):
+        alone = os.path.join(self.directory, "memlens")
+        shutil.copy(MEMLENS, alone)
+        cell, after = self.cells("%%memlens\nran = True", "print('ran' in globals())", dormant=False,
+                                 program=alone)
+        self.assertIn("memlens: no libmemlens.so beside", cell["stdout"] + cell["stderr"])
         self.assertEqual(cell["html"], [])
         self.assertEqual(after["stdout"], "False\n")
 

@@ -199,35 +199,6 @@ except memlens.MemlensError as error:
 """).stdout
         self.assertIn("this process is being recorded already; mark what you want to see", said)
 
-    def test_trackers_in_a_dormant_process_record_what_they_enclose(self):
-        script = self.script("""
-import memlens
-def work():
-    return [bytearray(10_000) for _ in range(300)]
-before = work()
-with memlens.Tracker("first.mlens") as tracker:
-    during = work()
-del before
-try:
-    with memlens.Tracker("second.mlens"):
-        again = work()
-        raise ValueError
-except ValueError:
-    pass
-after = work()
-for path in ("first.mlens", "second.mlens"):
-    print(sum(record.bytes for record in memlens.read(path).leaks()
-              if record.frames[0].line == 4))
-""")
-        said = subprocess.run([MEMLENS, "run", "--dormant", "--", sys.executable, script],
-                              cwd=self.directory, stdout=subprocess.PIPE, text=True, check=True,
-                              env={**os.environ, "PYTHONPATH": os.path.join(SOURCE, "python")}).stdout
-        # 300 buffers of 10,001 bytes, and the objects that hold them.
-        found = [int(line) for line in said.splitlines()]
-        self.assertEqual(len(found), 2)
-        for left in found:
-            self.assertTrue(3_000_300 <= left < 3_040_000, found)
-
 
 if __name__ == "__main__":
     main()

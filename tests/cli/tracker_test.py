@@ -1,0 +1,160 @@
+"""memlens.Tracker on every CPython there is: in programs that were started dormant, and in programs
+that know nothing of memlens until they import the package."""
+import os
+import subprocess
+import sys
+
+from memlens_testing import MEMLENS, SOURCE, MemlensTest, main, pythons
+
+sys.path.insert(0, os.path.join(SOURCE, "python"))
+os.environ["MEMLENS_PROGRAM"] = MEMLENS
+
+import memlens  # noqa: E402
+
+ENCLOSED = """
+import memlens
+def work():
+    return [bytearray(10_000) for _ in range(300)]
+before = work()
+with memlens.Tracker("first.mlens") as tracker:
+    during = work()
+    assert memlens.enabled()
+    try:
+        memlens.Tracker("nested.mlens").start()
+    except memlens.MemlensError as error:
+        print(error)
+    memlens.mark("in the middle")
+assert not memlens.enabled()
+del before
+try:
+    with memlens.Tracker("second.mlens"):
+        again = work()
+        raise ValueError
+except ValueError:
+    pass
+after = work()
+"""
+
+# What four threads do between start and stop is known to the byte.
+LEDGER = """
+import sys, threading, memlens
+ROUNDS = 2000
+def work():
+    for number in range(ROUNDS):
+        bytearray(5000)
+def busy():
+    while not done.is_set():
+        bytearray(3000)
+done = threading.Event()
+others = [threading.Thread(target=busy) for _ in range(2)]
+for thread in others: thread.start()
+for number in range(5):
+    with memlens.Tracker("ledger%d.mlens" % number):
+        threads = [threading.Thread(target=work) for _ in range(4)]
+        for thread in threads: thread.start()
+        for thread in threads: thread.join()
+done.set()
+for thread in others: thread.join()
+print(4 * ROUNDS, 4 * ROUNDS * sys.getsizeof(bytearray(5000)))
+"""
+
+FAMILY = """
+import os, subprocess, sys, memlens
+def work(): return [bytearray(10_000) for _ in range(300)]
+tracker = memlens.Tracker("family.mlens").start()
+child = os.fork()
+if child == 0:
+    kept = work()
+    tracker.stop()           # its parent's: nothing happens
+    assert memlens.enabled()
+    os._exit(5)
+assert os.waitpid(child, 0)[1] >> 8 == 5
+subprocess.run([sys.executable, "-c", "kept = [bytearray(20_000) for _ in range(200)]"], check=True)
+tracker.stop()
+child = os.fork()
+if child == 0:               # not recorded, and records itself
+    with memlens.Tracker("child.mlens"):
+        kept = work()
+    os._exit(6)
+assert os.waitpid(child, 0)[1] >> 8 == 6
+"""
+
+HOOKS = """
+import ctypes, memlens
+def place(): return ctypes.cast(ctypes.CDLL("libc.so.6")["malloc"], ctypes.c_void_p).value
+before = place()
+for number in range(3):
+    with memlens.Tracker("hooks.mlens" if number == 0 else None):
+        assert place() != before
+    assert place() == before
+"""
+
+
+class Tracker(MemlensTest):
+    def run_script(self, python, text, dormant=False, **options):
+        start = [MEMLENS, "run", "--dormant", "--"] if dormant else []
+        return subprocess.run([*start, python, self.script(text)], cwd=self.directory, check=True,
+                              stdout=subprocess.PIPE, text=True, timeout=240,
+                              env={**os.environ, "PYTHONPATH": os.path.join(SOURCE, "python")},
+                              **options).stdout
+
+    def in_each(self, check):
+        for name, python in pythons().items():
+            for dormant in (True, False):
+                with self.subTest(name, dormant=dormant):
+                    check(python, dormant)
+                    for file in os.listdir(self.directory):
+                        if file.endswith(".mlens"):
+                            os.unlink(os.path.join(self.directory, file))
+
+    def capture(self, name):
+        capture = memlens.read(os.path.join(self.directory, name))
+        self.assertTrue(capture.complete)
+        return capture
+
+    def test_what_it_encloses_is_recorded(self):
+        def check(python, dormant):
+            said = self.run_script(python, ENCLOSED, dormant)
+            self.assertEqual(said, "a Tracker is running already, into first.mlens\n")
+            for name in ("first.mlens", "second.mlens"):
+                left = sum(record.bytes for record in self.capture(name).leaks()
+                           if record.frames[0].line == 4)
+                # 300 buffers of 10,001 bytes, and the objects that hold them.
+                self.assertTrue(3_000_300 <= left < 3_040_000, left)
+            self.assertEqual([m.name for m in self.capture("first.mlens").marks],
+                             ["in the middle"])
+        self.in_each(check)
+
+    def test_what_threads_did_between_start_and_stop_is_what_is_recorded(self):
+        def check(python, dormant):
+            count, size = map(int, self.run_script(python, LEDGER, dormant).split())
+            for number in range(5):
+                found = [r for r in self.capture("ledger%d.mlens" % number).allocations()
+                         if r.frames[0].line == 6]
+                buffers = sum(r.bytes for r in found)
+                self.assertGreaterEqual(buffers, size)
+                # Beside the buffers, the loop's own numbers.
+                self.assertLess(buffers - size, count * 40)
+        self.in_each(check)
+
+    def test_children_are_recorded_with_it(self):
+        def check(python, dormant):
+            self.run_script(python, FAMILY, dormant)
+            left = {}
+            for record in self.capture("family.mlens").leaks():
+                left[record.pid] = left.get(record.pid, 0) + record.bytes
+            self.assertEqual(len(left), 3, left)
+            self.assertEqual(sum(bytes > 3_000_000 for bytes in left.values()), 2, left)
+            left = sum(record.bytes for record in self.capture("child.mlens").leaks())
+            self.assertGreater(left, 3_000_000)
+        self.in_each(check)
+
+    def test_the_hooks_are_taken_out_again(self):
+        def check(python, dormant):
+            if not dormant:
+                self.run_script(python, HOOKS)
+        self.in_each(check)
+
+
+if __name__ == "__main__":
+    main()
