@@ -245,8 +245,10 @@ bool put_hooks_in() {
   return program_hooks_are_in();
 }
 
+// What is wrong stands in the capture; stderr is the program's, and nobody there has asked.
 void look_at_program() {
   scan_modules_while_joining();
+  report_unseen_allocator(false);
   python_attach_while_joining();
 }
 
@@ -514,7 +516,7 @@ __attribute__((constructor)) void start() {
     if (recording()) {
       publish_session();
       scan_modules();
-      report_unseen_allocator();
+      report_unseen_allocator(true);
       python_attach_at_start();
     }
   }

@@ -44,15 +44,22 @@ bool called_by_allocator(const void* code) {
   return address >= allocator_range.start && address < allocator_range.end;
 }
 
+bool brings_own_malloc() {
+  const link_map* object = find_first_definition("malloc").object;
+  return object != nullptr && object->l_name[0] == '\0';
+}
+
 bool maps_for_allocator(const void* code) {
   return called_by_allocator(code) || called_by_bundled_allocator(code);
 }
 
-void report_unseen_allocator() {
+void report_unseen_allocator(bool to_stderr) {
   // Looked up now: a forked child must not wait for the loader's lock.
   called_by_allocator(nullptr);
   const Definition used = find_first_definition("malloc");
   if (used.object == nullptr || used.object == own_object()) return;
+  // Loaded late, the hooks are led to whatever malloc is used, but for the program's own.
+  if (loaded_late() && !brings_own_malloc()) return;
   char path[4096];
   const char* name = used.object->l_name;
   if (name == nullptr || name[0] == '\0') {  // the program itself
@@ -66,7 +73,7 @@ void report_unseen_allocator() {
   define_diagnostic(format::DiagnosticCode::kStaticAllocator, text.c_str());
   // The first process's stderr is where whoever started the run looks; a child's may be a pipe that
   // somebody reads and compares.
-  if (process.index == segment::kFirstProcess) report_line(text);
+  if (to_stderr && process.index == segment::kFirstProcess) report_line(text);
 }
 
 }  // namespace memlens::interposer

@@ -13,7 +13,10 @@ bool maps_for_allocator(const void* code);
 
 // Says so, loudly and in the capture, when the program's malloc is not ours: an allocator linked
 // into the program statically is found before any preloaded library, and none of its calls arrive.
-// From the library's constructor.
-void report_unseen_allocator();
+// From the library's constructor, or by who joins, then without a word on the program's stderr.
+void report_unseen_allocator(bool to_stderr);
+
+// Whether the first malloc of all is one that is linked into the program itself.
+bool brings_own_malloc();
 
 }  // namespace memlens::interposer

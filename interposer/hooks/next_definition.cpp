@@ -186,8 +186,11 @@ void resolve_next_functions() {
   }
   const link_map* object = find_next_definition("malloc").object;
   const bool is_libc = find_from(first_behind_hooks(), kOnlyInLibc).object == object;
-  allocator.store(is_libc ? nullptr : object, std::memory_order_relaxed);
-  if (!is_libc) expect_calls_of_allocator();
+  // The program's own is reached by no hook (program_hooks.h), so what it maps counts.
+  const bool unseen = loaded_late() && object != nullptr && object->l_name[0] == '\0';
+  const bool counts = !is_libc && !unseen;
+  allocator.store(counts ? object : nullptr, std::memory_order_relaxed);
+  if (counts) expect_calls_of_allocator();
   resolved.store(true, std::memory_order_release);
 }
 

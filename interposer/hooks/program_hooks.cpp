@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstring>
 
+#include "interposer/hooks/allocator_module.h"
 #include "interposer/hooks/call_tables.h"
 #include "interposer/hooks/hook_table.h"
 #include "interposer/hooks/next_definition.h"
@@ -45,18 +46,13 @@ bool is_of_malloc_family(HookReport report) {
 
 bool is_operator(const char* name) { return name[0] == '_' && name[1] == 'Z'; }
 
-// A malloc that the program itself brings is called without a slot by the program, which is most of
-// the calls; to see the others' alone would make leaks of what it frees.
-bool program_brings_malloc() {
-  const link_map* object = find_next_definition("malloc").object;
-  return object != nullptr && object->l_name[0] == '\0';
-}
-
 bool is_wanted(const Hook& hook, const Definition& real, bool own_malloc) {
   if (real.address == nullptr || hook.report == HookReport::kNothing ||
       hook.report == HookReport::kOptions) {
     return false;
   }
+  // The program calls its own without a slot, which is most of the calls; to see the others' alone
+  // would make leaks of what it frees.
   if (is_of_malloc_family(hook.report) && own_malloc) return false;
   // Those of libstdc++ call malloc.
   return !is_operator(hook.name) || real.object == allocator_object();
@@ -67,7 +63,7 @@ void collect() {
   const link_map* own = own_object();
   if (own == nullptr) return;
   const SymbolTable own_symbols(own->l_ld, own->l_addr);
-  const bool own_malloc = program_brings_malloc();
+  const bool own_malloc = brings_own_malloc();
   for (const Hook& hook : kHooks) {
     const SymbolName name(hook.name);
     const ElfW(Sym)* symbol = own_symbols.find(name);

@@ -144,7 +144,9 @@ class Attachment {
           waiting_told = true;
           tell("waiting for " + run_.name + " to allocate something; Ctrl-C gives up");
         }
-        over |= !collector::is_running(process_.pid);
+        // Not when it has joined just now and ended: its children may still be there.
+        over |= !collector::is_running(process_.pid) &&
+                dormant_.look() != DormantProcess::Answer::kJoined;
       } else {
         over |= recording_.is_over();
       }
