@@ -45,7 +45,7 @@ format: packages-ci
 	@git ls-files '*.h' '*.cpp' '*.c' | xargs clang-format -i
 
 clean:
-	@rm -rf build build-dev build-asan dist $(DEMO_REPORT)
+	@rm -rf build build-dev build-asan build-tidy dist $(DEMO_REPORT)
 
 packages:
 	@third_party/install-debian.sh build

@@ -31,7 +31,7 @@ constexpr uint64_t kMaxPartBytes = uint64_t{4} << 30;
 constexpr size_t kMaxParts = 16;
 
 // The file: this, the key, and the parts' compressed bytes; in the machine's byte order.
-struct FileHeader {
+struct StoredHeader {
   char magic[8];
   uint64_t key_bytes;
   uint64_t part_count;
@@ -114,7 +114,7 @@ bool write_file(const std::string& path, std::string_view key,
                 const std::vector<std::string>& stored, const std::vector<std::string>& raw) {
   File file(path, O_WRONLY | O_CREAT | O_EXCL);
   if (!file.is_open()) return false;
-  FileHeader header{};
+  StoredHeader header{};
   std::memcpy(header.magic, kMagic, sizeof kMagic);
   header.key_bytes = key.size();
   header.part_count = raw.size();
@@ -163,7 +163,7 @@ std::optional<std::vector<std::string>> CacheFolder::load(std::string_view key,
                                                           size_t parts) const {
   const File file(file_of(key), O_RDONLY);
   if (!file.is_open()) return {};
-  FileHeader header;
+  StoredHeader header;
   if (!file.read(&header, sizeof header) || std::memcmp(header.magic, kMagic, sizeof kMagic) != 0 ||
       header.key_bytes != key.size() || header.part_count < parts || header.part_count > kMaxParts)
     return {};

@@ -8,7 +8,7 @@ namespace {
 
 // A symbol that says more than this is damage: back references can double the text again and again.
 constexpr size_t kMaxNameBytes = 16384;
-constexpr int kMaxDepth = 128;
+constexpr int kMaxNesting = 128;
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_lower(char c) { return c >= 'a' && c <= 'z'; }
@@ -129,7 +129,7 @@ class V0Demangler {
   class Nested {
    public:
     explicit Nested(V0Demangler& owner) : owner_(owner) {
-      if (++owner_.depth_ > kMaxDepth) owner_.failed_ = true;
+      if (++owner_.depth_ > kMaxNesting) owner_.failed_ = true;
     }
     ~Nested() { --owner_.depth_; }
 

@@ -24,7 +24,7 @@ constexpr size_t kComfortableBytes = 160;
 constexpr size_t kLongestBytes = 1000;
 constexpr size_t kMostBytesRead = 20'000;
 // Nesting that no one wrote; rules that recurse leave what lies deeper alone.
-constexpr int kMaxDepth = 64;
+constexpr int kMaxTemplateDepth = 64;
 
 constexpr std::string_view kAnonymous = "(anonymous namespace)";
 // Stands for kAnonymous while parentheses mean parameters.
@@ -317,7 +317,7 @@ size_t name_begin(std::string_view text, size_t end) {
 }
 
 std::string simplify_templates(std::string_view text, int depth) {
-  if (depth > kMaxDepth || text.find('<') == std::string_view::npos) return std::string(text);
+  if (depth > kMaxTemplateDepth || text.find('<') == std::string_view::npos) return std::string(text);
   std::string result;
   size_t copied = 0;  // of text
   for (size_t i = 0; i < text.size(); ++i) {

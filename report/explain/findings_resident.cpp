@@ -8,7 +8,7 @@
 namespace memlens::report {
 namespace {
 
-constexpr uint64_t kWorthBytes = 32'000'000;
+constexpr uint64_t kWorthGapBytes = 32'000'000;
 // Of RSS: an interpreter and its libraries are about ten megabytes of any.
 constexpr double kGapShare = 0.3;
 constexpr double kKeptShare = 0.5;
@@ -46,7 +46,7 @@ void add_kept(const Evidence& evidence, std::vector<Finding>& findings) {
     const uint64_t now = live_bytes_at(evidence.analysis, sample.seconds);
     const uint64_t gap = sample.bytes - std::min(sample.bytes, now);
     const bool keeps =
-        gap >= gap_at_peak + kWorthBytes &&
+        gap >= gap_at_peak + kWorthGapBytes &&
         static_cast<double>(gap) >= kKeptShare * static_cast<double>(sample.bytes) &&
         static_cast<double>(sample.bytes) >= kStaysHigh * static_cast<double>(*resident.highest);
     in_row = keeps ? in_row + 1 : 0;
@@ -74,7 +74,7 @@ void add_kept(const Evidence& evidence, std::vector<Finding>& findings) {
 
 void add_gap(const Evidence& evidence, std::vector<Finding>& findings) {
   const ResidentMemory& resident = evidence.answers.resident;
-  if (!resident.untracked || *resident.untracked < kWorthBytes) return;
+  if (!resident.untracked || *resident.untracked < kWorthGapBytes) return;
   if (static_cast<double>(*resident.untracked) <
       kGapShare * static_cast<double>(*resident.at_peak)) {
     return;

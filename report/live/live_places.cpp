@@ -15,7 +15,7 @@ void keep_last(std::deque<uint64_t>& values, uint64_t value) {
 }
 
 // Without regard to ASCII case; an empty part is in every text.
-bool contains(std::string_view text, const std::string& part) {
+bool has_text(std::string_view text, const std::string& part) {
   if (part.empty()) return true;
   const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
   const auto found = std::search(text.begin(), text.end(), part.begin(), part.end(),
@@ -138,8 +138,8 @@ double LivePlaces::weight(const LivePlace& place, LiveOrder order) {
 std::vector<const LivePlace*> LivePlaces::sorted(LiveOrder order, const std::string& filter) const {
   std::vector<const LivePlace*> places;
   for (const LivePlace& place : places_) {
-    if (!filter.empty() && !contains(place.frame.function, filter) &&
-        !contains(place.frame.file, filter) && !contains(place.frame.source, filter)) {
+    if (!filter.empty() && !has_text(place.frame.function, filter) &&
+        !has_text(place.frame.file, filter) && !has_text(place.frame.source, filter)) {
       continue;
     }
     if (weight(place, order) > 0) places.push_back(&place);

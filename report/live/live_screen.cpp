@@ -22,7 +22,7 @@ constexpr size_t kShareWidth = 7;
 constexpr size_t kGainWidth = 10;
 // From so many columns on there is room for the source line, or a longer curve.
 constexpr size_t kWide = 100;
-constexpr size_t kNarrow = 72;
+constexpr size_t kNarrowScreen = 72;
 
 std::string padded_left(const std::string& text, size_t columns) {
   const size_t width = column_count(text);
@@ -39,8 +39,6 @@ std::string signed_bytes(int64_t bytes) {
   if (bytes == 0) return "0 B";
   return (bytes > 0 ? "+" : "-") + format_bytes(static_cast<uint64_t>(std::llabs(bytes)));
 }
-
-uint64_t rounded(double value) { return static_cast<uint64_t>(std::llround(std::max(0.0, value))); }
 
 class Drawer {
  public:
@@ -169,7 +167,9 @@ class Drawer {
   void add_places() {
     const std::vector<const LivePlace*> places =
         screen_.places->sorted(screen_.order, screen_.filter);
-    const size_t curve = terminal_.columns >= kWide ? 20 : terminal_.columns < kNarrow ? 6 : 10;
+    const size_t curve = terminal_.columns >= kWide          ? 20
+                         : terminal_.columns < kNarrowScreen ? 6
+                                                             : 10;
     const size_t value = screen_.order == LiveOrder::kAllocated ? kBytesWidth + 2 : kBytesWidth;
     const size_t numbers = value + 1 + kShareWidth + 1 + kGainWidth + 2 + curve + 2;
     const size_t room = terminal_.columns > numbers ? terminal_.columns - numbers : 1;

@@ -10,8 +10,6 @@
 namespace memlens::report {
 namespace {
 
-uint64_t rounded(double amount) { return static_cast<uint64_t>(std::llround(amount)); }
-
 std::string place_amount(const CheckedLimit& limit) {
   const bool counts = limit.unit == CheckUnit::kAllocations;
   const CheckPlace& place = *limit.place;

@@ -15,7 +15,6 @@
 namespace memlens::report {
 namespace {
 
-constexpr size_t kIndent = 2;
 constexpr size_t kListedPlaces = 5;
 
 class DiffPrinter {
@@ -119,7 +118,7 @@ class DiffPrinter {
            place_of(*frame, is_new ? new_info_.working_directory : old_info_.working_directory),
            {printable(frame->source), Paint::kDim}});
     }
-    table.print(out_, terminal_, kIndent);
+    table.print(out_, terminal_, kTableIndent);
   }
 
   void print_stack(const DiffStack& stack, size_t number, size_t lines) {

@@ -3,14 +3,13 @@
 #include <algorithm>
 #include <span>
 
+#include "report/terminal/table.h"
 #include "report/terminal/wording.h"
 #include "report/text/columns.h"
 #include "report/text/units.h"
 
 namespace memlens::report {
 namespace {
-
-constexpr size_t kIndent = 4;
 
 Paint paint_of(Severity severity) {
   switch (severity) {
@@ -75,10 +74,10 @@ void print_explain_report(std::ostream& out, const Terminal& terminal,
     const Finding& finding = findings[i];
     const std::string rank = std::to_string(i + 1) + ".";
     out << '\n'
-        << rank << std::string(rank.size() < kIndent ? kIndent - rank.size() : 1, ' ')
+        << rank << std::string(rank.size() < kEntryIndent ? kEntryIndent - rank.size() : 1, ' ')
         << terminal.paint(paint_of(finding.severity), title_of(finding)) << '\n'
-        << std::string(kIndent, ' ');
-    print_wrapped(out, plain(finding.text, terminal.unicode), kIndent, terminal.columns);
+        << std::string(kEntryIndent, ' ');
+    print_wrapped(out, plain(finding.text, terminal.unicode), kEntryIndent, terminal.columns);
   }
 }
 
@@ -100,8 +99,8 @@ void print_first_findings(std::ostream& out, const Terminal& terminal,
     end = std::min(end, text.size());
     out << text.substr(0, end) << '\n';
     if (end < text.size()) {
-      out << std::string(kIndent, ' ');
-      print_wrapped(out, text.substr(end + 1), kIndent, terminal.columns);
+      out << std::string(kEntryIndent, ' ');
+      print_wrapped(out, text.substr(end + 1), kEntryIndent, terminal.columns);
     }
   }
   if (shown > 0) out << '\n';

@@ -13,10 +13,9 @@
 namespace memlens::report {
 namespace {
 
-constexpr size_t kIndent = 4;
 constexpr size_t kShownStacks = 3;
 constexpr size_t kCurveColumns = 20;
-constexpr size_t kNarrow = 100;
+constexpr size_t kNarrowColumns = 100;
 constexpr double kWorthALine = 0.001;
 
 // Guesses: what rises to the end of a recording may stop after it.
@@ -43,7 +42,7 @@ std::vector<uint64_t> curve_of(const std::vector<reader::GrowthPoint>& points) {
 
 void print_places(std::ostream& out, const Terminal& terminal, const reader::CaptureInfo& info,
                   std::span<const GrowingPlace> places) {
-  const bool narrow = terminal.columns < kNarrow;
+  const bool narrow = terminal.columns < kNarrowColumns;
   Table table({{"gained", Align::kRight},
                {"has", Align::kRight},
                {"per second", Align::kRight},
@@ -82,7 +81,7 @@ void print_heading(std::ostream& out, const Terminal& terminal, const GrowingSta
   const std::string now = format_bytes(last.bytes) +
                           format_bytes_error(last.variance, terminal.unicode) + " in " +
                           format_count_of(last.blocks, "block");
-  out << rank << std::string(rank.size() < kIndent ? kIndent - rank.size() : 1, ' ')
+  out << rank << std::string(rank.size() < kEntryIndent ? kEntryIndent - rank.size() : 1, ' ')
       << terminal.paint(Paint::kBold, gained) << terminal.paint(Paint::kDim, "  to " + now) << '\n';
 }
 

@@ -12,8 +12,6 @@
 namespace memlens::report {
 namespace {
 
-constexpr size_t kIndent = 2;
-
 std::vector<Column> number_columns() {
   return {{"peak", Align::kRight},
           {"still allocated", Align::kRight},
@@ -85,7 +83,7 @@ void print_lines_report(std::ostream& out, const Terminal& terminal,
   std::vector<Cell> cells = number_cells(all, reader::Totals{});
   cells.emplace_back("in all", Paint::kBold);
   table.add_row(std::move(cells));
-  table.print(out, terminal, kIndent);
+  table.print(out, terminal, kTableIndent);
 }
 
 void print_file_listing(std::ostream& out, const Terminal& terminal,
@@ -125,7 +123,7 @@ void print_file_listing(std::ostream& out, const Terminal& terminal,
   for (; line != lines.end(); ++line) {
     add_row(line->frame->line, line->frame->source, &*line);
   }
-  table.print(out, terminal, kIndent);
+  table.print(out, terminal, kTableIndent);
 }
 
 bool is_same_source(std::span<const SourceLine> lines, const std::vector<std::string>& source) {

@@ -15,8 +15,6 @@
 namespace memlens::report {
 namespace {
 
-constexpr size_t kIndent = 4;
-
 const reader::ProcessInfo* find_process(const reader::CaptureInfo& info, uint32_t index) {
   const auto process = std::ranges::find(info.processes, index, &reader::ProcessInfo::index);
   return process == info.processes.end() ? nullptr : &*process;
@@ -67,11 +65,11 @@ void print_heading_of_stack(std::ostream& out, const Terminal& terminal,
                               format_bytes_error(stack.tally.variance.bytes, terminal.unicode) +
                               " in " + format_count_of(stack.tally.blocks, "block");
   const std::string share = format_share(weight, whole);
-  const size_t taken = std::max(rank.size() + 1, kIndent) + share.size() + amounts.size() + 4;
+  const size_t taken = std::max(rank.size() + 1, kEntryIndent) + share.size() + amounts.size() + 4;
   const std::string details =
       cut_end("via " + allocating_functions(stack, view, info.heaps) + where_text(stack, info),
               terminal.columns - std::min(taken, terminal.columns), terminal.unicode);
-  out << rank << std::string(rank.size() < kIndent ? kIndent - rank.size() : 1, ' ')
+  out << rank << std::string(rank.size() < kEntryIndent ? kEntryIndent - rank.size() : 1, ' ')
       << terminal.paint(paint_of_share(weight, whole), share) << "  "
       << terminal.paint(Paint::kBold, amounts) << "  " << terminal.paint(Paint::kDim, details)
       << '\n';
@@ -101,7 +99,7 @@ void print_stack_frames(std::ostream& out, const Terminal& terminal,
                    place_of(*line.frame, info.working_directory),
                    {printable(line.frame->source), Paint::kDim}});
   }
-  table.print(out, terminal, kIndent);
+  table.print(out, terminal, kEntryIndent);
 }
 
 void print_stack_report(std::ostream& out, const Terminal& terminal,

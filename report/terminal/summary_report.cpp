@@ -17,7 +17,6 @@
 namespace memlens::report {
 namespace {
 
-constexpr size_t kIndent = 2;
 constexpr size_t kListedProcesses = 20;
 constexpr size_t kListedThreads = 12;
 // Below this share a view of the summary is not worth its lines.
@@ -64,7 +63,7 @@ class SummaryPrinter {
       table.add_row({{"Never touched", Paint::kBold},
                      format_bytes(reserved) + " mapped at the peak, not counted above"});
     }
-    table.print(out_, terminal_, kIndent);
+    table.print(out_, terminal_, kTableIndent);
   }
 
   uint64_t most_leaked_by_one_process() const {
@@ -113,7 +112,7 @@ class SummaryPrinter {
     }
     if (table.empty()) return;
     out_ << '\n';
-    table.print(out_, terminal_, kIndent);
+    table.print(out_, terminal_, kTableIndent);
   }
 
   void print_locations(const std::string& title, View view, const std::vector<Location>& locations,
@@ -141,7 +140,7 @@ class SummaryPrinter {
                      {printable(location.frame->source), Paint::kDim}});
     }
     if (shown < locations.size()) add_others(table, view, locations, shown, whole);
-    table.print(out_, terminal_, kIndent);
+    table.print(out_, terminal_, kTableIndent);
   }
 
   void add_others(Table& table, View view, const std::vector<Location>& locations, size_t shown,
@@ -196,7 +195,7 @@ class SummaryPrinter {
                      command,
                      {ending_of(process), Paint::kDim}});
     }
-    table.print(out_, terminal_, kIndent);
+    table.print(out_, terminal_, kTableIndent);
     print_left_out(summary_.info.processes.size(), kListedProcesses, "process", "processes");
   }
 
@@ -229,7 +228,7 @@ class SummaryPrinter {
                      format_bytes(allocated.bytes), format_count(allocated.blocks),
                      printable(threads[i]->name)});
     }
-    table.print(out_, terminal_, kIndent);
+    table.print(out_, terminal_, kTableIndent);
     print_left_out(threads.size(), kListedThreads, "thread", "threads");
   }
 

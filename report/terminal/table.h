@@ -32,6 +32,10 @@ struct Cell {
   Paint paint = Paint::kPlain;
 };
 
+// How far a report's tables, and what belongs to a numbered entry, stand from the left.
+inline constexpr size_t kTableIndent = 2;
+inline constexpr size_t kEntryIndent = 4;
+
 class Table {
  public:
   explicit Table(std::vector<Column> columns) : columns_(std::move(columns)) {}

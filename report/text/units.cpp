@@ -16,6 +16,10 @@ std::string print(const char* format, Values... values) {
 
 }  // namespace
 
+uint64_t rounded(double amount) {
+  return static_cast<uint64_t>(std::llround(std::max(0.0, amount)));
+}
+
 std::string format_bytes(uint64_t bytes) {
   static constexpr const char* kUnits[] = {"B", "kB", "MB", "GB", "TB", "PB", "EB"};
   if (bytes < 1000) return print("%u B", static_cast<unsigned>(bytes));

@@ -6,6 +6,9 @@
 
 namespace memlens::report {
 
+// An estimate as a whole number; less than nothing is nothing.
+uint64_t rounded(double amount);
+
 // Three digits and a decimal unit: "0 B", "999 B", "1.00 kB", "31.2 MB".
 std::string format_bytes(uint64_t bytes);
 

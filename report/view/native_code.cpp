@@ -5,6 +5,7 @@
 #include <cctype>
 
 #include "reader/text/base_name.h"
+#include "report/text/contains.h"
 
 namespace memlens::report {
 namespace {
@@ -76,10 +77,6 @@ constexpr std::string_view kRustModules[] = {
 
 constexpr std::string_view kSystemFolders[] = {"/lib/",       "/usr/lib/", "/lib64/",
                                                "/usr/lib64/", "/lib32/",   "/usr/lib32/"};
-
-bool contains(std::string_view text, std::string_view part) {
-  return text.find(part) != std::string_view::npos;
-}
 
 bool begins_any(std::string_view text, auto&& prefixes) {
   return std::ranges::any_of(prefixes, [&](std::string_view p) { return text.starts_with(p); });

@@ -1,14 +1,8 @@
 #include "report/view/python_code.h"
 
+#include "report/text/contains.h"
+
 namespace memlens::report {
-namespace {
-
-bool contains(std::string_view text, std::string_view part) {
-  return text.find(part) != std::string_view::npos;
-}
-
-}  // namespace
-
 bool is_import_machinery(const reader::Frame& frame) {
   return frame.origin == reader::FrameOrigin::kPython &&
          (frame.file.starts_with("<frozen importlib") || frame.file == "<frozen zipimport>" ||

@@ -15,7 +15,7 @@ using memlens::testing::EventBytes;
 
 namespace {
 
-constexpr uint64_t kPage = 4096;
+constexpr uint64_t kPageBytes = 4096;
 constexpr uint64_t kFirst = 0x10'0000'0000;
 
 reader::Analysis analyze_chunks(const std::vector<EventBytes>& chunks) {
@@ -49,24 +49,24 @@ TEST_CASE("as many undone unmaps as there are mappings under them are soon read"
   std::vector<EventBytes> chunks(2 * kCount / kEventsInChunk);
   for (uint64_t i = 0; i < kCount; ++i) {
     EventBytes& maps = chunks[i / kEventsInChunk];
-    maps.map(AllocationKind::kMmap, kFirst + i * kPage, kPage, 1);
+    maps.map(AllocationKind::kMmap, kFirst + i * kPageBytes, kPageBytes, 1);
     EventBytes& unmaps = chunks[(kCount + i) / kEventsInChunk];
-    unmaps.unmap(kFirst, kCount * kPage);
+    unmaps.unmap(kFirst, kCount * kPageBytes);
     unmaps.undo();
   }
   const reader::Analysis analysis = analyze_chunks(chunks);
   CHECK(analysis.totals.frees == 0);
-  CHECK(analysis.totals.leaked_bytes == kCount * kPage);
-  CHECK(analysis.totals.peak_bytes == kCount * kPage);
+  CHECK(analysis.totals.leaked_bytes == kCount * kPageBytes);
+  CHECK(analysis.totals.peak_bytes == kCount * kPageBytes);
 }
 
 TEST_CASE("an mremap after an undone unmap moves no heap, after one that was not it does") {
   for (const bool undone : {false, true}) {
     EventBytes events;
-    events.map(AllocationKind::kMmap, kFirst, kPage, 1);
-    events.unmap(kFirst, kPage);
+    events.map(AllocationKind::kMmap, kFirst, kPageBytes, 1);
+    events.unmap(kFirst, kPageBytes);
     if (undone) events.undo();
-    events.map(AllocationKind::kMremap, kFirst + 16 * kPage, 2 * kPage, 1);
-    CHECK(analyze_chunks({events}).totals.leaked_bytes == (undone ? kPage : 2 * kPage));
+    events.map(AllocationKind::kMremap, kFirst + 16 * kPageBytes, 2 * kPageBytes, 1);
+    CHECK(analyze_chunks({events}).totals.leaked_bytes == (undone ? kPageBytes : 2 * kPageBytes));
   }
 }
