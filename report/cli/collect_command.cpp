@@ -14,6 +14,7 @@
 #include "interposer/collector/clock.h"
 #include "interposer/collector/process_files.h"
 #include "report/cli/run/own_descriptors.h"
+#include "report/cli/run/python_script.h"
 #include "report/cli/run/record_program.h"
 #include "report/cli/run/run_error.h"
 #include "report/cli/run/sample_option.h"
@@ -25,14 +26,11 @@ namespace {
 // The program attaches at once or never: it died, or could not.
 constexpr int64_t kAttachPatienceNs = 10'000'000'000;
 
-bool is_python(const std::string& executable) {
-  return std::filesystem::path(executable).filename().string().compare(0, 6, "python") == 0;
-}
-
 // `python3 app.py` is app's run.
 std::string name_of(const std::vector<std::string>& command) {
   if (command.empty()) return "program";
-  if (is_python(command[0]) && command.size() > 1 && !command[1].empty() && command[1][0] != '-') {
+  if (is_python_path(command[0]) && command.size() > 1 && !command[1].empty() &&
+      command[1][0] != '-') {
     return capture_name(ProgramForm::kPythonScript, command[1]);
   }
   return capture_name(ProgramForm::kProgram, command[0]);
@@ -54,7 +52,7 @@ int collect(int ready_fd, int pid, uint64_t sample_bytes) {
   session.working_directory = std::filesystem::current_path(error).string();
 
   collector::RecordingOptions options;
-  options.native = session.command.empty() || !is_python(session.command[0]);
+  options.native = session.command.empty() || !is_python_path(session.command[0]);
   options.sample_bytes = sample_bytes;
   collector::Recording recording(options);
   const char* pattern = getenv("MEMLENS_OUTPUT");

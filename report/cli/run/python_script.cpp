@@ -69,6 +69,8 @@ bool is_python_name(const std::string& name) {
   return rest.empty() || rest == "-dbg" || rest == "-debug";
 }
 
+bool is_python_path(const std::string& path) { return is_python_name(fs::path(path).filename()); }
+
 std::string interpreter_line(const std::string& path) {
   // As much as the kernel reads of it.
   constexpr size_t kLineBytes = 256;

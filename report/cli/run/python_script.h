@@ -8,6 +8,8 @@ namespace memlens::report::cli {
 // Whether a name is the interpreter's: "python3", "python3.14t", and debug builds: "python3.14d",
 // Debian's "python3.14-dbg".
 bool is_python_name(const std::string& name);
+// The same of the last part of a path.
+bool is_python_path(const std::string& path);
 
 // The first line of a file when it starts with "#!", without that.
 std::string interpreter_line(const std::string& path);

@@ -26,7 +26,7 @@ std::string file_name(const std::string& path) { return std::filesystem::path(pa
 
 // By its own name or, where that is a link, by the name of what it leads to.
 bool is_python(const std::string& path) {
-  if (is_python_name(file_name(path))) return true;
+  if (is_python_path(path)) return true;
   std::error_code failed;
   const std::filesystem::path real = std::filesystem::canonical(path, failed);
   return !failed && is_python_name(real.filename());

@@ -27,7 +27,7 @@ using memlens::testing::TemporaryFile;
 
 namespace {
 
-constexpr uint64_t kStart = CaptureBytes::kStartTicks;
+constexpr uint64_t kLeftOutStart = CaptureBytes::kStartTicks;
 
 // `count` blocks of ten bytes, allocated and kept.
 std::string kept_blocks(uint64_t first_address, int count) {
@@ -42,15 +42,15 @@ struct Chunk {
   uint32_t sequence = 0;
   std::string payload;
   uint64_t order_epoch = 1;
-  uint64_t ticks = kStart + 1000;
+  uint64_t ticks = kLeftOutStart + 1000;
 };
 
 std::string capture_of(const std::vector<Chunk>& chunks) {
   CaptureBytes capture;
   MetadataBytes metadata;
-  metadata.add_process(41, 1, 0, format::ProcessOrigin::kStart, kStart, "/bin/p", {"p"});
-  metadata.add_thread(1, 41, kStart, "main");
-  metadata.add_thread(2, 42, kStart, "worker");
+  metadata.add_process(41, 1, 0, format::ProcessOrigin::kStart, kLeftOutStart, "/bin/p", {"p"});
+  metadata.add_thread(1, 41, kLeftOutStart, "main");
+  metadata.add_thread(2, 42, kLeftOutStart, "worker");
   metadata.add_native_node(0, 0x1000);
   capture.add_frame({.kind = FrameKind::kMetadata, .process = 1}, metadata.take());
   for (const Chunk& chunk : chunks) {
@@ -62,8 +62,8 @@ std::string capture_of(const std::vector<Chunk>& chunks) {
                        .order_epoch = chunk.order_epoch},
                       chunk.payload);
   }
-  capture.add_clock(kStart + 1'000'000'000);
-  capture.add_trailer(kStart + 1'000'000'000);
+  capture.add_clock(kLeftOutStart + 1'000'000'000);
+  capture.add_trailer(kLeftOutStart + 1'000'000'000);
   return capture.bytes();
 }
 
@@ -156,9 +156,9 @@ TEST_CASE("a record of metadata that makes no sense leaves the others their numb
   EventBytes events;
   events.allocate(AllocationKind::kMalloc, 0x1000, 10, 2);
   events.allocate(AllocationKind::kMalloc, 0x2000, 20, 3);
-  bytes.add_frame({.kind = FrameKind::kEvents, .process = 1, .thread = 1, .ticks = kStart},
+  bytes.add_frame({.kind = FrameKind::kEvents, .process = 1, .thread = 1, .ticks = kLeftOutStart},
                   events.payload());
-  bytes.add_trailer(kStart + 1000);
+  bytes.add_trailer(kLeftOutStart + 1000);
   const Read read(bytes.bytes());
   REQUIRE(read.capture.info().left_out.size() == 1);
   CHECK(read.capture.info().left_out[0].kind == LeftOutKind::kMetadata);
@@ -185,7 +185,7 @@ TEST_CASE("stacks that are counted on from a lost place are unknown, not another
                       std::string("\x09\x00\x44", 3));
   metadata.add_record(next_native, std::string("\x01\x55", 2));
   bytes.add_frame({.kind = FrameKind::kMetadata, .process = 1, .sequence = 2}, metadata.take());
-  bytes.add_trailer(kStart + 1000);
+  bytes.add_trailer(kLeftOutStart + 1000);
   const Read read(bytes.bytes());
   const auto address_of = [&](uint32_t node) {
     return std::string(read.capture.frames(1, node, true)[0].function);
@@ -201,11 +201,11 @@ TEST_CASE("thread and process numbers that the system refused to tell are unknow
   MetadataBytes metadata;
   std::string thread("\x01", 1);
   testing::append_varint(thread, UINT64_MAX);
-  testing::append_varint(thread, kStart);
+  testing::append_varint(thread, kLeftOutStart);
   testing::append_string(thread, "sandboxed");
   metadata.add_record(static_cast<uint8_t>(format::MetadataType::kThread), thread);
   bytes.add_frame({.kind = FrameKind::kMetadata, .process = 1}, metadata.take());
-  bytes.add_trailer(kStart + 1000);
+  bytes.add_trailer(kLeftOutStart + 1000);
   const Read read(bytes.bytes());
   CHECK(read.capture.info().left_out.empty());
   REQUIRE(read.capture.info().threads.size() == 1);
@@ -220,9 +220,9 @@ TEST_CASE("a frame of the collector's that makes no sense is left out") {
   bytes.add_frame({.kind = FrameKind::kClock}, "\xff");
   bytes.add_frame({.kind = FrameKind::kSource}, "\xff\xff");
   bytes.add_frame({.kind = FrameKind::kMemory}, "\xff\xff");
-  bytes.add_frame({.kind = FrameKind::kEvents, .process = 1, .thread = 1, .ticks = kStart},
+  bytes.add_frame({.kind = FrameKind::kEvents, .process = 1, .thread = 1, .ticks = kLeftOutStart},
                   kept_blocks(0x1000, 3));
-  bytes.add_trailer(kStart + 1000);
+  bytes.add_trailer(kLeftOutStart + 1000);
   const Read read(bytes.bytes());
   CHECK(read.analysis.totals.allocations == 3);
   uint64_t left_out = 0;
