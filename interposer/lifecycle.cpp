@@ -146,7 +146,11 @@ bool look_for_session() {
     if (dormant) {
       become_dormant();
     } else {
-      if (description != nullptr) tell_session_out_of_reach();
+      if (description != nullptr && session_may_be_over()) {
+        remove_entries_in_place(environ);
+      } else if (description != nullptr) {
+        tell_session_out_of_reach();
+      }
       give_up_joining();
     }
     return false;
@@ -263,9 +267,10 @@ void join_as_asked() {
     return answer(GateRequest::kBusy, "its libraries are being unloaded all the time");
   }
   bool announced = false;
-  char description[segment::kGateTextBytes];
-  std::memcpy(description, gate.description, sizeof description);
-  description[sizeof description - 1] = '\0';
+  char description[segment::kGateTextBytes + sizeof segment::kAttachedSuffix];
+  std::memcpy(description, gate.description, segment::kGateTextBytes);
+  description[segment::kGateTextBytes - 1] = '\0';
+  std::strcat(description, segment::kAttachedSuffix);
   segment::SegmentHeader* segment = attach_segment(description, announced);
   if (segment == nullptr) {
     give_up_joining();
@@ -295,6 +300,7 @@ void join_as_asked() {
 
 // A child that inherited states, locks and counts of threads that it does not have.
 void forget_parent() {
+  process.inherited_session = process.session;
   session_stays.store(0);
   drop_thread_states();
   if (gate_is_open()) open_gate();
@@ -323,6 +329,7 @@ enum class Asker : uint8_t {
 void answer_at_gate_of(Asker asker) {
   if (order::load() == 0) {
     // A child of a raw fork; what is asked at the gate is asked of its parent.
+    if (!order::claim_forked_child()) return;
     if (recording()) {
       SessionStay stay;
       continue_as_forked_child();
@@ -399,6 +406,7 @@ bool look_at_gate() {
   {
     HookScope scope(InnerCalls::kExpected);
     if (scope.outermost() && gate_is_open()) {
+      const ForkHold hold;
       prepare_hooks();
       answer_at_gate_of(Asker::kOwnThread);
       if (loaded_late()) finish_taking_hooks_out();
@@ -444,7 +452,7 @@ void withdraw_birth() {
 
 void forked_child_started(bool announced) {
   if (process.segment == nullptr && !gate_is_open()) return;
-  if (order::load() == 0) {
+  if (order::load() == 0 && order::claim_forked_child()) {
     session_stays.store(0);  // of threads that are the parent's
     if (recording()) {
       SessionStay stay;
@@ -452,6 +460,12 @@ void forked_child_started(bool announced) {
     } else {
       become_loaded_child();
     }
+  }
+  // By a thread that a handler of pthread_atfork has made, before it is done.
+  constexpr int kRounds = 1000;
+  for (int i = 0; i < kRounds && order::load() == 0; ++i) {
+    std::atomic<uint32_t> nobody_wakes{0};
+    segment::futex_wait(nobody_wakes, 0, 1'000'000);
   }
   if (announced && process.segment != nullptr) process.segment->births_arrived.fetch_add(1);
 }

@@ -489,28 +489,50 @@ struct Stopped {
   void* argument;
 };
 
-std::atomic<uint32_t> stopped{0};
+// Fork and who holds exclude each other as two who raise a flag each before they look at the
+// other's; both give up after a while.
+std::atomic<uint32_t> holds{0};
+std::atomic<uint32_t> forks{0};
 
-// A child forked meanwhile would have the loader's lock taken for good.
-void wait_until_loader_goes_on() {
-  constexpr int kMostRounds = 1000;
-  for (int i = 0; i < kMostRounds && stopped.load() != 0; ++i) {
+void wait_until_zero(const std::atomic<uint32_t>& count) {
+  constexpr int kMostRounds = 200'000;
+  for (int i = 0; i < kMostRounds && count.load() != 0; ++i) {
     const timespec moment{0, 100'000};
     syscall(SYS_nanosleep, &moment, nullptr);
   }
 }
 
-void start_anew_in_child() { stopped.store(0); }
+void before_fork() {
+  forks.fetch_add(1);
+  wait_until_zero(holds);
+}
+void after_fork() { count_one_less(forks); }
+void after_fork_in_child() {
+  forks.store(0);
+  holds.store(0);
+}
 
 }  // namespace
 
-void with_loader_stopped(void (*act)(void* argument), void* argument) {
+ForkHold::ForkHold() {
   static std::atomic<bool> registered{false};
   if (!registered.exchange(true)) {
-    __register_atfork(wait_until_loader_goes_on, nullptr, start_anew_in_child, nullptr);
+    __register_atfork(before_fork, after_fork, after_fork_in_child, nullptr);
   }
+  constexpr int kMostRounds = 1000;
+  for (int i = 0; i < kMostRounds; ++i) {
+    holds.fetch_add(1);
+    if (forks.load() == 0) return;
+    count_one_less(holds);
+    wait_until_zero(forks);
+  }
+  holds.fetch_add(1);
+}
+
+ForkHold::~ForkHold() { count_one_less(holds); }
+
+void with_loader_stopped(void (*act)(void* argument), void* argument) {
   Stopped stop{act, argument};
-  stopped.fetch_add(1);
   // It holds the lock around the call for each object; the first is enough.
   dl_iterate_phdr(
       [](dl_phdr_info*, size_t, void* given) {
@@ -519,7 +541,6 @@ void with_loader_stopped(void (*act)(void* argument), void* argument) {
         return 1;
       },
       &stop);
-  stopped.fetch_sub(1);
 }
 
 void expect_loader_change() { last_look.store(0, std::memory_order_relaxed); }
@@ -541,18 +562,24 @@ void expect_namespaces() {
 }
 
 void hold_loader_readings() {
+  // First: who holds forks up may wait for a reading.
+  before_fork();
   // Bounded: a reading that was left for good (a signal handler jumped out of it) must not stop a
   // fork.
   for (int i = 0; i < 1000 && reading.exchange(1) != 0; ++i) sched_yield();
 }
 
-void release_loader_readings() { reading.store(0); }
+void release_loader_readings() {
+  reading.store(0);
+  after_fork();
+}
 
 void inherit_loader_list() {
   // Whoever read, opened or unloaded is no thread of this process.
   reading.store(0);
   unloading.store(0);
   opening.store(0);
+  after_fork_in_child();
   if (find_debug() != nullptr) resting_state = state_of(*find_debug());
   if (version.load(std::memory_order_relaxed) % 2 != 0) {
     // Half written: made anew.

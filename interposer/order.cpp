@@ -16,7 +16,10 @@ constexpr unsigned kHandoffsPerWindow = 16;
 constexpr uint64_t kHandoffWindowTicks = 416'000;  // about 160 us at 2.6 GHz; need not be exact
 constexpr uint32_t kChunksToUnshare = 8;
 
-std::atomic<uint64_t> before_start{0};
+std::atomic<uint64_t> before_start[2];
+
+// Behind the word, wiped with it.
+std::atomic<uint64_t>& child_claim() { return word[1]; }
 
 // All of this is the process's own and is reset by start() in a forked child.
 ShardCounter* arrays[kMaxSharedArrays];
@@ -50,10 +53,14 @@ bool fresh_array(unsigned& index) {
 
 }  // namespace
 
-std::atomic<uint64_t>* word = &before_start;
+std::atomic<uint64_t>* word = before_start;
+
+bool claim_forked_child() { return child_claim().exchange(1) == 0; }
+
+void give_claim_back() { child_claim().store(0); }
 
 bool start() {
-  if (word == &before_start) {
+  if (word == before_start) {
     void* page = map_pages(kPageBytes);
     if (page == nullptr) return false;
     const int saved_errno = errno;

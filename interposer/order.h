@@ -54,6 +54,12 @@ constexpr bool is_shared(uint64_t word) { return owner_of(word) == kShared; }
 // which nobody records yet. False when the kernel has no memory.
 bool start();
 
+// Precondition: the word is 0, in a forked child. Whether the caller is the first of its threads to
+// see that, and is to make it a process of its own; the others let it.
+bool claim_forked_child();
+// The caller has not done it after all.
+void give_claim_back();
+
 // Makes `owner` the owner of a new epoch, or enters the shared epoch there is or is due. Returns
 // the word to record under.
 uint64_t take(uint32_t owner);

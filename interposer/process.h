@@ -17,6 +17,7 @@ struct Process {
   uint32_t index = 0;  // session-wide
   uint32_t parent_index = 0;
   uint32_t session = 0;  // sessions begun here, forked children's included; names the present one
+  uint32_t inherited_session = 0;  // the last that was a parent's
 };
 extern Process process;
 
@@ -48,16 +49,23 @@ class SessionStay {
   SessionStay() {
     session_stays.fetch_add(1);  // before the state is read: who leaves does it the other way round
     held_ = session_state.load() == SessionState::kRecording;
-    if (!held_) session_stays.fetch_sub(1);
+    if (!held_) end();
   }
   ~SessionStay() {
-    if (held_) session_stays.fetch_sub(1);
+    if (held_) end();
   }
   SessionStay(const SessionStay&) = delete;
   SessionStay& operator=(const SessionStay&) = delete;
   explicit operator bool() const { return held_; }
 
  private:
+  // In a forked child the stays of all its threads are forgotten.
+  static void end() {
+    uint32_t count = session_stays.load(std::memory_order_relaxed);
+    while (count != 0 && !session_stays.compare_exchange_weak(count, count - 1)) {
+    }
+  }
+
   bool held_;
 };
 

@@ -122,14 +122,16 @@ __attribute__((noinline, cold)) ThreadState* get_ready(ThreadState* state) {
       ((attention.load(std::memory_order_relaxed) & kAttentionOver) != 0 || !join_session())) {
     return nullptr;
   }
+  const bool forked = order::load() == 0;
+  if (forked && !order::claim_forked_child()) return nullptr;
   const SessionStay stay;
-  if (!stay) return nullptr;
-  if (order::load() == 0) {
-    if (!continue_as_forked_child()) return nullptr;
-    state = nullptr;
+  if (!stay) {
+    if (forked) order::give_claim_back();
+    return nullptr;
   }
-  if (state == nullptr) state = thread_state;
-  if (state == nullptr) {
+  if (forked && !continue_as_forked_child()) return nullptr;
+  if (forked || state == nullptr) state = thread_state;
+  if (state == nullptr || state->session <= process.inherited_session) {
     state = acquire_thread_state();
     if (state == nullptr) return nullptr;
   } else if (state->session != process.session && !renew_thread_state(state)) {

@@ -27,6 +27,7 @@ constexpr size_t kMaxDescriptionBytes = 256;
 char description_in_use[kMaxDescriptionBytes];
 bool started_by_us = false;
 bool no_address_space = false;  // found, and not mapped
+bool may_be_over = false;       // with kAttachedSuffix
 
 // <collector pid>:<memfd number there>:<inherited fd number>:<inode>:<nonce hex>:<socket name>
 struct Description {
@@ -54,6 +55,13 @@ bool parse_number(const char*& text, unsigned base, uint64_t& value) {
   }
   if (text == start || *text != ':') return false;
   ++text;
+  return true;
+}
+
+bool cut_off(char* text, const char* suffix) {
+  const size_t length = std::strlen(text), bytes = std::strlen(suffix);
+  if (length <= bytes || std::strcmp(text + length - bytes, suffix) != 0) return false;
+  text[length - bytes] = '\0';
   return true;
 }
 
@@ -209,18 +217,18 @@ void detach_segment(SegmentHeader* segment) {
 
 bool attach_found_no_address_space() { return no_address_space; }
 
+bool session_may_be_over() { return may_be_over; }
+
 const char* session_description() { return description_in_use; }
 
 SegmentHeader* attach_segment(char* description, bool& announced) {
-  const size_t length = std::strlen(description);
-  const size_t suffix = sizeof segment::kAnnouncedSuffix - 1;
-  announced =
-      length > suffix && std::strcmp(description + length - suffix, segment::kAnnouncedSuffix) == 0;
-  if (announced) description[length - suffix] = '\0';
+  announced = cut_off(description, segment::kAnnouncedSuffix);
+  char text[kMaxDescriptionBytes];
+  if (std::strlen(description) >= sizeof text) return nullptr;
+  std::strcpy(text, description);
+  may_be_over = cut_off(text, segment::kAttachedSuffix);
   Description wanted;
-  if (std::strlen(description) >= kMaxDescriptionBytes || !parse(description, wanted)) {
-    return nullptr;
-  }
+  if (!parse(text, wanted)) return nullptr;
   SegmentHeader* header = attach_by_proc(wanted);
   if (header == nullptr) header = attach_by_inheritance(wanted);
   if (header == nullptr) header = attach_by_socket(wanted);

@@ -19,6 +19,10 @@ void detach_segment(segment::SegmentHeader* segment);
 // The segment was there and could not be mapped: a limit on address space (`ulimit -v`).
 bool attach_found_no_address_space();
 
+// The description that attach_segment() was given last is one of a recording that may have ended
+// since (segment::kAttachedSuffix).
+bool session_may_be_over();
+
 // For a program preloaded by hand: starts `memlens collect --ready-fd N --pid P` beside this
 // library, reads the session's description from the descriptor and attaches. The collector is a
 // grandchild in a session of its own, so that the program neither waits for it nor sends it its

@@ -258,13 +258,21 @@ bool threads_have_left_session() {
   return all;
 }
 
+namespace {
+
+void forget_session(ThreadState& state) {
+  // No process's word: whoever has the state goes the slow way.
+  state.order_word = UINT64_MAX;
+  state.chunk = nullptr;
+  state.cursor = state.soft_limit = state.hard_limit = nullptr;
+}
+
+}  // namespace
+
 void retire_thread_states() {
   states_lock.reset();
   for (ThreadState* state = all_states; state != nullptr; state = state->next) {
-    // No process's word: whoever has the state goes the slow way.
-    state->order_word = UINT64_MAX;
-    state->chunk = nullptr;
-    state->cursor = state->soft_limit = state->hard_limit = nullptr;
+    forget_session(*state);
   }
   threads_seen.store(0);
   events_without_state.store(0);
@@ -291,7 +299,7 @@ void drop_thread_states() {
     ThreadState* state = all_states;
     all_states = state->next;
     drop_stack_state(state->stacks);
-    unmap_pages(state, sizeof(ThreadState));
+    forget_session(*state);
   }
   state_count = 0;
   memory_lack_reported = false;

@@ -77,7 +77,9 @@ uint32_t take_events_without_state();
 // thread's end.
 void end_thread_state(ThreadState* state);
 
-// In a forked child: forget the parent's states.
+// In a forked child: forget the parent's states. Another thread than the one that forked may do so,
+// whose thread_state stays what it was; so they stay mapped, and belong to no session of this
+// process.
 void drop_thread_states();
 
 // Whether every thread that has a state but the calling one has been seen outside all hooks since

@@ -143,9 +143,11 @@ constexpr size_t initial_bytes() { return header_bytes() + kInitialWindows * win
 
 // ---- how a program finds the segment: environment variable kSessionVariable holds
 //   <collector pid>:<memfd number there>:<inherited fd number>:<inode>:<nonce hex>:<socket name>
-// optionally followed by kAnnouncedSuffix when the exec that led here announced a birth.
-// The abstract socket hands the memfd to whoever connects (SCM_RIGHTS).
+// optionally followed by kAttachedSuffix when the recording may end before the program, which is
+// then no failure to reach it, and by kAnnouncedSuffix when the exec that led here announced a
+// birth. The abstract socket hands the memfd to whoever connects (SCM_RIGHTS).
 inline constexpr char kSessionVariable[] = "MEMLENS_SESSION";
+inline constexpr char kAttachedSuffix[] = ":attached";
 inline constexpr char kAnnouncedSuffix[] = ":announced";
 
 }  // namespace memlens::segment

@@ -26,6 +26,7 @@ from memlens_testing import BUILD, LIBRARY, MEMLENS, pythons
 HERE = os.path.dirname(os.path.abspath(__file__))
 BUSY = os.path.join(BUILD, "tests", "attach", "busy")
 LATE_LOADER = os.path.join(BUILD, "tests", "attach", "liblate_loader.so")
+FORKS = os.path.join(BUILD, "tests", "attach", "forks")
 PLUGIN = os.path.join(BUILD, "tests", "programs", "libraries", "plugins",
                       "libmemlens_test_plugin.so")
 PATIENCE = 60
@@ -158,6 +159,7 @@ def asyncio_program():
 KINDS = {
     "threads": Busy,
     "dlopen": lambda: Busy("dlopen", PLUGIN),
+    "forks": lambda: Program([FORKS]),
     "asyncio": asyncio_program,
     "redis": Redis,
 }

@@ -24,6 +24,9 @@ class Cycles(MemlensTest):
     def test_threads_that_open_and_close_libraries_see_nothing_of_it(self):
         self.run_kind("dlopen")
 
+    def test_a_program_that_forks_all_the_time_sees_nothing_of_it(self):
+        self.run_kind("forks")
+
     def test_an_event_loop_with_worker_threads_sees_nothing_of_it(self):
         self.run_kind("asyncio")
 
