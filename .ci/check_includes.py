@@ -25,6 +25,8 @@ MAY_INCLUDE = {
     # Judges executables; needs nothing of the library's inside.
     "interposer/hooks/exec_target.h": [],
     "interposer/collector": ["interposer/format", "interposer/segment", "interposer/platform"],
+    # Gets the library into a process that runs; part of the program, like the collector.
+    "interposer/attach": [],
     "interposer": ["interposer/format", "interposer/segment", "interposer/platform",
                    "interposer/hooks/exec_target.h"],
 
@@ -56,7 +58,9 @@ MAY_INCLUDE = {
                        "interposer/hooks/exec_target.h", "reader/text", "reader/file",
                        "reader/capture", "reader/analysis", "reader/symbolizer", "report/text",
                        "report/explain", "report/terminal", "report/cli/options"],
-    "report/cli/attach": ["interposer/segment", "interposer/collector", "report/cli/run"],
+    "report/cli/attach": ["interposer/segment", "interposer/collector", "interposer/attach",
+                          "interposer/hooks/exec_target.h", "report/text",
+                          "report/cli/run"],
     "report/cli": ["interposer/collector", "reader/file", "reader/capture", "reader/analysis",
                    "report/text", "report/view", "report/explain", "report/terminal",
                    "report/json", "report/exports", "report/live", "report/html",
