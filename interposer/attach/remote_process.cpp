@@ -55,7 +55,7 @@ std::string why_not_permitted(pid_t pid) {
   int scope = 0;
   std::ifstream("/proc/sys/kernel/yama/ptrace_scope") >> scope;
   struct stat status {};
-  const bool own = stat(proc_path(pid, "").c_str(), &status) == 0 && status.st_uid == geteuid();
+  const bool own = stat(proc_path(pid, "mem").c_str(), &status) == 0 && status.st_uid == geteuid();
   const bool capable = have_ptrace_capability();
   if (scope == 3) {
     return "may not be attached to on this machine (kernel.yama.ptrace_scope is 3, until the next "

@@ -67,6 +67,13 @@ struct Mark {
   bool operator==(const Mark&) const = default;
 };
 
+// Of a program that ran already when recording began: blocks from before are unknown.
+struct AttachedInfo {
+  int32_t pid = 0;
+  double after_seconds = 0;                // since its process was started
+  std::optional<uint64_t> resident_bytes;  // then
+};
+
 struct CaptureInfo {
   std::string path;
   uint64_t file_bytes = 0;
@@ -83,6 +90,7 @@ struct CaptureInfo {
   bool native_stacks = false;
   bool python_allocators = false;
   uint64_t sample_bytes = 0;  // one sample in so many bytes when recording began; 0: every block
+  std::optional<AttachedInfo> attached;
   double duration_seconds = 0;
   uint64_t start_unix_ns = 0;
   // Calls that signal handlers made while an allocation function was at work, which are not

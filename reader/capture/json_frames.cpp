@@ -90,6 +90,16 @@ SessionFrame parse_session(std::string_view json) {
     session.python_allocators = flag_of(*options, "python_allocators");
     session.sample_bytes = number_of(*options, "sample_bytes");
   }
+  const auto attached = object.find("attached");
+  if (attached != object.end() && attached->is_object()) {
+    AttachmentFrame& attachment = session.attached.emplace();
+    attachment.pid = integer_of(*attached, "pid").value_or(0);
+    const auto after = attached->find("after_seconds");
+    if (after != attached->end() && after->is_number())
+      attachment.after_seconds = after->get<double>();
+    const uint64_t resident = number_of(*attached, "rss_bytes");
+    if (resident != 0) attachment.resident_bytes = resident;
+  }
   return session;
 }
 

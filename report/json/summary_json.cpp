@@ -29,6 +29,11 @@ void write_capture(JsonWriter& json, const reader::CaptureInfo& info) {
   json.member("native_stacks", info.native_stacks);
   json.member("python_allocators", info.python_allocators);
   json.member("sample_bytes", info.sample_bytes);
+  json.key("attached_after_seconds");
+  info.attached ? json.value(info.attached->after_seconds) : json.null();
+  json.key("rss_at_attach_bytes");
+  info.attached&& info.attached->resident_bytes ? json.value(*info.attached->resident_bytes)
+                                                : json.null();
   json.member("recorded_by", info.recorded_by);
   json.member("file_bytes", info.file_bytes);
 }

@@ -261,8 +261,11 @@ class SummaryPrinter {
     }
     if (const uint64_t unseen = totals_.unmatched_frees - totals_.inherited_frees; unseen != 0) {
       notes.push_back(format_count_of(unseen, "free") +
-                      " of blocks whose allocation was not seen: past the hooks (__libc_malloc, "
-                      "dlsym on libc, RTLD_DEEPBIND), or before memlens was there");
+                      (summary_.info.attached
+                           ? " of blocks whose allocation was not seen: before memlens was attached"
+                           : " of blocks whose allocation was not seen: past the hooks "
+                             "(__libc_malloc, dlsym on libc, RTLD_DEEPBIND), or before memlens was "
+                             "there"));
     }
     if (summary_.info.sample_bytes != 0) {
       notes.push_back(

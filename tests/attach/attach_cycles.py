@@ -1,21 +1,25 @@
 #!/usr/bin/env python3
 """Attach and detach, again and again, to programs under load.
 
-    tests/attach/attach_cycles.py [--cycles 500] [--seconds 0.1] [--late] [KIND ...]
+    tests/attach/attach_cycles.py [--cycles 500] [--seconds 0.1] [--dormant] [KIND ...]
 
-Each cycle attaches to a program that was started dormant, records for a moment, detaches, and
-reads the capture. The program checks its own data all the time; whatever ends it, hangs it, or shows
-up as an error in it is a failure, as is a cycle without a complete capture. `ledger` pauses the program
-around attaching and detaching and compares its own count of everything it did with the capture's.
+Each cycle attaches to a program that knows nothing of memlens (with --dormant: that was started so),
+records for a moment, detaches, and reads the capture. The program checks its own data all the time;
+whatever ends it, hangs it, or shows up as an error in it or in its clients is a failure, as is a
+cycle without a complete capture. `ledger` pauses the program around attaching and detaching and
+compares its own count of everything it did with the capture's. `start` attaches to programs in
+their first 50 ms.
 
 Used by attach_test.py with few cycles; docs/reliability.md has the figures of long runs.
 """
 import argparse
 import json
 import os
+import random
+import re
 import shutil
-import signal
 import socket
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -24,9 +28,10 @@ import time
 from memlens_testing import BUILD, LIBRARY, MEMLENS, pythons
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+PROGRAMS = os.path.join(HERE, "programs")
 BUSY = os.path.join(BUILD, "tests", "attach", "busy")
-LATE_LOADER = os.path.join(BUILD, "tests", "attach", "liblate_loader.so")
 FORKS = os.path.join(BUILD, "tests", "attach", "forks")
+LONE = os.path.join(BUILD, "tests", "attach", "lone")
 PLUGIN = os.path.join(BUILD, "tests", "programs", "libraries", "plugins",
                       "libmemlens_test_plugin.so")
 PATIENCE = 60
@@ -44,36 +49,18 @@ def dormant_environment():
     return dict(os.environ, LD_PRELOAD=LIBRARY, MEMLENS_DORMANT="1")
 
 
-def late_environment():
-    return dict(os.environ, LD_PRELOAD=LATE_LOADER, MEMLENS_LATE_LIBRARY=LIBRARY)
-
-
-def wait_for_gate(pid):
-    """Until the library is loaded and can be asked."""
-    deadline = time.monotonic() + PATIENCE
-    while True:
-        with open(f"/proc/{pid}/maps", encoding="utf-8") as maps:
-            if "memfd:dormant-memlens" in maps.read():
-                return
-        if time.monotonic() > deadline:
-            raise Failure("the library was not loaded")
-        time.sleep(0.01)
-
-
 class Program:
-    """A program under load, started dormant, or (`late`) without memlens, which is loaded into it."""
+    """A program under load, started as if there were no memlens, or dormant."""
 
-    late = False
-
-    def __init__(self, arguments, ready=b"ready\n"):
+    def __init__(self, arguments, ready=b"ready\n", dormant=False):
         self.errors = tempfile.TemporaryFile()
-        environment = late_environment() if self.late else dormant_environment()
+        environment = dormant_environment() if dormant else dict(os.environ)
         self.process = subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                         stderr=self.errors, env=environment)
         self.pid = self.process.pid
+        self.stops = []  # seconds for which a thread of it was held
         if ready is not None and self.process.stdout.readline() != ready:
             raise Failure("the program did not start: " + self.said())
-        wait_for_gate(self.pid)
 
     def ask(self, word):
         self.process.stdin.write(word.encode() + b"\n")
@@ -94,6 +81,10 @@ class Program:
         if said:
             raise Failure("the program said: " + said)
 
+    def pid_of(self, _cycle):
+        """Of the process that this cycle attaches to."""
+        return self.pid
+
     def end(self):
         self.process.kill()
         self.process.wait()
@@ -102,15 +93,15 @@ class Program:
 
 
 class Busy(Program):
-    def __init__(self, *arguments):
-        super().__init__([BUSY, "4", *arguments])
+    def __init__(self, *arguments, dormant=False):
+        super().__init__([BUSY, "4", *arguments], dormant=dormant)
         self.ask("run")
 
 
 class Redis(Program):
     """A server with an allocator of its own, and clients that see every error."""
 
-    def __init__(self):
+    def __init__(self, dormant=False):
         server, benchmark = shutil.which("redis-server"), shutil.which("redis-benchmark")
         if server is None or benchmark is None:
             raise Skipped("redis-server and redis-benchmark are not installed")
@@ -119,7 +110,8 @@ class Redis(Program):
             port = str(probe.getsockname()[1])
         self.directory = tempfile.mkdtemp(prefix="memlens-redis-")
         super().__init__([server, "--port", port, "--bind", "127.0.0.1", "--save", "",
-                          "--appendonly", "no", "--dir", self.directory], ready=None)
+                          "--appendonly", "no", "--dir", self.directory], ready=None,
+                         dormant=dormant)
         deadline = time.monotonic() + PATIENCE
         while True:
             try:
@@ -148,20 +140,64 @@ class Redis(Program):
         shutil.rmtree(self.directory, ignore_errors=True)
 
 
-def asyncio_program():
-    found = pythons()
-    name = "3.11" if "3.11" in found else next(iter(found), None)
-    if name is None:
-        raise Skipped("no Python to run")
-    return Program([found[name], os.path.join(HERE, "programs", "asyncio_workers.py")])
+class Prefork(Program):
+    """Cycles take the master and its workers in turn."""
+
+    def __init__(self, dormant=False):
+        super().__init__([sys.executable, os.path.join(PROGRAMS, "prefork.py")], dormant=dormant)
+        self.pids = [int(pid) for pid in self.process.stdout.readline().split()]
+
+    def pid_of(self, cycle):
+        return self.pids[cycle % len(self.pids)]
+
+    def end(self):
+        self.process.terminate()
+        self.process.wait(PATIENCE)
+        super().end()
+
+
+class Java(Program):
+    def __init__(self, dormant=False):
+        java, javac = shutil.which("java"), shutil.which("javac")
+        if java is None or javac is None:
+            raise Skipped("java and javac are not installed")
+        self.directory = tempfile.mkdtemp(prefix="memlens-java-")
+        subprocess.run([javac, "-d", self.directory, os.path.join(PROGRAMS, "Work.java")],
+                       check=True)
+        super().__init__([java, "-Xmx64m", "-cp", self.directory, "Work"], dormant=dormant)
+
+    def end(self):
+        super().end()
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+
+def node(dormant=False):
+    found = shutil.which("node")
+    if found is None:
+        raise Skipped("node is not installed")
+    return Program([found, os.path.join(PROGRAMS, "server.js")], dormant=dormant)
+
+
+def asyncio_program(version):
+    def start(dormant=False):
+        found = pythons().get(version)
+        if found is None:
+            raise Skipped(f"there is no Python {version}")
+        return Program([found, os.path.join(PROGRAMS, "asyncio_workers.py")], dormant=dormant)
+    return start
 
 
 KINDS = {
     "threads": Busy,
-    "dlopen": lambda: Busy("dlopen", PLUGIN),
-    "forks": lambda: Program([FORKS]),
-    "asyncio": asyncio_program,
+    "dlopen": lambda dormant=False: Busy("dlopen", PLUGIN, dormant=dormant),
+    "forks": lambda dormant=False: Program([FORKS], dormant=dormant),
+    "lone": lambda dormant=False: Program([LONE], dormant=dormant),
+    "asyncio-3.11": asyncio_program("3.11"),
+    "asyncio-3.14": asyncio_program("3.14"),
+    "prefork": Prefork,
     "redis": Redis,
+    "node": node,
+    "java": Java,
 }
 
 
@@ -174,9 +210,10 @@ def summary(capture):
     return json.loads(read.stdout)
 
 
-def attach(program, capture, *options):
-    return subprocess.Popen([MEMLENS, "attach", str(program.pid), "-f", "-o", capture, *options],
-                            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+def attach(program, capture, *options, pid=None):
+    return subprocess.Popen(
+        [MEMLENS, "attach", str(pid or program.pid), "-f", "-o", capture, *options],
+        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
 
 
 def finish(attached):
@@ -187,16 +224,24 @@ def finish(attached):
         raise Failure("attach hangs: " + attached.communicate()[1])
     if attached.returncode != 0:
         raise Failure(f"attach ended with {attached.returncode}: {said}")
+    return said
+
+
+def note_stop(program, said):
+    held = re.search(r"held a thread of it for ([0-9.]+) ms", said)
+    if held:
+        program.stops.append(float(held[1]) * 1e-3)
 
 
 def cycle(program, capture, number, seconds):
     options = [["--sample", "4K"], ["--no-native"], ["--native"], []][number % 4]
-    attached = attach(program, capture, "-q", "--duration", f"{seconds}", *options)
+    pid = program.pid_of(number)
+    attached = attach(program, capture, "--duration", f"{seconds}", *options, pid=pid)
     if number % 5 == 4:  # the other way to end
         time.sleep(seconds / 2)
-        subprocess.run([MEMLENS, "detach", str(program.pid)], stderr=subprocess.DEVNULL,
+        subprocess.run([MEMLENS, "detach", str(pid)], stderr=subprocess.DEVNULL,
                        timeout=PATIENCE, check=False)
-    finish(attached)
+    note_stop(program, finish(attached))
     program.check()
     totals = summary(capture)
     if not totals["complete"]:
@@ -204,9 +249,22 @@ def cycle(program, capture, number, seconds):
     return totals["allocations"]
 
 
-def run_cycles(kind, cycles, seconds=0.1):
-    """Returns how many allocations were recorded. Raises Failure, or Skipped."""
-    program = KINDS[kind]()
+class Outcome:
+    def __init__(self, allocations=0, stops=()):
+        self.allocations = allocations
+        self.stops = sorted(stops)
+
+    def __str__(self):
+        text = f"{self.allocations:,} allocations"
+        if self.stops:
+            text += (f", a thread held for {statistics.median(self.stops) * 1000:.2f} ms in the "
+                     f"median, {self.stops[-1] * 1000:.1f} ms at most")
+        return text
+
+
+def run_cycles(kind, cycles, seconds=0.1, dormant=False):
+    """Raises Failure, or Skipped."""
+    program = KINDS[kind](dormant=dormant)
     capture = tempfile.mktemp(prefix="memlens-attach-", suffix=".mlens")
     recorded = 0
     try:
@@ -217,11 +275,60 @@ def run_cycles(kind, cycles, seconds=0.1):
                 raise Failure(f"{kind}, cycle {number + 1}: {failure}") from None
         if recorded == 0:
             raise Failure(f"{kind}: nothing was recorded in any cycle")
-        return recorded
+        return Outcome(recorded, program.stops)
     finally:
         program.end()
         if os.path.exists(capture):
             os.unlink(capture)
+
+
+# Loads libraries, starts threads and children and ends, all within a moment.
+SHORT_LIVED = """
+import json, subprocess, threading
+import ctypes, ssl, sqlite3
+threads = [threading.Thread(target=json.loads, args=("[1, 2]",)) for _ in range(3)]
+for t in threads: t.start()
+for t in threads: t.join()
+assert subprocess.run(["sh", "-c", "exit 3"]).returncode == 3
+print(sqlite3.connect(":memory:").execute("select 42").fetchone()[0])
+"""
+
+
+def start_cycle(capture, delay):
+    """Attaches `delay` seconds after the start of a program. Returns whether it was recorded: it may
+    have ended before, or may not be ready to be attached to."""
+    with subprocess.Popen([sys.executable, "-c", SHORT_LIVED], stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as program:
+        time.sleep(delay)
+        attached = attach(program, capture, "--duration", "1")
+        try:
+            out, error = program.communicate(timeout=PATIENCE)
+        except subprocess.TimeoutExpired:
+            program.kill()
+            raise Failure("the program hangs")
+        said = attached.communicate(timeout=PATIENCE)[1]
+    if (program.returncode, out, error) != (0, "42\n", ""):
+        raise Failure(f"the program ended with {program.returncode}: {out!r} {error!r}; {said}")
+    if attached.returncode == 125:
+        return False
+    if attached.returncode != 0:
+        raise Failure(f"attach ended with {attached.returncode}: {said}")
+    return True
+
+
+def run_start_cycles(cycles):
+    capture = tempfile.mktemp(prefix="memlens-start-", suffix=".mlens")
+    recorded = 0
+    try:
+        for number in range(cycles):
+            try:
+                recorded += start_cycle(capture, random.Random(number).uniform(0, 0.05))
+            except Failure as failure:
+                raise Failure(f"start, cycle {number + 1}: {failure}") from None
+    finally:
+        if os.path.exists(capture):
+            os.unlink(capture)
+    return recorded
 
 
 def wait_for(attached, words):
@@ -231,11 +338,11 @@ def wait_for(attached, words):
     raise Failure("attach ended without a word of " + words)
 
 
-def ledger_cycle(program, capture, work):
+def ledger_cycle(program, capture, work, dormant=True):
     """One attachment between two pauses; the capture's totals and what the program did."""
     before = [int(n) for n in program.ask("pause").split()[1:]]
     attached = attach(program, capture)
-    if not program.late:
+    if dormant:
         wait_for(attached, "waiting for")  # asked, and nothing has been allocated since
         program.ask("ping")
     wait_for(attached, "attached to")
@@ -250,12 +357,12 @@ def ledger_cycle(program, capture, work):
             [b - a for a, b in zip(before, after)], totals)
 
 
-def run_ledger(cycles, work=0.2):
-    program = Busy()
+def run_ledger(cycles, work=0.2, dormant=False):
+    program = Busy(dormant=dormant)
     capture = tempfile.mktemp(prefix="memlens-ledger-", suffix=".mlens")
     try:
         for number in range(cycles):
-            recorded, done, _ = ledger_cycle(program, capture, work)
+            recorded, done, _ = ledger_cycle(program, capture, work, dormant)
             if recorded != done:
                 raise Failure(f"ledger, cycle {number + 1}: recorded {recorded}, done {done}")
             program.ask("run")
@@ -271,21 +378,21 @@ def main():
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--cycles", type=int, default=500)
     parser.add_argument("--seconds", type=float, default=0.1)
-    parser.add_argument("--late", action="store_true",
-                        help="programs that were started without memlens, which is loaded later")
+    parser.add_argument("--dormant", action="store_true", help="to programs that are started so")
     parser.add_argument("kinds", nargs="*", metavar="KIND",
-                        help=", ".join([*KINDS, "ledger"]) + "; all of them by default")
+                        help=", ".join([*KINDS, "start", "ledger"]) + "; all of them by default")
     arguments = parser.parse_args()
-    Program.late = arguments.late
     failed = False
-    for kind in arguments.kinds or [*KINDS, "ledger"]:
+    for kind in arguments.kinds or [*KINDS, "start", "ledger"]:
         start = time.monotonic()
         try:
             if kind == "ledger":
-                run_ledger(arguments.cycles)
+                run_ledger(arguments.cycles, dormant=arguments.dormant)
                 result = "totals equal"
+            elif kind == "start":
+                result = f"{run_start_cycles(arguments.cycles)} recorded"
             else:
-                result = f"{run_cycles(kind, arguments.cycles, arguments.seconds):,} allocations"
+                result = run_cycles(kind, arguments.cycles, arguments.seconds, arguments.dormant)
         except Skipped as reason:
             result = f"skipped: {reason}"
         except Failure as failure:

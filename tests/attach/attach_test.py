@@ -1,20 +1,14 @@
 """A short form of attach_cycles.py: twenty cycles of each kind, and the ledger."""
-from attach_cycles import Failure, Program, Skipped, run_cycles, run_ledger
+from attach_cycles import Failure, Skipped, run_cycles, run_ledger, run_start_cycles
 from memlens_testing import MemlensTest, main
 
 CYCLES = 20
 
 
 class Cycles(MemlensTest):
-    late = False
-
-    def setUp(self):
-        super().setUp()
-        Program.late = self.late
-
-    def run_kind(self, kind):
+    def run_kind(self, kind, dormant=False):
         try:
-            run_cycles(kind, CYCLES, 0.05)
+            run_cycles(kind, CYCLES, 0.05, dormant)
         except Skipped as reason:
             self.skipTest(str(reason))
 
@@ -27,20 +21,41 @@ class Cycles(MemlensTest):
     def test_a_program_that_forks_all_the_time_sees_nothing_of_it(self):
         self.run_kind("forks")
 
+    def test_one_thread_that_takes_eintr_for_an_error_sees_nothing_of_it(self):
+        self.run_kind("lone")
+
     def test_an_event_loop_with_worker_threads_sees_nothing_of_it(self):
-        self.run_kind("asyncio")
+        self.run_kind("asyncio-3.11")
+
+    def test_nor_does_it_on_the_latest_python(self):
+        self.run_kind("asyncio-3.14")
+
+    def test_a_server_that_forked_its_workers_sees_nothing_of_it(self):
+        self.run_kind("prefork")
 
     def test_a_server_with_an_allocator_of_its_own_sees_nothing_of_it(self):
         self.run_kind("redis")
 
+    def test_node_sees_nothing_of_it(self):
+        self.run_kind("node")
+
+    def test_java_sees_nothing_of_it(self):
+        self.run_kind("java")
+
+    def test_a_program_in_its_first_moments_sees_nothing_of_it(self):
+        run_start_cycles(CYCLES)
+
     def test_what_four_threads_did_between_attach_and_detach_is_what_is_recorded(self):
         run_ledger(3)
 
+    def test_started_dormant_four_threads_see_nothing_of_it(self):
+        self.run_kind("threads", dormant=True)
 
-class CyclesWithoutPreload(Cycles):
-    """The same in programs that the library is loaded into when they run."""
+    def test_started_dormant_threads_that_open_and_close_libraries_see_nothing_of_it(self):
+        self.run_kind("dlopen", dormant=True)
 
-    late = True
+    def test_started_dormant_the_ledger_is_what_is_recorded(self):
+        run_ledger(3, dormant=True)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 #include "report/cli/attach/attached_process.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -10,9 +11,12 @@
 #include <filesystem>
 #include <fstream>
 
+#include "interposer/attach/remote_process.h"
 #include "interposer/collector/control_socket.h"
 #include "interposer/collector/process_files.h"
+#include "interposer/hooks/exec_target.h"
 #include "report/cli/run/run_error.h"
+#include "report/cli/run/python_script.h"
 
 namespace memlens::report::cli {
 namespace {
@@ -42,10 +46,6 @@ double seconds_since_boot() {
   return seconds;
 }
 
-bool is_python(const std::string& executable) {
-  return std::filesystem::path(executable).filename().string().starts_with("python");
-}
-
 }  // namespace
 
 AttachedProcess look_at_process(pid_t pid) {
@@ -71,10 +71,15 @@ AttachedProcess look_at_process(pid_t pid) {
     if (status_field(pid, "VmSize").empty()) {
       throw RunError(kOwnFailure, name + " is a thread of the kernel, which cannot be recorded");
     }
-    throw RunError(kOwnFailure,
-                   name +
-                       " may not be looked at (it has changed its user, or is protected); "
-                       "attach as root");
+    throw RunError(kOwnFailure, name + " " + attach::why_not_permitted(pid));
+  }
+  const interposer::Obstacle obstacle =
+      interposer::inspect_program(AT_FDCWD, proc_path(pid, "exe").c_str());
+  if (obstacle == interposer::Obstacle::kOtherMachine ||
+      obstacle == interposer::Obstacle::kStatic || obstacle == interposer::Obstacle::kOtherLibc) {
+    throw RunError(kOwnFailure, name + " cannot be recorded: " + process.executable + " " +
+                                    interposer::explain(obstacle) +
+                                    "; only programs that load a 64-bit glibc of this machine can");
   }
   for (const collector::RunningRecording& recording : collector::running_recordings()) {
     if (!collector::records_into(pid, recording)) continue;
@@ -88,7 +93,7 @@ AttachedProcess look_at_process(pid_t pid) {
   }
   process.command = collector::command_line_of(pid);
   process.working_directory = link_target(pid, "cwd");
-  process.python = is_python(process.executable);
+  process.python = is_python_path(process.executable);
   if (const auto started = collector::start_time(pid)) {
     process.age_seconds = seconds_since_boot() -
                           static_cast<double>(*started) / static_cast<double>(sysconf(_SC_CLK_TCK));
