@@ -1,13 +1,14 @@
 """`memlens attach` on programs that were not started by memlens."""
 import ctypes
+import json
 import os
 import signal
 import subprocess
 import sys
 import time
 
-from attach_cycles import BUSY, attach, finish, summary, wait_for
-from memlens_testing import BUILD, MEMLENS, MemlensTest, main
+from attach_cycles import PROGRAMS, attach, finish, summary, wait_for
+from memlens_testing import BUILD, LIBRARY, MEMLENS, MemlensTest, main
 
 VFORKS = os.path.join(BUILD, "tests", "attach", "vforks")
 
@@ -252,6 +253,61 @@ sys.stdin.readline()
         self.assertGreater(summary(capture)["allocations"], 0)
         program.stdin.close()
         self.assertEqual(program.wait(60), 0)
+
+    # -- trees and namespaces -------------------------------------------------------------------
+
+    def test_children_that_it_has_are_recorded_too_where_that_is_asked_for(self):
+        program = self.start([sys.executable, os.path.join(PROGRAMS, "prefork.py")])
+        _, *workers = program.stdout.readline().decode().split()
+        attached, capture = self.attach(program, "--children")
+        time.sleep(1)
+        attached.send_signal(signal.SIGINT)
+        finish(attached)
+        self.assertEqual(summary(capture)["processes"], 1 + 3 + 2)  # and two clients
+        for pid in workers:
+            seen = json.loads(self.memlens("summary", "--json", "--pid", pid, capture).stdout)
+            self.assertGreater(seen["allocations"], 0)
+        program.terminate()
+        self.assertEqual(program.wait(60), 0)
+        self.assertEqual(program.stderr.read(), b"")
+
+    def unshared(self, *options, shell="exec"):
+        """STEPS in namespaces of its own."""
+        unshare = [self.need("unshare"), *options, "--"]
+        if subprocess.run([*unshare, "true"], stderr=subprocess.DEVNULL).returncode:
+            self.skipTest("unshare " + " ".join(options) + " is not permitted here")
+        program = self.start([*unshare, "sh", "-c", f'{shell} "$@"', "sh", sys.executable,
+                              self.script(STEPS)])
+        # With -f, unshare is the parent of what it starts.
+        with open(f"/proc/{program.pid}/task/{program.pid}/children", encoding="ascii") as file:
+            children = file.read().split()
+        return program, int(children[0]) if children else program.pid
+
+    def recorded_in_namespaces(self, *options, **more):
+        program, pid = self.unshared(*options, **more)
+        for _ in range(2):
+            attached, capture = self.attach(program, pid=pid)
+            self.ask(program, "during")
+            self.ask(program, "fork")
+            self.ask(program, "exec")
+            attached.send_signal(signal.SIGINT)
+            finish(attached)
+            self.assertIn("during", self.made(capture))
+        self.end(program)
+
+    def test_in_a_mount_namespace_that_hides_the_library(self):
+        self.recorded_in_namespaces(
+            "-m", "--propagation", "private",
+            shell=f"mount -t tmpfs none {os.path.dirname(LIBRARY)} && exec")
+
+    def test_in_a_pid_namespace(self):
+        self.recorded_in_namespaces("-m", "-p", "-f", "--mount-proc")
+
+    def test_where_neither_paths_nor_sockets_lead_to_the_recording(self):
+        self.recorded_in_namespaces("-m", "-p", "-n", "-i", "-u", "-f", "--mount-proc")
+
+    def test_in_a_user_namespace_as_well(self):
+        self.recorded_in_namespaces("-U", "-r", "-m", "-p", "-n", "-f", "--mount-proc")
 
     # -- what it refuses, in one line, and leaves as it was ------------------------------------
 
