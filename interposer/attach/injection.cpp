@@ -9,13 +9,14 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
 #include <exception>
-#include <thread>
+#include <new>
 
 #include "interposer/attach/attach_error.h"
 #include "interposer/attach/worker_start.h"
@@ -67,20 +68,51 @@ bool is_same_file_there(pid_t pid, const std::string& path) {
          here.st_ino == there.st_ino;
 }
 
-class BlockedSignals {
- public:
-  BlockedSignals() {
-    sigset_t all;
-    sigfillset(&all);
-    pthread_sigmask(SIG_BLOCK, &all, &before_);
-  }
-  ~BlockedSignals() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
-  BlockedSignals(const BlockedSignals&) = delete;
-  BlockedSignals& operator=(const BlockedSignals&) = delete;
-
- private:
-  sigset_t before_{};
+// What a process of ours tells its parent.
+struct Report {
+  bool started = false;
+  StartedWorker worker;
+  char error[1024] = {};
 };
+
+[[noreturn]] void start_and_report(const RemoteProcess& process, const InjectionPlan& plan,
+                                   const Context& context, Report& report) {
+  setsid();
+  try {
+    report.worker = start_worker(process, plan, context);
+    report.started = true;
+  } catch (const std::exception& error) {
+    strncpy(report.error, error.what(), sizeof report.error - 1);
+  }
+  _exit(0);
+}
+
+// In a process that nobody sends signals: whoever is killed between taking a thread's registers and
+// putting them back leaves a program that crashes. And its end lets go of threads that could not be
+// stopped (thread_stop.h).
+StartedWorker start_from_own_process(const RemoteProcess& process, const InjectionPlan& plan,
+                                     const Context& context) {
+  void* shared =
+      mmap(nullptr, sizeof(Report), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  if (shared == MAP_FAILED)
+    throw AttachError(std::string("cannot be attached to: ") + strerror(errno));
+  auto* report = new (shared) Report;
+  sigset_t all, before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_BLOCK, &all, &before);
+  const pid_t child = fork();
+  if (child == 0) start_and_report(process, plan, context, *report);
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  int status = 0;
+  while (child > 0 && waitpid(child, &status, 0) < 0 && errno == EINTR) {
+  }
+  const Report result = *report;
+  munmap(shared, sizeof(Report));
+  if (result.started) return result.worker;
+  throw AttachError(result.error[0] != '\0' ? result.error
+                                            : "cannot be attached to: memlens cannot have a "
+                                              "process beside it, or that was killed");
+}
 
 }  // namespace
 
@@ -136,18 +168,7 @@ void Injection::start() {
           "try again later");
     }
   }
-  const BlockedSignals blocked;
-  std::exception_ptr failure;
-  // Of its own, so that its end lets go of threads that could not be stopped (thread_stop.h).
-  std::thread tracer([&] {
-    try {
-      start_worker();
-    } catch (...) {
-      failure = std::current_exception();
-    }
-  });
-  tracer.join();
-  if (failure) std::rethrow_exception(failure);
+  start_worker();
   wait_until_ready();
 }
 
@@ -166,7 +187,7 @@ void Injection::start_worker() {
   context.dlopen_mode = RTLD_NOW | RTLD_LOCAL;
   context.pause_nanoseconds = kPauseNs;
   strncpy(context.symbol, symbol_, sizeof context.symbol - 1);
-  const StartedWorker started = attach::start_worker(process_, plan_, context);
+  const StartedWorker started = start_from_own_process(process_, plan_, context);
   area_ = started.area;
   stopped_ns_ = started.stopped_ns;
   started_ = true;

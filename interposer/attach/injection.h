@@ -28,7 +28,7 @@ class Injection {
   Injection(const Injection&) = delete;
   Injection& operator=(const Injection&) = delete;
 
-  // Starts the worker. Blocks signals of the calling thread meanwhile.
+  // Starts the worker, from a process of its own (a child of the caller while this lasts).
   void start();
   bool is_loaded() const { return plan_.wake != 0; }
   void load(const std::string& library);

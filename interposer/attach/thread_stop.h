@@ -8,7 +8,7 @@
 // * epoll_wait and some others answer every stop with EINTR, which programs do not expect without a
 //   handler of theirs. Their result is turned into the kernel's own "restart unless handled".
 // * A thread in vfork stops when its child has gone on. Until then it can be neither had nor let
-//   go, so a ThreadStopper lives in a thread of ours: its end lets go of everything.
+//   go, so a ThreadStopper lives in a process of ours: its end lets go of everything.
 #pragma once
 
 #include <sys/types.h>

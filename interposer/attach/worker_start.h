@@ -16,7 +16,7 @@ struct StartedWorker {
 };
 
 // `context` is what the worker finds. Throws AttachError, the process then runs on as before. Call
-// it in a thread of its own: when that ends, the kernel lets go of threads that could not be had.
+// it in a process of its own: when that ends, the kernel lets go of threads that could not be had.
 StartedWorker start_worker(const RemoteProcess& process, const InjectionPlan& plan,
                            const Context& context);
 

@@ -2,12 +2,13 @@
 import ctypes
 import json
 import os
+import random
 import signal
 import subprocess
 import sys
 import time
 
-from attach_cycles import PROGRAMS, attach, finish, summary, wait_for
+from attach_cycles import LONE, PROGRAMS, attach, finish, summary, wait_for
 from memlens_testing import BUILD, LIBRARY, MEMLENS, MemlensTest, main
 
 VFORKS = os.path.join(BUILD, "tests", "attach", "vforks")
@@ -201,6 +202,28 @@ class Injection(MemlensTest):
         self.memlens("detach", program.pid)
         finish(attached)
         self.assertIn("during", self.made(capture))
+
+    def test_memlens_killed_at_any_moment_leaves_the_program_as_it_is(self):
+        program = self.start([LONE])
+        for number in range(20):
+            attached = attach(program, os.path.join(self.directory, "killed.mlens"))
+            time.sleep(random.Random(number).uniform(0, 0.08))
+            attached.kill()
+            attached.communicate()
+            self.assertIsNone(program.poll())
+        # What the last one began may take a moment to end by itself.
+        deadline = time.monotonic() + 60
+        while True:
+            attached = attach(program, os.path.join(self.directory, "after.mlens"), "--duration",
+                              "0.3")
+            said = attached.communicate(timeout=60)[1]
+            if attached.returncode == 0 or time.monotonic() > deadline:
+                break
+            self.assertIn("try again", said)
+        self.assertEqual(attached.returncode, 0, said)
+        self.assertIsNone(program.poll())
+        program.kill()
+        self.assertEqual(program.stderr.read(), b"")
 
     def test_children_that_it_forks_are_recorded_with_it(self):
         program = self.steps()
