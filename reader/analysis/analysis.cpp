@@ -93,21 +93,11 @@ class Pass {
     return range;
   }
 
-  // Of analyze_range(), the chunks that can hold events of the range. A stream's chunks
-  // follow each other in time, so the last one that began by then is the first.
+  // Of analyze_range(), the chunks that can hold events of the range.
   const EventStream& chunks_of(const EventStream& stream) {
     if (!from_nothing_) return stream;
     const Accounts::Range range = range_of(impl_, query_);
-    const auto later = [](uint64_t ticks, const FrameRef& frame) { return ticks < frame.ticks; };
-    auto begin =
-        std::upper_bound(stream.frames.begin(), stream.frames.end(), range.from_ticks, later);
-    const auto end = std::upper_bound(begin, stream.frames.end(), range.to_ticks, later);
-    if (begin != stream.frames.begin()) --begin;
-    EventStream& part = parts_.emplace_back();
-    part.process = stream.process;
-    part.thread = stream.thread;
-    part.frames.assign(begin, end);
-    return part;
+    return parts_.emplace_back(chunks_between(stream, range.from_ticks, range.to_ticks));
   }
 
   void add_streams() {

@@ -1,6 +1,7 @@
 #include "reader/analysis/marked_ranges.h"
 
 #include <algorithm>
+#include <deque>
 #include <map>
 #include <memory>
 #include <utility>
@@ -41,6 +42,10 @@ class RangeAccounts {
 
   const Event* apply_run(uint32_t stream, const Event* begin, const Event* end) {
     const Event* event = begin;
+    if (open_.empty()) {  // of no range, and nothing is known that it could give back
+      while (event != end && !is_control(event->type)) ++event;
+      return event;
+    }
     for (; event != end && !is_control(event->type); ++event) apply(stream, *event);
     return event;
   }
@@ -114,6 +119,7 @@ class RangeAccounts {
   void forget_blocks() {
     live_.clear();
     mappings_.clear();
+    for (Thread& thread : threads_) thread = {};  // an undo later is of something else
   }
 
   void add(uint32_t birth, uint64_t bytes, uint64_t blocks) {
@@ -229,11 +235,17 @@ class RangeAccounts {
 
 void measure_process(const Capture::Impl& impl, ChunkQueue& queue, uint32_t process,
                      std::vector<MarkedRange*> ranges) {
+  const uint64_t from_ticks = ranges.front()->from_ticks;  // they are by their beginning
+  uint64_t to_ticks = 0;
+  for (const MarkedRange* range : ranges) to_ticks = std::max(to_ticks, range->to_ticks);
+  // What comes before and after the ranges, as the imports of a test suite do, is not read.
+  std::deque<EventStream> parts;
   RangeAccounts accounts(std::move(ranges));
   ProcessMerge<RangeAccounts> merge(accounts);
   for (const EventStream& stream : impl.readable_streams()) {
     if (stream.process != process) continue;
-    merge.add_stream(std::make_unique<StreamCursor>(impl.source, stream, queue,
+    parts.push_back(chunks_between(stream, from_ticks, to_ticks));
+    merge.add_stream(std::make_unique<StreamCursor>(impl.source, parts.back(), queue,
                                                     accounts.add_stream(), impl.latest_ticks));
   }
   while (merge.run_until(UINT64_MAX)) {

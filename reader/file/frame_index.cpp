@@ -160,4 +160,16 @@ FrameIndex read_frame_index(const Source& source) {
   return index;
 }
 
+EventStream chunks_between(const EventStream& stream, uint64_t from_ticks, uint64_t to_ticks) {
+  const auto later = [](uint64_t ticks, const FrameRef& frame) { return ticks < frame.ticks; };
+  auto begin = std::upper_bound(stream.frames.begin(), stream.frames.end(), from_ticks, later);
+  const auto end = std::upper_bound(begin, stream.frames.end(), to_ticks, later);
+  if (begin != stream.frames.begin()) --begin;
+  EventStream part;
+  part.process = stream.process;
+  part.thread = stream.thread;
+  part.frames.assign(begin, end);
+  return part;
+}
+
 }  // namespace memlens::reader

@@ -50,6 +50,10 @@ struct EventStream {
   uint64_t missing_frames = 0;  // gaps in the sequence: only a capture that was cut has them
 };
 
+// The stream's chunks that can hold events of a stretch of time. A chunk's events lie between its
+// own time and the next chunk's.
+EventStream chunks_between(const EventStream& stream, uint64_t from_ticks, uint64_t to_ticks);
+
 struct FrameIndex {
   format::FileHeader header{};
   bool complete = false;     // the last frame is a trailer

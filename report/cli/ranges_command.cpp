@@ -28,6 +28,7 @@ struct RangesOptions : ReportOptions {
   bool last = false;
   std::optional<size_t> count;
   std::optional<size_t> stacks;
+  std::optional<size_t> stacks_of;  // so many ranges have stacks; unset: all that are shown
   bool json = false;
 };
 
@@ -180,7 +181,8 @@ int print_ranges(RangesOptions& options) {
     std::vector<ShownRange> shown_ranges;
     for (reader::MarkedRange& range : std::span(ranges).first(shown)) {
       ShownRange each;
-      if (with_stacks) {
+      each.has_stacks = with_stacks && shown_ranges.size() < options.stacks_of.value_or(shown);
+      if (each.has_stacks) {
         const reader::Analysis analysis = analyze_one(options, capture, range);
         const FramesOf frames = shown_frames(options, capture);
         const size_t count = options.stacks.value_or(0);
@@ -192,11 +194,12 @@ int print_ranges(RangesOptions& options) {
       each.range = range;
       shown_ranges.push_back(std::move(each));
     }
-    write_ranges_json(std::cout, info, shown_ranges, ranges.size(), with_stacks, tree);
+    write_ranges_json(std::cout, info, shown_ranges, ranges.size(), tree);
     return 0;
   }
   if (with_stacks) {
-    print_with_stacks(options, capture, std::span(ranges).first(shown));
+    const size_t detailed = std::min(shown, options.stacks_of.value_or(shown));
+    print_with_stacks(options, capture, std::span(ranges).first(detailed));
   } else {
     print_table(info, ranges, shown);
   }
@@ -236,6 +239,11 @@ void add_ranges_command(CLI::App& app, Action& chosen) {
   command
       ->add_option("--stacks", options->stacks,
                    "The N heaviest stacks of each range; 0: all (3 with NAME, else none)")
+      ->check(CLI::NonNegativeNumber)
+      ->option_text("N");
+  command
+      ->add_option("--stacks-of", options->stacks_of,
+                   "With --stacks: only of the N ranges that peaked highest (all)")
       ->check(CLI::NonNegativeNumber)
       ->option_text("N");
   add_json_option(*command, options->json);

@@ -25,7 +25,7 @@ void write_stacks(JsonWriter& json, const char* name, const std::vector<Stack>& 
 }  // namespace
 
 void write_ranges_json(std::ostream& out, const reader::CaptureInfo& info,
-                       std::span<const ShownRange> ranges, size_t range_count, bool with_stacks,
+                       std::span<const ShownRange> ranges, size_t range_count,
                        const FrameTree& tree) {
   JsonWriter json(out);
   json.begin_object();
@@ -39,7 +39,7 @@ void write_ranges_json(std::ostream& out, const reader::CaptureInfo& info,
     const reader::MarkedRange& range = shown.range;
     const auto process =
         std::ranges::find(info.processes, range.process_index, &reader::ProcessInfo::index);
-    with_stacks ? json.begin_object() : json.begin_compact_object();
+    shown.has_stacks ? json.begin_object() : json.begin_compact_object();
     json.member("name", range.name);
     json.member("pid", process == info.processes.end() ? 0 : process->pid);
     json.member("from_seconds", range.from_seconds);
@@ -51,7 +51,7 @@ void write_ranges_json(std::ostream& out, const reader::CaptureInfo& info,
     json.member("leaked_blocks", range.leaked_blocks);
     json.member("allocations", range.allocations);
     json.member("allocated_bytes", range.allocated_bytes);
-    if (with_stacks) {
+    if (shown.has_stacks) {
       write_stacks(json, "peak", shown.peak, tree);
       write_stacks(json, "leaks", shown.leaks, tree);
     }

@@ -15,13 +15,14 @@ namespace memlens::report {
 // A range and, where they were asked for, the stacks of its peak and of what it left.
 struct ShownRange {
   reader::MarkedRange range;
+  bool has_stacks = false;
   std::vector<Stack> peak;
   std::vector<Stack> leaks;
 };
 
-// `with_stacks`: they were asked for. The tree has the stacks' nodes.
+// The tree has the stacks' nodes.
 void write_ranges_json(std::ostream& out, const reader::CaptureInfo& info,
-                       std::span<const ShownRange> ranges, size_t range_count, bool with_stacks,
+                       std::span<const ShownRange> ranges, size_t range_count,
                        const FrameTree& tree);
 
 }  // namespace memlens::report

@@ -165,6 +165,37 @@ def test_load(count):
         peak = {p.get("name"): p.get("value") for p in case.iter("property")}["memlens_peak_bytes"]
         self.assertGreaterEqual(int(peak), 3_000_000)
 
+    def test_what_pytest_itself_allocates_around_the_body_is_not_the_test_s(self):
+        self.script("""
+import pytest
+kept = []
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_call(item):
+    kept.append(bytearray(5_000_000))
+""", "conftest.py")
+        self.suite("""
+def test_nothing(): pass
+
+@pytest.mark.limit_memory("1 MB")
+def test_limited(): pass
+""")
+        said = self.pytest("--memlens")
+        self.assertIn("2 passed", said)
+        self.assertNotRegex(said, r"MB at the peak")
+        # Of pytest's own, one frame and not the forty that lead to it.
+        self.assertNotRegex(said, r"more frames|site-packages|dist-packages")
+
+    def test_options_of_the_recording_hold_for_one_that_the_option_starts(self):
+        self.suite("def test_it(): [object() for _ in range(9000)]\n")
+        self.pytest("--memlens", "--memlens-bin-path=kept", "--native",
+                    "--memlens-no-python-allocators")
+        capture, = os.listdir(os.path.join(self.directory, "kept"))
+        capture = os.path.join(self.directory, "kept", capture)
+        self.assertEqual(self.summary(capture)["by_allocator"]["python"]["allocations"], 0)
+        kinds = {frame["kind"] for stack in self.stacks("peak", capture, "--native")["stacks"]
+                 for frame in stack["frames"]}
+        self.assertEqual(kinds, {"native", "python"})
+
     def test_a_baseline_fails_what_takes_more_and_counts_once(self):
         self.suite("""
 import os

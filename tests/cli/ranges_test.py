@@ -69,6 +69,8 @@ class Ranges(MemlensTest):
             self.assertEqual({k: each[k] for k in keys}, {k: same[k] for k in keys})
             self.assertEqual(sum(s["bytes"] for s in same["peak"]), each["peak_bytes"])
             self.assertEqual(sum(s["bytes"] for s in same["leaks"]), each["leaked_bytes"])
+        some = self.ranges(capture, "--stacks", 1, "--stacks-of", 2)
+        self.assertEqual([len(r.get("peak", "none")) for r in some], [1, 1, 4, 4, 4])
         last = self.ranges(capture, "one", "--last")
         self.assertEqual(len(last), 1)
         self.assertEqual(last[0]["peak"][0]["frames"][0]["function"], "take")

@@ -28,6 +28,7 @@ class Measuring:
         self.is_worker = hasattr(config, "workerinput")
         self.wants_all = config.getoption("memlens")
         self.stacks = max(1, config.getoption("stacks", 3) or 3)
+        self.listed = max(0, config.getoption("most_allocations", 5) or 0) if self.wants_all else 0
         self.findings = {}  # by test: what makereport adds
         self.locations = {}  # by test, as pytest reports them
         self.session_ranges, self.session_error = None, "the session was broken off"
@@ -40,19 +41,34 @@ class Measuring:
 
     @pytest.hookimpl(hookwrapper=True, trylast=True)
     def pytest_runtest_call(self, item):
-        """Innermost, so that fixtures and other plugins' work are not the test's."""
+        """Marks the test's body alone: fixtures, what pytest does before and after it, and other
+        plugins' work are not the test's."""
         limits = limits_of(item)
         name = range_name(item.nodeid)
+        run_test, own_attributes = item.runtest, item.__dict__
+        shadowed = own_attributes.get("runtest")
         for _ in range(max([limit.warmups for limit in limits] or [0])):
-            item.runtest()
+            run_test()
         collects = any(limit.needs_collection for limit in limits)
-        if collects:
-            gc.collect()
-        mark(name)
+
+        def run_measured():
+            __tracebackhide__ = True
+            if collects:
+                gc.collect()
+            mark(name)
+            try:
+                run_test()
+            finally:
+                if collects:
+                    gc.collect()
+                mark(name + _RANGE_END)
+
+        item.runtest = run_measured
         outcome = yield
-        if collects:
-            gc.collect()
-        mark(name + _RANGE_END)
+        if shadowed is not None:
+            item.runtest = shadowed
+        else:
+            own_attributes.pop("runtest", None)
         if not limits or outcome.excinfo is not None:
             return
         try:
@@ -109,7 +125,7 @@ class Measuring:
         if self.is_worker or not (self.wants_all or self.baseline):
             return
         try:
-            self.session_ranges = ranges_of_session()
+            self.session_ranges = ranges_of_session(self.listed, self.stacks)
         except MemlensError as error:
             self.session_ranges = None
             self.session_error = str(error)
@@ -127,8 +143,7 @@ class Measuring:
             terminalreporter.section("memlens")
             terminalreporter.line("nothing to tell: %s" % self.session_error)
         elif self.wants_all:
-            print_summary(terminalreporter, self.session_ranges,
-                          self.config.getoption("most_allocations", 5) or 0, self.stacks, self.root)
+            print_summary(terminalreporter, self.session_ranges, self.listed, self.stacks, self.root)
 
 
 def range_name(nodeid):

@@ -20,10 +20,13 @@ def range_of_test(name, stacks, thread=None):
     return dict(_prepared(report)["ranges"][0], capture=report["capture"])
 
 
-def ranges_of_session(count=0, stacks=None):
-    """All ranges of all processes, what peaked highest first; `capture` is the file."""
-    options = ["--stacks", str(stacks)] if stacks is not None else []
-    return _prepared(_run("ranges", str(collector_pid() or os.getpid()), "--json", "-n", str(count),
+def ranges_of_session(detailed=0, stacks=0):
+    """All ranges of all processes, what peaked highest first; `capture` is the file.
+
+    The first `detailed` have their heaviest stacks (0: all). One reading of the capture for all.
+    """
+    options = ["--stacks", str(stacks), "--stacks-of", str(detailed)] if detailed else []
+    return _prepared(_run("ranges", str(collector_pid() or os.getpid()), "--json", "-n", "0",
                           *options))
 
 

@@ -48,7 +48,7 @@ def restart_recorded(config, asked_by):
     sys.stdout.flush()
     sys.stderr.flush()
     os.environ[CAPTURE_VARIABLE] = capture
-    options = config.known_args_namespace if config.option is None else config.option
+    options = config.known_args_namespace
     native = getattr(options, "native", False)
     arguments = [program, "run", "-q", "-f", "-o", capture, "--native" if native else "--no-native"]
     if getattr(options, "memlens_no_python_allocators", False):
@@ -106,8 +106,7 @@ def _is_xdist_worker():
 
 
 def _runs_tests(config):
-    options = config.known_args_namespace if config.option is None else config.option
-    return not any(getattr(options, name, False) for name in _NOT_RUNNING_TESTS)
+    return not any(getattr(config.known_args_namespace, name, False) for name in _NOT_RUNNING_TESTS)
 
 
 def _has_program():
@@ -138,8 +137,7 @@ def _new_capture(config):
 
 
 def _capture_folder(config):
-    options = config.known_args_namespace if config.option is None else config.option
-    chosen = getattr(options, "memlens_bin_path", None)
+    chosen = getattr(config.known_args_namespace, "memlens_bin_path", None)
     if chosen:
         os.makedirs(chosen, exist_ok=True)
         return os.path.abspath(chosen)

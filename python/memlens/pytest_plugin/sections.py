@@ -2,24 +2,25 @@
 import linecache
 import os
 import shlex
+import sys
 
 from .._sizes import format_size
 
 _FRAMES_SHOWN = 6
 _LEAST_SHARE = 0.01
 _RUNNER = ("/_pytest/", "/pluggy/", "/memlens/pytest_plugin/", "/pytest_asyncio/")
+#: What is in them is named by its path from there.
+_LIBRARIES = ("/site-packages/", "/dist-packages/", "/lib/python%d.%d/" % sys.version_info[:2])
 
 
 def without_runner(frames):
     """A test's frames, innermost first, without those of pytest that lead to it.
 
-    Of pytest's own allocations, all.
+    Of what pytest allocates itself, the first.
     """
     for place, frame in enumerate(frames):
-        if place and any(part in frame["file"] for part in _RUNNER):
-            return frames[:place]
         if any(part in frame["file"] for part in _RUNNER):
-            return frames
+            return frames[:max(place, 1)]
     return frames
 
 
@@ -61,6 +62,8 @@ def _place(frame, root):
     if not frame["file"]:
         return frame.get("module") and os.path.basename(frame["module"]) or ""
     path = shown_path(frame["file"], root)
+    for folder in _LIBRARIES:
+        path = path.split(folder, 1)[-1]
     return "%s:%d" % (path, frame["line"]) if frame["line"] else path
 
 

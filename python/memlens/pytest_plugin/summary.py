@@ -1,6 +1,5 @@
 """The table of a session, for the terminal."""
 from .._sizes import format_size
-from .ranges import MemlensError, ranges_of_session
 from .sections import command, shown_path, stack_lines
 
 
@@ -10,12 +9,8 @@ def print_summary(terminal, report, count, stacks, root):
     if not ranges:
         terminal.line("no test ran")
         return
-    try:
-        shown = ranges_of_session(count, stacks)["ranges"] if count else []
-    except MemlensError:
-        shown = ranges[:count]  # without stacks
     terminal.line("%d test%s; what peaked highest:" % (len(ranges), "s"[:len(ranges) != 1]))
-    for each in shown:
+    for each in ranges[:count]:
         terminal.line("")
         terminal.line("%9s at the peak, %s left, %d allocations  %s" % (
             format_size(each["peak_bytes"]), format_size(each["leaked_bytes"]), each["allocations"],
