@@ -4,7 +4,7 @@ PREFIX ?= /usr/local
 DEMO_CAPTURE = build/demo.mlens
 DEMO_REPORT = demo-report.html
 
-.PHONY: help build demo test install wheel bench lint format clean packages packages-test packages-ci
+.PHONY: help build demo test install wheel deb bench lint format clean packages packages-test packages-ci
 
 help:
 	@echo 'make demo      build, record an example program, write its flame graph to $(DEMO_REPORT)'
@@ -12,6 +12,7 @@ help:
 	@echo 'make build     build/bin/memlens and build/lib/libmemlens.so'
 	@echo 'make install   into PREFIX=$(PREFIX)'
 	@echo 'make wheel     dist/memlens-*.whl, for every Python and glibc 2.17 or newer'
+	@echo 'make deb       dist/memlens_*.deb, for Debian 10 and later'
 	@echo 'make bench     time recording and reading'
 	@echo 'make lint      formatting, linter and house rules, as continuous integration does'
 	@echo 'make format    clang-format every source in place'
@@ -32,8 +33,12 @@ install: build
 	@cmake --install build --prefix $(PREFIX)
 
 wheel: build
-	@cmake --build build --target portable
+	@cmake --build build --target portable memlens_shell
 	@python3 python/make_wheel.py build dist
+
+deb: build
+	@cmake --build build --target deb_files
+	@cpack --config build/CPackConfig.cmake -B dist
 
 bench: build
 	@python3 bench/run.py

@@ -4,6 +4,7 @@ No CPython ABI is involved, so there is nothing to compile for a Python and no b
 this file is one (PEP 517: `pip wheel .`), and a program (`make wheel`):
 
     python3 python/make_wheel.py BUILD FOLDER
+    python3 python/make_wheel.py --metadata FOLDER      what is not built, for other packages
 
 The program goes to the environment's bin/ and the library to its lib/, where the program looks for it.
 The program is not a console script in Python: that would have Python's signal dispositions, which what
@@ -23,6 +24,13 @@ SOURCE = os.path.dirname(HERE)
 TAG = "py3-none-manylinux_2_17_x86_64.manylinux2014_x86_64"
 #: One time for all files: the same sources give the same wheel.
 TIME = (2020, 1, 1, 0, 0, 0)
+
+ENTRY_POINTS = b"[pytest11]\nmemlens = memlens.pytest_plugin\n"
+
+#: Where shells look for completions, below a prefix.
+SHELL = {"memlens": "share/bash-completion/completions/memlens",
+         "_memlens": "share/zsh/site-functions/_memlens",
+         "memlens.fish": "share/fish/vendor_completions.d/memlens.fish"}
 
 #: What is linked in statically, for the SBOM and the licences: Debian's source of each.
 COMPONENTS = (
@@ -98,14 +106,37 @@ def files(build):
     yield (data + "data/lib/libmemlens.so",
            read(os.path.join(build, "portable", "lib", "libmemlens.so")), True)
     yield data + "data/include/memlens.h", read(os.path.join(SOURCE, "include", "memlens.h")), False
+    for name in ("memlens", "_memlens", "memlens.fish"):
+        yield data + "data/" + SHELL[name], read(os.path.join(build, "shell", name)), False
+    pages = os.path.join(build, "shell", "man1")
+    for name in sorted(os.listdir(pages)):
+        yield data + "data/share/man/man1/" + name, read(os.path.join(pages, name)), False
     yield info + "METADATA", metadata().encode(), False
     yield info + "WHEEL", wheel_tags().encode(), False
-    yield info + "entry_points.txt", b"[pytest11]\nmemlens = memlens.pytest_plugin\n", False
+    yield info + "entry_points.txt", ENTRY_POINTS, False
     yield info + "licenses/LICENSE", read(os.path.join(SOURCE, "LICENSE")), False
-    linked = "".join("%s %s\n%s\n\n%s\n\n" % (package, number, licence, text)
-                     for package, number, licence, text in components())
-    yield info + "licenses/linked-in.txt", linked.encode(), False
+    yield info + "licenses/linked-in.txt", linked_in().encode(), False
     yield info + "sboms/memlens.cdx.json", sbom().encode(), False
+
+
+def linked_in():
+    """The licences of what is linked in."""
+    return "".join("%s %s\n%s\n\n%s\n\n" % (package, number, licence, text)
+                   for package, number, licence, text in components())
+
+
+def write_metadata(folder):
+    """The package's dist-info without a wheel around it, and its copyright as Debian keeps it."""
+    info = os.path.join(folder, "memlens-%s.dist-info" % version())
+    os.makedirs(info, exist_ok=True)
+    license_text = read(os.path.join(SOURCE, "LICENSE"))
+    for path, content in ((os.path.join(info, "METADATA"), metadata().encode()),
+                          (os.path.join(info, "entry_points.txt"), ENTRY_POINTS),
+                          (os.path.join(folder, "copyright"),
+                           license_text + b"\n\nLinked into the program and its library:\n\n"
+                           + linked_in().encode())):
+        with open(path, "wb") as file:
+            file.write(content)
 
 
 def wheel_tags():
@@ -147,7 +178,8 @@ def make_wheel(build, folder):
 def build_wheel(wheel_directory, config_settings=None, metadata_directory=None):
     build = os.path.join(SOURCE, "build")
     subprocess.run(["cmake", "--preset", "release", "-Wno-dev"], cwd=SOURCE, check=True)
-    subprocess.run(["cmake", "--build", build, "--target", "portable"], check=True)
+    subprocess.run(["cmake", "--build", build, "--target", "portable", "memlens_shell"],
+                   check=True)
     return make_wheel(build, wheel_directory)
 
 
@@ -156,6 +188,8 @@ def get_requires_for_build_wheel(config_settings=None):
 
 
 def main():
+    if sys.argv[1] == "--metadata":
+        return write_metadata(sys.argv[2])
     build, folder = sys.argv[1:]
     name = make_wheel(build, folder)
     print("%s, %.2f MB" % (os.path.join(folder, name),

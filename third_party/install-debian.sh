@@ -21,6 +21,7 @@ test_packages=(
   libjemalloc2 libtcmalloc-minimal4 libmimalloc2.0        # allocators that must be tracked
   redis-server redis-tools sqlite3                        # programs people debug
   python3-dev python3-numpy python3-greenlet python3-ipython
+  zsh fish mandoc                                         # completions and manual pages
   python3-pytest python3-pytest-xdist python3-pytest-asyncio  # the plugin for them
 )
 ci_packages=(clang-format clang-tidy)

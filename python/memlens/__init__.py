@@ -12,14 +12,14 @@
 Reports come from the `memlens` program and its JSON: there is no second reader. Sizes are bytes as
 the program asked for them; times are seconds since the recording began.
 """
-from ._capture import Capture, Change, Diff, Frame, Mark, MemlensError, Record, read
+from ._capture import Capture, Change, Diff, Frame, Mark, MemlensError, MemoryPoint, Record, read
 from ._profile import profile
 from ._recording import enabled, mark
 from ._snapshot import Filter, Snapshot, snapshot
 from ._tracker import Tracker
 
-__all__ = ["Capture", "Change", "Diff", "Filter", "Frame", "Mark", "MemlensError", "Record",
-           "Snapshot", "Tracker", "enabled", "mark", "profile", "read", "snapshot"]
+__all__ = ["Capture", "Change", "Diff", "Filter", "Frame", "Mark", "MemlensError", "MemoryPoint",
+           "Record", "Snapshot", "Tracker", "enabled", "mark", "profile", "read", "snapshot"]
 
 
 def load_ipython_extension(shell):

@@ -58,12 +58,18 @@ def to_arrow(capture, views=VIEWS, build="", host=None):
 
 
 def to_parquet(capture, folder, views=VIEWS, build="", host=None):
-    """Writes to folder/host=.../day=.../<capture>.parquet and returns that path."""
+    """Writes to folder/host=.../day=.../<capture>.parquet and returns that path.
+
+    A `folder` that ends in ".parquet" is a file, with the host and the day in columns.
+    """
     arrow = _pyarrow()
     import pyarrow.parquet
     table = to_arrow(capture, views, build, host)
     if table.num_rows == 0:
         raise ValueError("%s has no stacks" % capture.path)
+    if os.fspath(folder).endswith(".parquet"):
+        arrow.parquet.write_table(table, folder)
+        return os.fspath(folder)
     name, day = table["host"][0].as_py(), table["day"][0].as_py()
     place = os.path.join(folder, "host=%s" % name, "day=%s" % day)
     os.makedirs(place, exist_ok=True)
@@ -88,7 +94,7 @@ def export(arguments):
     parser.add_argument("--format")
     parser.add_argument("--view", action="append", choices=VIEWS)
     parser.add_argument("--build", default="", help="what tells releases apart")
-    parser.add_argument("-o", "--output", metavar="FOLDER", required=True)
+    parser.add_argument("-o", "--output", metavar="FOLDER|FILE.parquet", required=True)
     options = parser.parse_args(arguments)
     print(to_parquet(Capture(options.capture), options.output, options.view or VIEWS,
                      options.build))

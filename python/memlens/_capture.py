@@ -14,6 +14,8 @@ Frame = namedtuple("Frame", "function file line kind module source")
 Record = namedtuple("Record", "bytes blocks pid thread frames")
 #: A named moment: seconds, name.
 Mark = namedtuple("Mark", "seconds name")
+#: A point of memory over time.
+MemoryPoint = namedtuple("MemoryPoint", "seconds bytes resident_bytes")
 #: One stack of two captures.
 Change = namedtuple("Change", "old_bytes new_bytes delta_bytes old_blocks new_blocks delta_blocks "
                               "frames")
@@ -99,6 +101,20 @@ class Capture:
     def allocations(self, **options):
         """Everything ever allocated."""
         return self.stacks("allocations", **options)
+
+    def timeline(self, from_seconds=None, to_seconds=None, pid=None):
+        """Memory over time: a list of MemoryPoint, some hundreds, evenly spaced.
+
+        bytes: of recorded blocks, the highest since the previous point; resident_bytes: of the
+        recorded processes beside it, None where it is not known.
+        """
+        options = []
+        for name, value in (("--from", from_seconds), ("--to", to_seconds), ("--pid", pid)):
+            if value is not None:
+                options += [name, str(value)]
+        report = _run("plot", self.path, "--json", *options)
+        return [MemoryPoint(p["seconds"], p["bytes"], p["resident_bytes"])
+                for p in report["points"]]
 
     def diff(self, other, view="peak"):
         """What changed from this capture to another (a Capture or a path), as a Diff."""

@@ -21,6 +21,21 @@ def running_capture():
     return Capture(path)
 
 
+def recording_capture(pid):
+    """The capture that another process is recorded into since it was started; None: there is none
+    that can be seen."""
+    try:
+        with open("/proc/%d/environ" % pid, "rb") as file:
+            variables = file.read().split(b"\0")
+    except OSError:
+        return None
+    for variable in variables:
+        if variable.startswith(b"MEMLENS_SESSION="):
+            number = variable.split(b"=", 1)[1].split(b":", 1)[0]
+            return _written_by(int(number)) if number.isdigit() else None
+    return None
+
+
 def _written_by(pid):
     folder = "/proc/%d/fd" % pid
     try:

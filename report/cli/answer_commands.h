@@ -10,5 +10,6 @@ void add_diff_command(CLI::App& app, Action& chosen);
 void add_check_command(CLI::App& app, Action& chosen);
 void add_ranges_command(CLI::App& app, Action& chosen);
 void add_export_command(CLI::App& app, Action& chosen);
+void add_plot_command(CLI::App& app, Action& chosen);
 
 }  // namespace memlens::report::cli

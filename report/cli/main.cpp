@@ -16,9 +16,13 @@
 #include "report/cli/command.h"
 #include "report/cli/live_command.h"
 #include "report/cli/options/help_format.h"
+#include "report/cli/python_package.h"
 #include "report/cli/run/closing_words.h"
 #include "report/cli/run/run_error.h"
+#include "report/cli/run/run_line.h"
 #include "report/cli/run_command.h"
+#include "report/cli/shell_commands.h"
+#include "report/cli/version_text.h"
 #include "report/text/columns.h"
 
 namespace memlens::report::cli {
@@ -45,8 +49,10 @@ constexpr const char* kExamples = R"(Examples:
 
 `memlens COMMAND --help` says more about each.)";
 
-void add_commands(CLI::App& app, Action& chosen) {
-  app.add_subcommand("run", "Record a Python script or any other program");
+void add_commands(CLI::App& app, RunOptions& run_options, Action& chosen) {
+  // Parsed by run_command(); here for what lists commands and their options.
+  add_run_options(*app.add_subcommand("run", "Record a Python script or any other program"),
+                  run_options);
   add_summary_command(app, chosen);
   add_explain_command(app, chosen);
   add_stacks_commands(app, chosen);
@@ -60,8 +66,11 @@ void add_commands(CLI::App& app, Action& chosen) {
   add_attach_commands(app, chosen);
   add_mark_command(app, chosen);
   add_live_command(app, chosen);
+  add_plot_command(app, chosen);
   add_export_command(app, chosen);
+  add_push_command(app, chosen);
   add_dump_command(app, chosen);
+  add_shell_commands(app, chosen);
 }
 
 // Letters to add, remove or change to make one word the other.
@@ -142,17 +151,27 @@ int finish_output(int code) {
 
 int main_without_run(int argc, char** argv) {
   CLI::App app(kDescription, "memlens");
-  app.set_version_flag("--version", "memlens " MEMLENS_VERSION, "Print the version and exit");
+  app.set_version_flag("--version", version_text,
+                       "Print the version, and what it was built with, and exit");
   app.footer(kExamples);
   app.require_subcommand(1);
   use_help_format(app);
   Action chosen;
-  add_commands(app, chosen);
+  RunOptions run_options;
+  add_commands(app, run_options, chosen);
 
   std::vector<std::string> arguments(argv + std::min(argc, 1), argv + argc);
   if (!arguments.empty() && !arguments[0].starts_with('-') && !is_command(app, arguments[0])) {
     if (!is_capture_path(arguments[0])) return unknown_command(app, arguments[0]);
     arguments.insert(arguments.begin(), "summary");
+  }
+  if (is_for_python_package(arguments)) {
+    try {
+      become_python_package(arguments);
+    } catch (const std::exception& error) {
+      std::cerr << "memlens: " << printable(error.what()) << "\n";
+      return kFailure;
+    }
   }
   std::ranges::reverse(arguments);  // as CLI11 takes them
   try {

@@ -5,8 +5,11 @@ REPORTS = ("summary", "peak", "leaks", "temporary", "allocations", "tree", "dump
 
 
 class Usage(MemlensTest):
-    def test_version_is_one_line_with_the_name(self):
-        self.assertRegex(self.memlens("--version").stdout, r"^memlens \d+\.\d+\.\d+\n$")
+    def test_version_is_a_line_with_the_name_and_then_what_it_was_built_with(self):
+        said = self.memlens("--version").stdout
+        self.assertRegex(said, r"^memlens \d+\.\d+\.\d+\n")
+        self.assertRegex(said, r"\nwrites captures of format \d+\.\d+, for \S+\n"
+                               r"built with (gcc|clang) \d.*, zstd \d+\.\d+\.\d+, ")
 
     def test_help_names_every_command_and_shows_examples(self):
         text = self.memlens("--help").stdout

@@ -79,23 +79,17 @@ RunLine split_run_line(const std::vector<std::string>& arguments) {
   return line;
 }
 
-std::optional<RunOptions> parse_run_options(const std::vector<std::string>& arguments) {
-  RunLine line = split_run_line(arguments);
-  RunOptions options;
-  options.form = line.form;
-  options.program = std::move(line.program);
-
-  CLI::App app("Record a Python script or any other program, with its children, into one capture.",
-               "memlens run");
-  use_help_format(app);
+void add_run_options(CLI::App& app, RunOptions& options) {
   app.add_option("-o,--output", options.output,
                  "Capture to write (memlens-<name>-<pid>.mlens); %p pid, %h host, %t time")
       ->type_name("FILE");
   app.add_flag("-f,--force", options.force, "Overwrite an existing capture");
-  bool native = false;
-  bool no_native = false;
-  CLI::Option* on = app.add_flag("--native", native, "Record native frames (default: programs)");
-  app.add_flag("--no-native", no_native, "Python frames only (default: Python scripts)")
+  CLI::Option* on = app.add_flag_callback(
+      "--native", [&options] { options.native = true; },
+      "Record native frames (default: programs)");
+  app.add_flag_callback(
+         "--no-native", [&options] { options.native = false; },
+         "Python frames only (default: Python scripts)")
       ->excludes(on);
   app.add_flag("!--no-python-allocators", options.python_allocators,
                "Only malloc and its like, not each Python object");
@@ -120,6 +114,18 @@ std::optional<RunOptions> parse_run_options(const std::vector<std::string>& argu
       ->type_name("FILE.html");
   app.add_flag("-q,--quiet", options.quiet, "Say nothing but errors");
   app.footer(kForms);
+}
+
+std::optional<RunOptions> parse_run_options(const std::vector<std::string>& arguments) {
+  RunLine line = split_run_line(arguments);
+  RunOptions options;
+  options.form = line.form;
+  options.program = std::move(line.program);
+
+  CLI::App app("Record a Python script or any other program, with its children, into one capture.",
+               "memlens run");
+  use_help_format(app);
+  add_run_options(app, options);
   app.get_formatter()->column_width(30);
   try {
     std::vector<std::string> reversed(line.own_arguments.rbegin(), line.own_arguments.rend());
@@ -130,7 +136,6 @@ std::optional<RunOptions> parse_run_options(const std::vector<std::string>& argu
   } catch (const CLI::ParseError& error) {
     throw RunError(kOwnFailure, std::string(error.what()) + " (see 'memlens run --help')");
   }
-  if (native || no_native) options.native = native;
   if (options.program.empty()) {
     throw RunError(kOwnFailure, "what shall be run? (see 'memlens run --help')");
   }

@@ -2,6 +2,7 @@
 // Everything from the program's name on is passed on untouched, whatever it looks like.
 #pragma once
 
+#include <CLI/CLI.hpp>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -37,6 +38,9 @@ struct RunOptions {
   ProgramForm form = ProgramForm::kProgram;
   std::vector<std::string> program;
 };
+
+// The options alone, which outlive `app`; what follows them is no option.
+void add_run_options(CLI::App& app, RunOptions& options);
 
 // Nothing when help was asked for, and printed. Throws RunError for wrong usage.
 std::optional<RunOptions> parse_run_options(const std::vector<std::string>& arguments);
