@@ -46,6 +46,7 @@ ExitStatus from_wait_status(int status) {
 ProcessWatch::ProcessWatch(segment::SegmentHeader* segment)
     : segment_(segment),
       own_namespace_(pid_namespace_of(0)),
+      first_ticks_(platform::read_ticks()),
       slot_watched_(segment::kMaxProcesses, false) {}
 
 ProcessWatch::~ProcessWatch() {
@@ -73,6 +74,12 @@ void ProcessWatch::open_pidfd(WatchedProcess& process) {
   if (process.pidfd < 0 && errno == ESRCH) process.ended = true;
 }
 
+// Of what a program makes of a slot it takes; anything else is a stray write.
+bool ProcessWatch::is_plausible(const WatchedProcess& process) const {
+  return process.process != 0 && process.birth_ticks >= first_ticks_ &&
+         process.birth_ticks <= platform::read_ticks();
+}
+
 void ProcessWatch::find_new_slots() {
   const uint32_t next = segment_->next_process.load(std::memory_order_acquire);
   if (next == known_processes_ && pending_slots_ == 0) return;
@@ -83,22 +90,23 @@ void ProcessWatch::find_new_slots() {
     const uint32_t state = slot.state.load(std::memory_order_acquire);
     if (state == segment::kSlotClaimed) ++pending_slots_;
     if (state != segment::kSlotLive || slot_watched_[i]) continue;
-    slot_watched_[i] = true;
-    ++processes_seen_;
     WatchedProcess process;
-    process.alive_ticks = std::min<uint64_t>(slot.birth_ticks, look_ticks_);
     process.slot = i;
     process.process = slot.process;
     process.pid = slot.pid;
     process.pid_namespace = slot.pid_namespace;
+    process.birth_ticks = slot.birth_ticks;
+    process.alive_ticks = std::min(process.birth_ticks, look_ticks_);
+    if (!is_plausible(process)) continue;
+    slot_watched_[i] = true;
+    ++processes_seen_;
     for (WatchedProcess& older : living_) {
       if (older.pid == process.pid && older.pid_namespace == process.pid_namespace) {
         // Slots are reused in any order; indices only grow.
         const bool older_image = older.process < process.process;
         WatchedProcess& replaced = older_image ? older : process;
         replaced.replaced = true;
-        replaced.replaced_ticks =
-            older_image ? slot.birth_ticks : segment_->processes[older.slot].birth_ticks;
+        replaced.replaced_ticks = older_image ? process.birth_ticks : older.birth_ticks;
       }
     }
     open_pidfd(process);

@@ -25,6 +25,7 @@ struct WatchedProcess {
   int32_t pid = 0;       // as the process sees itself
   int32_t host_pid = 0;  // as we see it; 0: not found yet
   uint64_t pid_namespace = 0;
+  uint64_t birth_ticks = 0;
   int pidfd = -1;
   int failed_lookups = 0;
   bool replaced = false;  // by exec
@@ -73,6 +74,7 @@ class ProcessWatch {
 
  private:
   void find_new_slots();
+  bool is_plausible(const WatchedProcess& process) const;
   void open_pidfd(WatchedProcess& process);
   void poll_pidfds();
   bool is_stranger(const WatchedProcess& process, uint64_t segment_inode) const;
@@ -84,6 +86,7 @@ class ProcessWatch {
 
   segment::SegmentHeader* segment_;
   uint64_t own_namespace_;
+  uint64_t first_ticks_;          // no process joined before
   uint32_t known_processes_ = 1;  // value of next_process at the last look
   uint32_t pending_slots_ = 0;
   uint32_t processes_seen_ = 0;

@@ -327,8 +327,14 @@ void Recording::end_events() {
   const bool stopped_by_program = segment_.header()->stop.load() != stop_;
   stop();
   drain_->drain_rest();
+  written_over_ = !segment_.is_intact();
   if (write_failure() == 0) {
-    if (stopped_by_program) {
+    if (written_over_) {
+      write_note(
+          "a stray write of the program went through the recording's shared memory: what was in "
+          "it then is lost",
+          format::DiagnosticCode::kStopped);
+    } else if (stopped_by_program) {
       write_note("a stray write of the program ended the recording before its end",
                  format::DiagnosticCode::kStopped);
     }
@@ -365,9 +371,12 @@ void Recording::write_trailer(EndReason reason, const ExitStatus& status) {
 
 uint32_t Recording::processes_seen() const { return watch_.processes_seen(); }
 
-uint32_t Recording::processes_lost() const { return segment_.header()->lost_processes.load(); }
+uint32_t Recording::processes_lost() const {
+  return segment_.is_intact() ? segment_.header()->lost_processes.load() : 0;
+}
 
 uint32_t Recording::births_missing() const {
+  if (!segment_.is_intact()) return 0;
   const segment::SegmentHeader* segment = segment_.header();
   const uint32_t arrived = segment->births_arrived.load();
   const uint32_t announced = segment->births_announced.load();

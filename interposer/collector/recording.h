@@ -93,6 +93,8 @@ class Recording {
   // Children that were started and never joined the recording.
   uint32_t births_missing() const;
   uint64_t event_bytes() const { return drain_->event_bytes(); }
+  // Whether a program wrote over the shared memory as a whole. Known when the events have ended.
+  bool written_over() const { return written_over_; }
   // Of shared memory: what programs wrote over by mistake, and what is therefore left out.
   uint32_t damaged_chunks() const { return drain_ ? drain_->damaged_chunks() : 0; }
 
@@ -138,6 +140,7 @@ class Recording {
   uint64_t failed_ticks_ = 0;    // when a write first failed; 0: none did
   Moment end_;  // of the last event; what is done to the capture after it is not the run's time
   bool ended_ = false;
+  bool written_over_ = false;
 };
 
 }  // namespace memlens::collector

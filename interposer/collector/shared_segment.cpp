@@ -106,7 +106,7 @@ void send_descriptor(int connection, int fd) {
 
 }  // namespace
 
-SharedSegment::SharedSegment(uint32_t options) {
+SharedSegment::SharedSegment(uint32_t options) : options_(options) {
   fd_ = memfd_create("memlens", MFD_CLOEXEC | MFD_ALLOW_SEALING);
   if (fd_ < 0) fail("cannot create shared memory");
   size_file(fd_, segment::file_bytes());
@@ -124,12 +124,13 @@ SharedSegment::SharedSegment(uint32_t options) {
   header_ = static_cast<segment::SegmentHeader*>(mapped);
   windows_.start(header_);
   for (uint32_t i = 1; i < segment::kInitialWindows; ++i) {
-    windows_.add(i, static_cast<char*>(mapped) + segment::window_offset(i));
+    windows_.add(i,
+                 reinterpret_cast<char*>(segment::chunk_at(header_, i * segment::kWindowChunks)));
   }
   first_ticks_ = platform::read_ticks();
   nonce_ = random_number();
   header_->layout_version = segment::kLayoutVersion;
-  header_->options = options;
+  header_->options = options_;
   header_->nonce = nonce_;
   header_->file_bytes = segment::file_bytes();
   header_->collector_pid = getpid();
@@ -159,6 +160,14 @@ SharedSegment::~SharedSegment() {
     close(fd_);
   }
   if (socket_fd_ >= 0) close(socket_fd_);
+}
+
+bool SharedSegment::is_intact() const {
+  const volatile segment::SegmentHeader& header = *header_;
+  return header.magic == segment::kMagic && header.layout_version == segment::kLayoutVersion &&
+         header.options == options_ && header.nonce == nonce_ &&
+         header.file_bytes == segment::file_bytes() && header.collector_pid == getpid() &&
+         header_->next_process.load() >= segment::kFirstProcess;
 }
 
 bool SharedSegment::map_chunks(uint32_t count) {

@@ -22,6 +22,10 @@ class SharedSegment {
   segment::SegmentHeader* header() const { return header_; }
   int fd() const { return fd_; }
 
+  // False: a program has written over what nobody changes once it is there. Then no number in the
+  // header is to be believed.
+  bool is_intact() const;
+
   // Precondition: one of the initial ones, or of those that map_chunks() has mapped.
   segment::ChunkHeader* chunk(uint32_t index) const { return windows_.chunk(index); }
   // Maps the first `count` chunks here. False: no address space for them.
@@ -46,6 +50,7 @@ class SharedSegment {
  private:
   void open_socket();
 
+  uint32_t options_;
   int fd_ = -1;
   int socket_fd_ = -1;
   uint32_t admitted_user_ = 0;  // root may anyway

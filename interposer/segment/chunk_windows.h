@@ -19,7 +19,7 @@ class ChunkWindows {
  public:
   // `segment`: attached_bytes() are mapped there.
   void start(SegmentHeader* segment) {
-    windows_[0].store(reinterpret_cast<char*>(segment) + header_bytes(), std::memory_order_release);
+    windows_[0].store(reinterpret_cast<char*>(chunk_at(segment, 0)), std::memory_order_release);
   }
 
   // nullptr: not mapped here.

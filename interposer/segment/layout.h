@@ -141,6 +141,13 @@ constexpr size_t file_bytes() { return header_bytes() + kMaxWindows * window_byt
 constexpr size_t attached_bytes() { return header_bytes() + window_bytes(); }
 constexpr size_t initial_bytes() { return header_bytes() + kInitialWindows * window_bytes(); }
 
+// Precondition: the segment is mapped in one piece up to there, as the collector has the initial
+// chunks, and a program those of the first window. Elsewhere: ChunkWindows.
+inline ChunkHeader* chunk_at(SegmentHeader* segment, uint32_t index) {
+  return reinterpret_cast<ChunkHeader*>(reinterpret_cast<char*>(segment) + header_bytes() +
+                                        size_t{index} * kChunkBytes);
+}
+
 // ---- how a program finds the segment: environment variable kSessionVariable holds
 //   <collector pid>:<memfd number there>:<inherited fd number>:<inode>:<nonce hex>:<socket name>
 // optionally followed by kAttachedSuffix when the recording may end before the program, which is

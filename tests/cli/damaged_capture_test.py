@@ -48,6 +48,27 @@ class HarmedByItsProgram(MemlensTest):
         self.memlens("flamegraph", "-f", "-o", "harmed.html", capture)
 
 
+    def test_a_program_that_writes_over_all_of_the_shared_memory_is_told_so(self):
+        for what in ("zero", "ones"):
+            with self.subTest(what=what):
+                capture = self.record([self.program("stray_writes"), what, "0", "0"])
+                said = self.recording.stderr
+                self.assertIn("stray_writes wrote over the memory it shares with memlens", said)
+                self.assertNotIn("did not load", said)
+                self.assertNotIn("not recorded: too many", said)
+                self.assertNotIn("could not be recorded", said)
+                self.assertIn("stray write", " ".join(self.summary(capture)["diagnostics"]))
+                self.assertIn("Incomplete: a stray write", self.memlens("summary", capture).stdout)
+
+    def test_times_and_processes_that_cannot_be_are_not_believed(self):
+        for seed in (1, 2, 3):
+            with self.subTest(seed=seed):
+                program = [self.program("stray_writes"), "tables", str(seed), "20000"]
+                summary = self.summary(self.record(program))
+                self.assertLess(summary["duration_seconds"], 3600)
+                self.assertLess(summary["processes"], 3)
+
+
 class WrittenAndReadBack(MemlensTest):
     def test_a_capture_that_was_removed_is_not_called_written(self):
         for command in ("rm c.mlens", "mv c.mlens d.mlens; echo other > c.mlens"):

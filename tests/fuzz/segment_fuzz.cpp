@@ -72,6 +72,7 @@ class History {
         // Of a process that never was: its pid is beyond what there can be.
         header->processes[slot].process = where;
         header->processes[slot].pid = 1 << 30 | where;
+        header->processes[slot].birth_ticks = platform::read_ticks();
         header->processes[slot].state = segment::kSlotLive;
         break;
       case kClaim:

@@ -1,6 +1,7 @@
 // A program with a bug of the worst kind: it writes into memory that it shares with the collector.
 //
-//   stray_writes bytes|words|events SEED COUNT
+//   stray_writes bytes|words|events|tables SEED COUNT
+//   stray_writes zero|ones 0 0                           over all of it
 //
 // A child does it, and ends; then the parent allocates 500 blocks of 100 bytes of which it keeps
 // 200.
@@ -44,6 +45,13 @@ static void allocate(void) {
 }
 
 static void harm(const char* what, long count) {
+  const size_t bytes = (size_t)(segment_end - segment);
+  if (strcmp(what, "zero") == 0) memset(segment, 0, bytes);
+  if (strcmp(what, "ones") == 0) memset(segment, 0xff, bytes);
+  for (long i = 0; strcmp(what, "tables") == 0 && i < count; ++i) {
+    uint64_t* word = (uint64_t*)segment + next_random() % (bytes / 2 / sizeof(uint64_t));
+    *word = next_random() & 1 ? next_random() : next_random() % 4;
+  }
   // Chunks are 64 kB; the first ones are the segment's own tables.
   const size_t chunk = 65536;
   const size_t chunks = (size_t)(segment_end - segment) / chunk;

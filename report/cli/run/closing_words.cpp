@@ -20,6 +20,11 @@ std::string nothing_recorded(const Ending& ending) {
   if (!ending.obstacle.empty()) {
     return "nothing was recorded: " + ending.command_name + " " + ending.obstacle;
   }
+  if (ending.written_over) {
+    return "nothing was recorded: " + ending.command_name +
+           " wrote over the memory it shares with memlens, and what was in it is lost (a bug of "
+           "the program: it writes where nothing of its own is)";
+  }
   return "nothing was recorded: " + ending.command_name +
          " did not load libmemlens.so (a statically linked or otherwise protected program, or one "
          "that clears LD_PRELOAD)";
@@ -69,6 +74,10 @@ void print_ending(const Ending& ending) {
     print_line(
         plural(ending.damaged_chunks, "block", "blocks") +
         " of the recording's shared memory were written over by the program and are left out");
+  }
+  if (ending.written_over && ending.processes != 0) {
+    print_line(ending.command_name +
+               " wrote over the memory it shares with memlens: what was in it then is lost");
   }
   if (ending.processes == 0) {
     print_line(nothing_recorded(ending));

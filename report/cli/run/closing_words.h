@@ -16,6 +16,7 @@ struct Ending {
   unsigned processes_lost = 0;
   unsigned children_missing = 0;  // started, never joined
   unsigned damaged_chunks = 0;    // of shared memory, by stray writes
+  bool written_over = false;      // the shared memory as a whole, likewise
   std::string command_name;       // what was run, for messages
   std::string obstacle;           // why it could not be recorded
 };

@@ -219,6 +219,7 @@ void close_recording(Recording& recording, const RecordedRun& run, bool interrup
   ending.processes_lost = recording.processes_lost();
   ending.children_missing = recording.births_missing();
   ending.damaged_chunks = recording.damaged_chunks();
+  ending.written_over = recording.written_over();
   ending.command_name = run.name;
   ending.obstacle = run.obstacle;
   print_ending(ending);

@@ -10,11 +10,9 @@
 
 namespace memlens::testing {
 
-// For the initial chunks, which the collector has mapped in one piece, and tests touch no others.
+// Tests touch the initial chunks alone.
 inline segment::ChunkHeader* chunk_at(segment::SegmentHeader* segment, int chunk) {
-  return reinterpret_cast<segment::ChunkHeader*>(reinterpret_cast<char*>(segment) +
-                                                 segment::header_bytes() +
-                                                 static_cast<size_t>(chunk) * segment::kChunkBytes);
+  return segment::chunk_at(segment, static_cast<uint32_t>(chunk));
 }
 
 // As a program does before it claims a chunk.

@@ -186,6 +186,19 @@ TEST_CASE("moments that cannot be true are not believed") {
   CHECK(ended[0].end_ticks <= platform::read_ticks());
 }
 
+TEST_CASE("what no program makes of a slot is nobody's") {
+  collector::SharedSegment segment(0);
+  ProcessWatch watch(segment.header());
+  segment::ProcessSlot* slots = segment.header()->processes;
+  for (uint32_t i = 0; i < 3; ++i) register_process(segment.header(), i, getpid() + 1);
+  slots[0].process = 0;
+  slots[1].birth_ticks = 1;
+  slots[2].birth_ticks = UINT64_MAX;
+  CHECK(watch.update().empty());
+  CHECK(watch.living().empty());
+  CHECK(watch.processes_seen() == 0);
+}
+
 TEST_CASE("the status of a zombie is known however long its parent takes") {
   collector::SharedSegment segment(0);
   ProcessWatch watch(segment.header());

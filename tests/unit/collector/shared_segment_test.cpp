@@ -45,12 +45,25 @@ TEST_CASE("nobody who holds a descriptor can cut the segment short") {
   CHECK(ftruncate(segment.fd(), static_cast<off_t>(segment::file_bytes() * 2)) != 0);
 }
 
+TEST_CASE("a header that a program wrote over is noticed") {
+  collector::SharedSegment segment(segment::kOptionNative);
+  segment.header()->next_process = 7;
+  segment.header()->lost_processes = 3;
+  CHECK(segment.is_intact());
+  segment.header()->nonce ^= 1;
+  CHECK_FALSE(segment.is_intact());
+  segment.header()->nonce ^= 1;
+  segment.header()->next_process = 0;
+  CHECK_FALSE(segment.is_intact());
+}
+
 TEST_CASE("chunks beyond the initial ones are mapped where the file has them") {
   collector::SharedSegment segment(0);
   REQUIRE(segment.map_chunks(segment::kInitialChunks * 4));
   const uint32_t index = segment::kInitialChunks * 3 + 5;
   segment.chunk(index)->sequence = 42;
   segment::ChunkHeader read{};
+  CHECK(segment.chunk(5) == segment::chunk_at(segment.header(), 5));
   const auto offset = static_cast<off_t>(segment::header_bytes() + index * segment::kChunkBytes);
   REQUIRE(pread(segment.fd(), static_cast<void*>(&read), sizeof read, offset) == sizeof read);
   CHECK(read.sequence == 42);
