@@ -29,12 +29,22 @@ uint64_t live_bytes_at(const reader::Analysis& analysis, double seconds) {
   return bytes;
 }
 
+// Until then the program itself decided what to free: an interpreter that shuts down frees all
+// there is, and the kernel takes it a moment later.
+double end_of_use(const Evidence& evidence) {
+  double end = kBeforeEnd * evidence.info.duration_seconds;
+  if (!evidence.analysis.shutdowns.empty()) {
+    end = std::min(end, evidence.analysis.shutdowns.back().seconds);
+  }
+  return end;
+}
+
 void add_kept(const Evidence& evidence, std::vector<Finding>& findings) {
   const ResidentMemory& resident = evidence.answers.resident;
   // Of several processes, pages that they share count in each.
   if (!resident.highest || evidence.info.processes.size() != 1 || evidence.query.pid) return;
   const reader::Totals& totals = evidence.analysis.totals;
-  const double end = kBeforeEnd * evidence.info.duration_seconds;
+  const double end = end_of_use(evidence);
   const uint64_t gap_at_peak = resident.untracked.value_or(0);
   size_t in_row = 0;
   uint64_t kept = 0;

@@ -109,6 +109,31 @@ class BesideTracked(MemlensTest):
         thread = self.stacks("peak", capture)["stacks"][0]["thread"]
         self.assertIsNone(self.summary(capture, "--thread", thread)["rss_at_peak_bytes"])
 
+    def kinds_with_memory_kept_by_malloc(self, start):
+        """60 MB are freed half a second before the end, below one block that stays."""
+        script = f"""
+import time
+class Holder:
+    def __init__(self):
+        self.held = [bytearray(1000) for _ in range(60_000)]
+        self.stays = bytearray(1000)
+    def __del__(self, sleep=time.sleep):
+        sleep(0.2)
+        self.held.clear()
+        sleep(0.5)
+holder = Holder()
+{start}
+"""
+        capture = self.record([sys.executable, self.script(script)], "--no-native")
+        report = json.loads(self.memlens("explain", capture, "--json").stdout)
+        return [finding["kind"] for finding in report["findings"]]
+
+    def test_freed_and_kept_is_said_of_what_the_program_freed_itself(self):
+        self.assertIn("fragmentation", self.kinds_with_memory_kept_by_malloc("holder.__del__()"))
+
+    def test_what_the_interpreter_frees_when_it_shuts_down_is_not_called_freed_and_kept(self):
+        self.assertNotIn("fragmentation", self.kinds_with_memory_kept_by_malloc(""))
+
     def test_processes_are_listed_by_what_they_held(self):
         script = """
 import os, time
