@@ -127,6 +127,26 @@ void start_chunk_windows(SegmentHeader* segment) {
   windows.start(segment);
 }
 
+void map_room_for_child(SegmentHeader* segment) {
+  constexpr uint32_t kChunksOfChild = 2;  // definitions and events
+  constexpr uint32_t kMostWindows = kInitialWindows / 2;
+  uint32_t free_chunks = 0;
+  for (uint32_t number = 0; number < kMostWindows; ++number) {
+    if (windows.window(number) == nullptr) {
+      const int saved_errno = errno;
+      map_window(number);
+      errno = saved_errno;
+      return;
+    }
+    for (uint32_t i = number * kWindowChunks; i < (number + 1) * kWindowChunks; ++i) {
+      if (segment->chunk_words[i].load(std::memory_order_relaxed) == chunk_word(kFree, 0) &&
+          ++free_chunks == kChunksOfChild) {
+        return;
+      }
+    }
+  }
+}
+
 ClaimedChunk claim_chunk(SegmentHeader* segment, uint32_t slot) {
   const int saved_errno = errno;
   ClaimedChunk claimed;

@@ -24,6 +24,10 @@ void start_chunk_windows(segment::SegmentHeader* segment);
 // held; keeps errno.
 ClaimedChunk claim_chunk(segment::SegmentHeader* segment, uint32_t slot);
 
+// Before a fork: a child needs chunks of its own at once, and inherits what is mapped here, where
+// otherwise each would map it again (three system calls). Any thread; keeps errno.
+void map_room_for_child(segment::SegmentHeader* segment);
+
 // Gives a claimed chunk to the collector, waking it when a quarter of the pool is waiting.
 void hand_over_chunk(segment::SegmentHeader* segment, uint32_t index, uint32_t slot);
 

@@ -58,9 +58,10 @@ class ContentTable {
 
   void insert(XXH128_hash_t hash) { place(hash, ++count_); }
 
-  void drop() {
-    if (entries_ != nullptr) unmap_pages(entries_, sizeof(Entry) * capacity_);
-    *this = {};
+  // Its pages are given back; it is as large as before.
+  void empty() {
+    if (count_ != 0) clear_pages(entries_, sizeof(Entry) * capacity_);
+    count_ = 0;
   }
 
  private:
@@ -315,8 +316,8 @@ void define_thread_end(uint32_t thread_index) {
 }
 
 void drop_definitions() {
-  strings.drop();
-  codes.drop();
+  strings.empty();
+  codes.empty();
   module_count = 0;
   last_node_record = {};
   node_table::drop();

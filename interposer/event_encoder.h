@@ -24,7 +24,9 @@ class EventEncoder {
     codec_.start_chunk();
     last_allocated_ = 0;
     ordinal_ = 0;
-    std::memset(recent_, 0, sizeof recent_);
+    // Of the first chunk it is zero, and pages that are not needed are not touched.
+    if (used_) std::memset(recent_, 0, sizeof recent_);
+    used_ = true;
   }
   void start_epoch() { codec_.start_epoch(); }
 
@@ -218,6 +220,7 @@ class EventEncoder {
   format::ChunkCodecState codec_;
   uint64_t last_allocated_;
   uint32_t ordinal_;  // allocations in this chunk's list so far
+  bool used_;         // by a chunk
   uint64_t recent_[kRecentEntries];
 };
 

@@ -70,9 +70,8 @@ bool start() {
     word = static_cast<std::atomic<uint64_t>*>(page);
   }
   // In a child these counters are copies of the parent's; they must start from 0 again.
-  for (ShardCounter*& array : arrays) {
-    if (array != nullptr) unmap_pages(array, sizeof(ShardCounter) * format::kShardCount);
-    array = nullptr;
+  for (ShardCounter* const array : arrays) {
+    if (array != nullptr) clear_pages(array, sizeof(ShardCounter) * format::kShardCount);
   }
   arrays_used.store(0);
   window_start.store(0);

@@ -15,8 +15,8 @@ void clear_pages(void* pages, size_t bytes);
 // Aligned to 16; nullptr when the kernel has none. Any thread; takes a private lock briefly.
 void* allocate_permanent(size_t bytes);
 
-// In a forked child or another session, before anything else is recorded: forgets and unmaps all
-// permanent memory.
+// In a forked child or another session, before anything else is recorded: forgets all permanent
+// memory and gives it back.
 void drop_permanent_memory();
 
 }  // namespace memlens::interposer

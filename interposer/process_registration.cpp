@@ -55,6 +55,22 @@ size_t read_command_line(char* buffer, size_t bytes) {
 
 }  // namespace
 
+namespace {
+
+// As of the last process that this image was: a forked child is in its parent's, unless the parent
+// is not to be seen from there.
+uint64_t own_pid_namespace(int32_t pid) {
+  static int32_t known_pid = 0;
+  static uint64_t known_inode = 0;
+  if (known_pid <= 0 || known_inode == 0 || system_call::parent_process_id() != known_pid) {
+    known_inode = pid_namespace_inode();
+  }
+  known_pid = pid;
+  return known_inode;
+}
+
+}  // namespace
+
 bool claim_process_slot(segment::SegmentHeader* segment, uint32_t& slot, uint32_t& index) {
   for (uint32_t i = 0; i < segment::kMaxProcesses; ++i) {
     segment::ProcessSlot& candidate = segment->processes[i];
@@ -67,7 +83,7 @@ bool claim_process_slot(segment::SegmentHeader* segment, uint32_t& slot, uint32_
     index = segment->next_process.fetch_add(1);
     candidate.process = index;
     candidate.pid = system_call::process_id();
-    candidate.pid_namespace = pid_namespace_inode();
+    candidate.pid_namespace = own_pid_namespace(candidate.pid);
     candidate.skipped_calls.store(0, std::memory_order_relaxed);
     candidate.refused_definitions.store(0, std::memory_order_relaxed);
     candidate.birth_ticks = platform::read_ticks();

@@ -131,7 +131,8 @@ bool make_stacks_fresh(ThreadState& state) {
 // For the calling thread, in the present session. Under the lock of the states, or before anybody
 // else uses the state.
 void make_fresh(ThreadState& state) {
-  if (state.session != process.session) state.encoder = {};
+  // A new one is zero as it is.
+  if (state.session != process.session && state.session != 0) state.encoder = {};
   state.session = process.session;
   state.guard = &hook_frame;
   state.left_session = 0;
@@ -292,16 +293,40 @@ void end_thread_state(ThreadState* state) {
   errno = saved_errno;
 }
 
+namespace {
+
+void drop_native(ThreadState& state) {
+  if (state.stacks.native != nullptr) unmap_pages(state.stacks.native, sizeof(NativeState));
+  state.stacks.native = nullptr;
+}
+
+// What a new state is, but for its memory, which a forked child would only map again.
+void make_unused(ThreadState* state) {
+  NativeState* const native = state->stacks.native;
+  clear_pages(state, sizeof(ThreadState));
+  if (native != nullptr) clear_pages(native, sizeof(NativeState));
+  state->stacks.native = native;
+}
+
+}  // namespace
+
 void drop_thread_states() {
   states_lock.reset();
+  ThreadState* const kept = thread_state;
   thread_state = nullptr;
   while (all_states != nullptr) {
     ThreadState* state = all_states;
     all_states = state->next;
-    drop_stack_state(state->stacks);
+    if (state == kept) continue;
+    drop_native(*state);
     forget_session(*state);
   }
   state_count = 0;
+  if (kept != nullptr) {
+    make_unused(kept);
+    kept->owner = ++state_count;
+    all_states = kept;
+  }
   memory_lack_reported = false;
   threads_seen.store(0);
   events_without_state.store(0);

@@ -11,6 +11,7 @@
 
 #include <cerrno>
 
+#include "interposer/chunk_producer.h"
 #include "interposer/hooks/hook_export.h"
 #include "interposer/hooks/next_function.h"
 #include "interposer/lifecycle.h"
@@ -31,7 +32,10 @@ MEMLENS_NEXT<int (*)(int*, char*, const termios*, const winsize*)> next_forkpty(
 template <typename Fork>
 auto fork_and_follow(Fork fork_in_libc) {
   const bool announced = recording();
-  if (announced) announce_birth();
+  if (announced) {
+    announce_birth();
+    map_room_for_child(process.segment);
+  }
   hold_loader_readings();
   const int32_t parent = system_call::process_id();
   const auto result = fork_in_libc();

@@ -87,9 +87,7 @@ void erase_locked(Entry* entry) {
 }
 
 void clear_locked() {
-  if (entries != nullptr) unmap_pages(entries, capacity * sizeof(Entry));
-  entries = nullptr;
-  capacity = 0;
+  if (used != 0) clear_pages(entries, capacity * sizeof(Entry));
   used = 0;
 }
 

@@ -28,9 +28,9 @@ class NativeNodeCache {
     entry.nodes.store(nodes, std::memory_order_relaxed);
   }
 
-  // In a forked child, whose nodes are numbered anew. Nothing is cleared: that would copy every
-  // page.
-  void forget() { ++epoch_; }
+  // All caches, in a forked child, whose nodes are numbered anew. Nothing is cleared: that would
+  // copy every page.
+  static void forget() { ++epoch_; }
 
  private:
   static constexpr unsigned kSlotBits = 15;
@@ -47,7 +47,7 @@ class NativeNodeCache {
   }
 
   Entry entries_[size_t{1} << kSlotBits];
-  uint64_t epoch_ = 0;
+  static inline constinit uint64_t epoch_ = 0;
 };
 
 }  // namespace memlens::interposer

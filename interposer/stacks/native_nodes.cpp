@@ -4,6 +4,7 @@
 #include "interposer/process.h"
 #include "interposer/stacks/hybrid_interpreter.h"
 #include "interposer/stacks/native_caches.h"
+#include "interposer/stacks/node_table.h"
 #include "interposer/stacks/own_code.h"
 
 namespace memlens::interposer {
@@ -47,8 +48,10 @@ uint32_t intern_native_frame(NativeStackState& state, uint32_t parent, const Nat
   if (__builtin_expect(frame.tagged, 0)) address = tagged_address(state, address);
   uint32_t node = native_caches->nodes.find(parent, address);
   if (__builtin_expect(node == 0, 0)) {
+    const uint32_t newest = node_table::newest();
     node = intern_native_node(parent, address);
-    if (node != 0) native_caches->nodes.insert(parent, address, node);
+    // One that is asked for again: a forked child that ends soon leaves the pages alone.
+    if (node != 0 && node <= newest) native_caches->nodes.insert(parent, address, node);
   }
   return node;
 }
@@ -93,8 +96,9 @@ uint32_t node_of_kept_frames(NativeStackState& state, uint32_t kept) {
   if (innermost.node != format::kRootNode) return innermost.node;
   uint32_t node = native_caches->path_nodes.find(format::kRootNode, path);
   if (__builtin_expect(node == 0, 0)) {
+    const uint32_t newest = node_table::newest();
     node = node_of_frames(state, depth);
-    if (node != 0) native_caches->path_nodes.insert(format::kRootNode, path, node);
+    if (node != 0 && node <= newest) native_caches->path_nodes.insert(format::kRootNode, path, node);
   }
   return innermost.node = node;
 }
@@ -114,12 +118,7 @@ uint32_t node_of_deep_frames(NativeStackState& state, uint32_t parent, uint32_t 
   return node;
 }
 
-void forget_native_nodes() {
-  if (native_caches == nullptr) return;
-  native_caches->nodes.forget();
-  native_caches->run_nodes.forget();
-  native_caches->path_nodes.forget();
-}
+void forget_native_nodes() { NativeNodeCache::forget(); }
 
 namespace {
 // A forked child numbers its nodes anew, and so does another session.

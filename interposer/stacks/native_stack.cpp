@@ -34,6 +34,16 @@ using unwind::UnwindRule;
 
 constexpr uintptr_t kWord = sizeof(uintptr_t);
 
+// Whether a return to `address` is none: a function begins there, and no call stands before it.
+bool is_returned_to_uncalled(NativeStackState& state, const CodeObject& object, uintptr_t address) {
+  UnwindRow row;
+  bool signal_frame = false;
+  uintptr_t start = 0;
+  return unwind::find_unwind_row(object.section, address, state.scratch, row, signal_frame,
+                                 &start) == CfiResult::kFound &&
+         start == address && !unwind::is_return_address(address, state.objects);
+}
+
 __attribute__((noinline, cold)) UnwindRule compile_rule_at(NativeStackState& state,
                                                            uintptr_t address) {
   const int saved_errno = errno;
@@ -49,6 +59,8 @@ __attribute__((noinline, cold)) UnwindRule compile_rule_at(NativeStackState& sta
   if (unwind::find_unwind_row(object->section, address, state.scratch, row, signal_frame) ==
       CfiResult::kFound) {
     rule = unwind::compile_rule(row, signal_frame);
+  } else if (is_returned_to_uncalled(state, *object, address + 1)) {
+    rule = UnwindRule::of(RuleKind::kNotCalled);
   }
   rule.tagged = object->place_tag != 0;
   rule.interpreter = is_evaluation_loop(address);
@@ -182,8 +194,16 @@ __attribute__((noinline, cold)) StepOutcome step_over_large_frame(NativeStackSta
 
 // ---- one step of the climb
 
-// Steps out of `position`, noting in `frame` what the step depends on. False at the stack's end.
-bool step(NativeStackState& state, Position& position, NativeFrame& frame) {
+enum class Stepped : uint8_t {
+  kOut,
+  kAtEnd,
+  // Nor is this a frame: makecontext() has its stacks return to a function that nobody called them
+  // from.
+  kBeyondEnd,
+};
+
+// Steps out of `position`, noting in `frame` what the step depends on.
+Stepped step(NativeStackState& state, Position& position, NativeFrame& frame) {
   const UnwindRule rule = rule_at(state, position.code_address());
   StepTrace trace;
   frame.interpreter = rule.interpreter;
@@ -203,8 +223,9 @@ bool step(NativeStackState& state, Position& position, NativeFrame& frame) {
       // The ABI's mark of the outermost frame: the loader's entry point has no description.
       if (rule.kind() == RuleKind::kNoInformation && position.frame_pointer == 0) {
         frame.flags |= NativeFrame::kUsesFrame;
-        return false;
+        return Stepped::kAtEnd;
       }
+      if (rule.kind() == RuleKind::kNotCalled) return Stepped::kBeyondEnd;
       stepped = step_by_frame_pointer(state, position, trace);
     }
     outcome = stepped ? StepOutcome::kStepped : StepOutcome::kUnreadable;
@@ -213,13 +234,13 @@ bool step(NativeStackState& state, Position& position, NativeFrame& frame) {
   if (trace.used_frame) frame.flags |= NativeFrame::kUsesFrame;
   if (trace.frame_slot != 0) frame.flags |= NativeFrame::kRestoresFrame;
   if (trace.not_comparable) frame.flags |= NativeFrame::kNotComparable;
-  if (__builtin_expect(outcome == StepOutcome::kStepped, 1)) return true;
+  if (__builtin_expect(outcome == StepOutcome::kStepped, 1)) return Stepped::kOut;
   // The end depends on nothing further out; a cut may look different next time.
   frame.flags |= NativeFrame::kRestoresFrame;
   if (outcome != StepOutcome::kOutermost) {
     frame.flags |= NativeFrame::kCut | NativeFrame::kNotComparable;
   }
-  return false;
+  return Stepped::kAtEnd;
 }
 
 // Whether the step from `inner` still leads to `outer`.
@@ -359,6 +380,13 @@ class FreshFrames {
   uint32_t count() const { return count_; }
   void drop_all_but_innermost(uint32_t count) { count_ = count; }
 
+  // The outermost is no frame after all, and where it was another may be next time.
+  void end_inside() {
+    if (count_ < 2) return;
+    NativeFrame& outermost = state_.frames[kMaxNativeFrames - --count_];
+    outermost.flags |= NativeFrame::kRestoresFrame | NativeFrame::kNotComparable;
+  }
+
   // Behind the kept frames, outermost first.
   void append_to(uint32_t kept) {
     if (state_.listed > kept) state_.listed = kept;
@@ -460,8 +488,10 @@ class Climb {
         deep = true;
         break;
       }
-      ended = !step_out(*frame);
+      const Stepped stepped = step_out(*frame);
+      ended = stepped != Stepped::kOut;
       if (ended) forget_kept();
+      if (__builtin_expect(stepped == Stepped::kBeyondEnd, 0)) fresh_.end_inside();
     }
     const auto kept = static_cast<uint32_t>(candidate_ + 1);
     if (remember_runs && !deep) fresh_.remember_runs(position_.stack_pointer);
@@ -534,7 +564,7 @@ class Climb {
     return false;
   }
 
-  bool step_out(NativeFrame& frame) {
+  Stepped step_out(NativeFrame& frame) {
     frame = {.pc = position_.pc,
              .stack_pointer = position_.stack_pointer,
              .frame_pointer = position_.frame_pointer,
@@ -570,7 +600,7 @@ class Climb {
     constexpr uint32_t kMostCounted = 1u << 20;
     uint32_t further_out = 1;
     NativeFrame frame;
-    while (further_out < kMostCounted && step_out(frame)) ++further_out;
+    while (further_out < kMostCounted && step_out(frame) == Stepped::kOut) ++further_out;
     outer_frames_ = fresh_.count() - kKeptOfDeepStack + further_out;
     fresh_.drop_all_but_innermost(kKeptOfDeepStack);
   }

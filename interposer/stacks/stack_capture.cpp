@@ -29,9 +29,4 @@ bool reset_stack_state(StackState& state) {
   return true;
 }
 
-void drop_stack_state(StackState& state) {
-  if (state.native != nullptr) unmap_pages(state.native, sizeof(NativeState));
-  state.native = nullptr;
-}
-
 }  // namespace memlens::interposer

@@ -26,9 +26,6 @@ struct StackState {
 // memory for them.
 bool reset_stack_state(StackState& state);
 
-// Unmaps what the state points to.
-void drop_stack_state(StackState& state);
-
 // The node of the calling thread's stack.
 inline uint32_t capture_stack(StackState& state) {
   if (__builtin_expect(!state.with_native, 1)) return capture_python_stack(state.python);

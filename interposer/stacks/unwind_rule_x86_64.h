@@ -24,6 +24,7 @@ enum class RuleKind : uint8_t {
   kNeedsRegisters,  // too complex for a rule
   kNoInformation,   // in a module, but not described: frame pointers, if they lead anywhere
   kOutsideModules,  // generated code, or nonsense
+  kNotCalled,       // a function begins right behind it, which is returned to without a call
 };
 
 enum class SavedFrame : uint8_t {  // rbp of the caller

@@ -52,6 +52,8 @@ class Fibers(MemlensTest):
         leaks = self.stacks("leaks", self.record([self.program("fibers")], "--native"))
         blocks = [stack for stack in leaks["stacks"] if functions(stack)[0] == "allocate"]
         self.assertEqual(sum(stack["blocks"] for stack in blocks), 200)
+        # What makecontext() has them return to called nobody.
+        self.assertEqual({tuple(functions(stack)) for stack in blocks}, {("allocate", "run")})
         self.assertEqual(self.summary(self.record([self.program("fibers")]))["skipped_calls"], 0)
 
 

@@ -42,6 +42,16 @@ class Trees(MemlensTest):
                                self.memlens("dump", capture).stdout)
         self.assertEqual(len(processes), 2)
 
+    def test_a_forked_child_uses_what_its_parent_has_mapped(self):
+        for options in (["--native"], ["--no-native"]):
+            with self.subTest(options):
+                capture = self.record([self.program("fork_sparingly")], *options)
+                self.assertEqual(self.recording.stdout, "")
+                self.assertEqual(self.summary(capture)["processes"], 7)
+                blocks = [s["blocks"] for s in self.stacks("allocations", capture)["stacks"]
+                          if s["frames"] and s["bytes"] == 5000]
+                self.assertEqual(sum(blocks), 600)
+
     def test_a_child_that_allocates_nothing_is_counted(self):
         self.leaks_of("silent_fork")
         self.assertEqual(self.summary(self.shape_capture)["processes"], 2)
