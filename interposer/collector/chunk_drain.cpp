@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <tuple>
 
 #include "interposer/segment/futex.h"
 
@@ -53,11 +54,14 @@ void ChunkDrain::find_chunks(Take take, uint32_t dead_slot) {
   damaged_found_.clear();
   owned_ = 0;
   for (uint32_t i = 0; i < scan_limit_; ++i) find_chunk(i, take, dead_slot);
-  std::sort(metadata_found_.begin(), metadata_found_.end(),
-            [](const ChunkSnapshot& left, const ChunkSnapshot& right) {
-              return left.process != right.process ? left.process < right.process
-                                                   : left.sequence < right.sequence;
-            });
+  // As they were filled, also where the later one took a place further in front: whoever reads a
+  // capture in the file's order has a thread's events in the thread's.
+  const auto filled_before = [](const ChunkSnapshot& left, const ChunkSnapshot& right) {
+    return std::tie(left.process, left.thread, left.sequence) <
+           std::tie(right.process, right.thread, right.sequence);
+  };
+  std::sort(metadata_found_.begin(), metadata_found_.end(), filled_before);
+  std::stable_sort(events_found_.begin(), events_found_.end(), filled_before);
 }
 
 void ChunkDrain::find_chunk(uint32_t index, Take take, uint32_t dead_slot) {

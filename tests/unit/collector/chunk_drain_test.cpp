@@ -61,6 +61,19 @@ TEST_CASE_FIXTURE(Fixture, "a full chunk is written and freed, an owned one left
   CHECK(frames[0].header.sequence == 9);
 }
 
+TEST_CASE_FIXTURE(Fixture, "a thread's chunks are written in the order they were filled") {
+  const int first = fill(FrameKind::kEvents, 0, 1, 1, 1, "later");
+  const int second = fill(FrameKind::kEvents, 0, 1, 1, 0, "earlier");
+  REQUIRE(first < second);
+  testing::hand_over(shared(), second, 0);
+  testing::hand_over(shared(), first, 0);
+  CHECK(drain.drain() == 2);
+  const auto frames = testing::read_frames(fd);
+  REQUIRE(frames.size() == 2);
+  CHECK(frames[0].payload == "earlier");
+  CHECK(frames[1].payload == "later");
+}
+
 TEST_CASE_FIXTURE(Fixture, "definitions reach the file before the events that need them") {
   // The events' chunk comes first in the scan; the definitions' chunk is not even full.
   const int events = fill(FrameKind::kEvents, 0, 1, 1, 0, "events");
