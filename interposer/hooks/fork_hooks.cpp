@@ -34,7 +34,8 @@ auto fork_and_follow(Fork fork_in_libc) {
   const bool announced = recording();
   if (announced) {
     announce_birth();
-    map_room_for_child(process.segment);
+    const SessionStay stay;
+    if (stay) map_room_for_child(process.segment);
   }
   hold_loader_readings();
   const int32_t parent = system_call::process_id();
