@@ -147,30 +147,32 @@ uint32_t table_full_locked() {
 
 struct NodeRecordTypes {
   MetadataType any;
-  MetadataType next;  // the id is left out
+  MetadataType next;  // the id is left out; the same: there is none
 };
 constexpr NodeRecordTypes kPythonNodes{MetadataType::kPythonNode, MetadataType::kNextPythonNode};
 constexpr NodeRecordTypes kNativeNodes{MetadataType::kNativeNode, MetadataType::kNextNativeNode};
+constexpr NodeRecordTypes kTaskNodes{MetadataType::kTaskNode, MetadataType::kTaskNode};
 
 bool write_node_locked(const NodeKey& key, uint32_t node, const NodeRecordTypes& types) {
   constexpr size_t kMaxBodyBytes = 4 * format::kMaxVarintBytes;
   if (!make_record_room_locked(kMaxBodyBytes)) return false;
   // Ids count up, but for a node whose record was written and that then found no memory.
-  const bool next =
-      node == last_node_record.node + 1 && metadata_chunk_locked() == last_node_record.chunk;
+  const bool next = types.next != types.any && node == last_node_record.node + 1 &&
+                    metadata_chunk_locked() == last_node_record.chunk;
   RecordBody body;
   if (next) {
     body.number(node - key.parent);
   } else {
     body.number(node).number(key.parent);
   }
-  if (key.type == NodeType::kPython) {
+  if (key.type != NodeType::kNative) {
     body.number(key.value >> 32).number(static_cast<uint32_t>(key.value));
   } else {
     body.number(key.value);
   }
   if (!write_record_locked(next ? types.next : types.any, body)) return false;
-  last_node_record = {node, metadata_chunk_locked()};
+  // A task's record is skipped by readers from before there were any: the one after it has its id.
+  if (key.type != NodeType::kTask) last_node_record = {node, metadata_chunk_locked()};
   return true;
 }
 
@@ -235,6 +237,11 @@ uint32_t intern_python_node(uint32_t parent, uint32_t code_id, uint32_t offset_p
 
 uint32_t intern_native_node(uint32_t parent, uint64_t address) {
   return intern({parent, NodeType::kNative, address}, kNativeNodes);
+}
+
+uint32_t intern_task_node(uint32_t parent, uint32_t code_id, uint32_t name) {
+  const NodeKey key{parent, NodeType::kTask, static_cast<uint64_t>(code_id) << 32 | name};
+  return intern(key, kTaskNodes);
 }
 
 uint32_t intern_label_node(uint32_t parent, const char* label) {

@@ -35,6 +35,8 @@ uint32_t define_code(const CodeDescription& code);
 uint32_t intern_python_node(uint32_t parent, uint32_t code_id, uint32_t instruction_offset_plus_1);
 uint32_t intern_native_node(uint32_t parent, uint64_t address);
 uint32_t intern_label_node(uint32_t parent, const char* label);
+// A task whose coroutine runs `code_id`; `name`: a string's id, 0 when nobody named it.
+uint32_t intern_task_node(uint32_t parent, uint32_t code_id, uint32_t name);
 
 // Module ids count up from 1.
 uint32_t define_module(uint64_t load_bias, uint64_t start, uint64_t end, const char* path,

@@ -6,6 +6,7 @@
 #include "interposer/private_lock.h"
 #include "interposer/private_memory.h"
 #include "interposer/process.h"
+#include "interposer/python/running_task.h"
 #include "interposer/python/runtime.h"
 #include "interposer/python/text.h"
 #include "interposer/reentrancy.h"
@@ -143,16 +144,18 @@ uint32_t describe(const char* code) {
   const void* line_table_object = object_at(layout.code_line_table);
   const Text line_table = read_bytes(layout, line_table_object);
   const auto first_line = read_field<int32_t>(code, static_cast<size_t>(layout.code_first_line));
-  return define_code({.filename = filename.data,
-                      .filename_bytes = filename.bytes,
-                      .qualified_name = name.data,
-                      .qualified_name_bytes = name.bytes,
-                      .first_line = first_line < 0 ? 0u : static_cast<uint32_t>(first_line),
-                      .line_table = line_table.data,
-                      .line_table_bytes = line_table.bytes,
-                      .line_table_format = is_bytes(layout, line_table_object)
-                                               ? layout.line_table_format
-                                               : format::LineTableFormat::kNone});
+  const uint32_t id = define_code(
+      {.filename = filename.data,
+       .filename_bytes = filename.bytes,
+       .qualified_name = name.data,
+       .qualified_name_bytes = name.bytes,
+       .first_line = first_line < 0 ? 0u : static_cast<uint32_t>(first_line),
+       .line_table = line_table.data,
+       .line_table_bytes = line_table.bytes,
+       .line_table_format = is_bytes(layout, line_table_object) ? layout.line_table_format
+                                                                : format::LineTableFormat::kNone});
+  if (id != 0) met_code(id, filename.data, filename.bytes, name.data, name.bytes);
+  return id;
 }
 
 void forget(uintptr_t code) {
@@ -236,6 +239,7 @@ void watch_code_objects(char* code_type, bool (*executing)(const void* code)) {
 void forget_code_objects() {
   table_lock.reset();
   clear_locked();
+  forget_tasks();
   code_generation.fetch_add(1, std::memory_order_release);
 }
 

@@ -45,6 +45,9 @@ bool fill(const Offsets& offsets, Layout& layout) {
     }
   }
 
+  // Another build's, in what is not stated: tasks are found by their handles.
+  if (!is(thread.size, layout.tasks.thread_bytes)) layout.tasks.thread_task = kAbsent;
+
   layout.thread_id = static_cast<int16_t>(thread.thread_id);
   layout.thread_frame = static_cast<int16_t>(thread.current_frame);
   layout.frame_previous = static_cast<int16_t>(frame.previous);

@@ -34,6 +34,7 @@ struct ObjectLayout {
   int16_t type_basic_size;  // PyTypeObject.tp_basicsize
   int16_t type_dealloc;     // PyTypeObject.tp_dealloc
   int16_t type_flags;       // PyTypeObject.tp_flags
+  int16_t type_base;        // PyTypeObject.tp_base
   int16_t bytes_data;       // PyBytesObject.ob_sval
   int16_t text_length;      // PyASCIIObject.length, in characters
   int16_t text_state;       // PyASCIIObject.state
@@ -47,6 +48,7 @@ inline constexpr ObjectLayout kObjects{.type = 8,
                                        .type_basic_size = 32,
                                        .type_dealloc = 48,
                                        .type_flags = 168,
+                                       .type_base = 256,
                                        .bytes_data = 32,
                                        .text_length = 16,
                                        .text_state = 32,
@@ -57,16 +59,29 @@ constexpr ObjectLayout free_threaded_objects(int16_t text_kind_shift) {
           .type_basic_size = 48,
           .type_dealloc = 64,
           .type_flags = 184,
+          .type_base = 272,
           .bytes_data = 48,
           .text_length = 32,
           .text_state = 48,
           .text_kind_shift = text_kind_shift};
 }
 
+// From a frame to the asyncio task it is the coroutine of (running_task.h).
+struct TaskLayout {
+  int16_t frame_locals;               // the first of a frame's local variables
+  int16_t frame_generator = kAbsent;  // to 3.10: PyFrameObject.f_gen
+  int16_t generator_frame = kAbsent;  // from 3.11 on: where in a generator its frame is
+  int16_t thread_bytes = kAbsent;     // from 3.14 on: sizeof(PyThreadState), after which is ...
+  int16_t thread_task = kAbsent;      // ... _PyThreadStateImpl.asyncio_running_task
+
+  bool operator==(const TaskLayout&) const = default;
+};
+
 struct Layout {
   uint16_t minor;
   bool free_threaded = false;
   ObjectLayout objects = kObjects;
+  TaskLayout tasks;
 
   // PyThreadState. Where `cframe_current` exists, `thread_frame` leads to a _PyCFrame, whose field
   // that is; else to the innermost frame.

@@ -5,6 +5,7 @@ target_sources(memlens_interposer_objects PRIVATE
   python/debug_offsets.cpp
   python/other_pythons.cpp
   python/pymalloc.cpp
+  python/running_task.cpp
   python/runtime.cpp
   python/symbol_lookup.cpp
   python/text.cpp

@@ -19,12 +19,13 @@
 
 namespace memlens::interposer {
 
-enum class NodeType : uint32_t { kPython = 1, kNative = 2, kLabel = 3 };
+enum class NodeType : uint32_t { kPython = 1, kNative = 2, kLabel = 3, kTask = 4 };
 
 struct NodeKey {
   uint32_t parent;
   NodeType type;
-  uint64_t value;  // Python: code id << 32 | offset + 1; native: address; label: string id
+  uint64_t value;  // Python: code id << 32 | offset + 1; native: address; label: string id;
+                   // task: code id << 32 | name (string id)
 
   bool operator==(const NodeKey& other) const = default;
 };

@@ -9,6 +9,7 @@
 #include "interposer/platform/clock.h"
 #include "interposer/python/code_table.h"
 #include "interposer/python/known_layouts.h"
+#include "interposer/python/running_task.h"
 #include "interposer/python/runtime.h"
 #include "interposer/python/thread_of_interpreter.h"
 
@@ -136,14 +137,14 @@ uint32_t instruction_offset_plus_1(const char* frame, uintptr_t code, uint64_t i
 // ---- the calling thread's innermost frame
 
 template <typename L>
-const char* innermost_frame(PythonStackState& state) {
-  const void* thread_state = nullptr;
-  if (L::get().minor >= 12) {
-    thread_state = runtime.current_thread_state();
-    if (thread_state == nullptr) thread_state = python::released_thread_state();
-  } else {
-    thread_state = python::thread_state_to_311(state.thread);
-  }
+const void* thread_state_of(PythonStackState& state) {
+  if (L::get().minor < 12) return python::thread_state_to_311(state.thread);
+  const void* const current = runtime.current_thread_state();
+  return current != nullptr ? current : python::released_thread_state();
+}
+
+template <typename L>
+const char* innermost_frame(const void* thread_state) {
   if (thread_state == nullptr) return nullptr;
   const auto* frame =
       read_field<const char*>(thread_state, static_cast<size_t>(L::get().thread_frame));
@@ -197,6 +198,7 @@ inline void follow_generation(PythonStackState& state) {
   }
   state.generation = generation;
   state.depth = 0;
+  state.task_count = 0;
 }
 
 // What tells a frame's place from all others. An instruction's address does so alone, while its
@@ -304,6 +306,103 @@ inline int64_t validate(PythonStackState& state, uint32_t kept, uint32_t first, 
   return -1;
 }
 
+// ---- tasks
+//
+// A task is found when its coroutine's frame is new on the kept stack. As long as the frames out to
+// there stay what they were, one look at the thread or at the handle tells that it is still the
+// same task by the same name. Both are compiled in once asyncio has been seen, and not before.
+
+// Of the calling thread, where it tells the task.
+const void* thread_state_for_tasks(PythonStackState& state) {
+  return python::thread_names_its_task(runtime.layout) ? thread_state_of<StatedLayout>(state)
+                                                       : nullptr;
+}
+
+python::RunningTask find_by_caller(PythonStackState& state, uint32_t position,
+                                   const char* coroutine) {
+  while (position-- > 0) {
+    PythonFrame& caller = state.stack[position];
+    if (is_interpreters_own<StatedLayout>(caller.frame)) continue;
+    // Most coroutines are awaited by another.
+    if (python::generator_of(runtime.layout, caller.frame) != nullptr) return {};
+    if (caller.code_id == kUnresolvedCode) {
+      caller.code_id = resolve_code<StatedLayout>(state, caller.frame, caller.code);
+    }
+    return python::find_in_handle(coroutine, caller.frame, caller.code_id);
+  }
+  return {};
+}
+
+__attribute__((noinline)) TaskOnStack* find_new_task(PythonStackState& state, uint32_t position,
+                                                     const char* coroutine) {
+  if (state.task_count == PythonStackState::kTasks) return nullptr;
+  python::RunningTask task;
+  if (python::thread_names_its_task(runtime.layout)) {
+    const void* const thread_state = thread_state_for_tasks(state);
+    if (thread_state == nullptr) return nullptr;
+    // A task has one coroutine; further ones are awaited.
+    if (state.task_count > 0 && state.tasks[state.task_count - 1].task.object ==
+                                    python::task_of_thread(runtime.layout, thread_state)) {
+      return nullptr;
+    }
+    task = python::find_in_thread(coroutine, thread_state);
+  } else {
+    task = find_by_caller(state, position, coroutine);
+  }
+  if (task.object == nullptr) return nullptr;
+  TaskOnStack& found = state.tasks[state.task_count++];
+  found = {task, position, python::name_of(task), format::kRootNode, 0};
+  return &found;
+}
+
+TaskOnStack* find_task(PythonStackState& state, uint32_t position) {
+  for (uint32_t i = state.task_count; i-- > 0;) {
+    if (state.tasks[i].position == position) return &state.tasks[i];
+  }
+  const char* const coroutine = python::generator_of(runtime.layout, state.stack[position].frame);
+  return coroutine == nullptr ? nullptr : find_new_task(state, position, coroutine);
+}
+
+// What the frame at `position` stands on: `parent`, or the task whose coroutine it is.
+uint32_t on_task(PythonStackState& state, uint32_t position, uint32_t parent) {
+  TaskOnStack* const found = find_task(state, position);
+  if (__builtin_expect(found == nullptr, 1)) return parent;
+  if (found->node != 0 && found->parent == parent) return found->node;
+  PythonFrame& frame = state.stack[position];
+  if (frame.code_id == kUnresolvedCode) {
+    frame.code_id = resolve_code<StatedLayout>(state, frame.frame, frame.code);
+  }
+  if (frame.code_id == 0) return parent;
+  const uint32_t node = intern_task_node(parent, frame.code_id, found->name);
+  if (node == format::kRootNode) return parent;
+  found->parent = parent;
+  return found->node = node;
+}
+
+// The innermost one is: those further out are suspended meanwhile.
+template <typename L>
+bool tasks_are_as_before(const PythonStackState& state, const void* thread_state) {
+  if (state.task_count == 0) return true;
+  const TaskOnStack& kept = state.tasks[state.task_count - 1];
+  if (!python::is_still_running(L::get(), kept.task, thread_state)) return false;
+  return !state.may_miss_tasks || python::name_of(kept.task) == kept.name;
+}
+
+// Forgets the tasks of frames that are not what they were, and lowers `unchanged` to the frame of
+// one that is not.
+template <typename L>
+void follow_tasks(PythonStackState& state, const void* thread_state, uint32_t& unchanged) {
+  const auto drop = [&state, &unchanged] {
+    while (state.task_count > 0 && state.tasks[state.task_count - 1].position >= unchanged) {
+      --state.task_count;
+    }
+  };
+  drop();
+  if (tasks_are_as_before<L>(state, thread_state)) return;
+  unchanged = state.tasks[state.task_count - 1].position;
+  drop();
+}
+
 // ---- deep stacks
 //
 // How many of the kept frames below the meeting point can be other than they were.
@@ -393,20 +492,29 @@ inline PythonWalk walk_from(PythonStackState& state, const char* innermost) {
 
 template <typename L>
 PythonWalk walk(PythonStackState& state) {
-  const char* innermost = innermost_frame<L>(state);
+  const void* const thread_state = thread_state_of<L>(state);
+  const char* innermost = innermost_frame<L>(thread_state);
   if (innermost == nullptr) return {0, 0, format::kRootNode};
   follow_generation(state);
-  return walk_from<L>(state, innermost);
+  PythonWalk found = walk_from<L>(state, innermost);
+  if (python::asyncio_seen.load(std::memory_order_relaxed)) {
+    follow_tasks<L>(state, thread_state, found.unchanged);
+  }
+  return found;
 }
 
-template <typename L>
-__attribute__((noinline)) uint32_t capture_changed(PythonStackState& state, const char* innermost) {
-  const PythonWalk found = walk_from<L>(state, innermost);
+template <typename L, bool tasks>
+__attribute__((noinline)) uint32_t capture_changed(PythonStackState& state,
+                                                   const void* thread_state,
+                                                   const char* innermost) {
+  PythonWalk found = walk_from<L>(state, innermost);
+  if (tasks) follow_tasks<L>(state, thread_state, found.unchanged);
   if (found.depth == 0) return found.deep_node;
   // A jump out of here leaves frames without nodes.
   state.depth = found.unchanged;
   uint32_t node = found.unchanged > 0 ? state.stack[found.unchanged - 1].node : format::kRootNode;
   for (uint32_t i = found.unchanged; i < found.depth; ++i) {
+    if (tasks) node = on_task(state, i, node);
     node = intern_frame<L>(state, state.stack[i], node);
   }
   state.depth = found.depth;
@@ -428,17 +536,21 @@ inline bool is_kept_but_innermost(const char* innermost, const PythonFrame* entr
 }
 
 // What most events need stands here on its own: code that makes one object after the other.
-template <typename L>
+template <typename L, bool tasks>
 uint32_t capture(PythonStackState& state) {
-  const char* const innermost = innermost_frame<L>(state);
+  const void* const thread_state = thread_state_of<L>(state);
+  const char* const innermost = innermost_frame<L>(thread_state);
   if (__builtin_expect(innermost == nullptr, 0)) return format::kRootNode;
   follow_generation(state);
   const uint32_t depth = state.depth;
   if (__builtin_expect(depth == 0 || depth > kWorthTheClock, 0)) {
-    return capture_changed<L>(state, innermost);
+    return capture_changed<L, tasks>(state, thread_state, innermost);
   }
   PythonFrame& entry = state.stack[depth - 1];
-  if (!is_kept_but_innermost<L>(innermost, &entry)) return capture_changed<L>(state, innermost);
+  if (!is_kept_but_innermost<L>(innermost, &entry))
+    return capture_changed<L, tasks>(state, thread_state, innermost);
+  if (tasks && !tasks_are_as_before<L>(state, thread_state))
+    return capture_changed<L, tasks>(state, thread_state, innermost);
   if (runs_as_before<L>(innermost, entry)) return entry.node;
   // A jump out of here leaves a frame without its node.
   state.depth = depth - 1;
@@ -447,7 +559,11 @@ uint32_t capture(PythonStackState& state) {
   if (code != entry.code) entry.code_id = kUnresolvedCode;
   entry.code = code;
   entry.instruction = frame_instruction<L>(innermost);
-  const uint32_t node = intern_frame<L>(state, entry, outer_frame(&entry)->node);
+  uint32_t parent = outer_frame(&entry)->node;
+  if (tasks && state.task_count > 0 && state.tasks[state.task_count - 1].position == depth - 1) {
+    parent = on_task(state, depth - 1, parent);
+  }
+  const uint32_t node = intern_frame<L>(state, entry, parent);
   asm volatile("" ::: "memory");
   state.depth = depth;
   return node;
@@ -457,11 +573,12 @@ uint32_t capture(PythonStackState& state) {
 
 struct Ways {
   PythonCapture capture;
+  PythonCapture capture_with_tasks;
   PythonWalk (*walk)(PythonStackState& state);
 };
 
 template <typename L>
-constexpr Ways kWays{capture<L>, walk<L>};
+constexpr Ways kWays{capture<L, false>, capture<L, true>, walk<L>};
 
 const Ways* ways = nullptr;  // written once, before python_capture
 
@@ -473,6 +590,13 @@ const Ways* ways_for(const Layout& layout, std::index_sequence<rows...>) {
   (void)((python::kLayouts[rows] == layout && (chosen = &kWays<CompiledLayout<rows>>, true)) ||
          ...);
   return chosen;
+}
+
+// In the middle of a capture, which is of the stack without tasks.
+void follow_tasks_from_now_on() {
+  python_capture.store(ways->capture_with_tasks, std::memory_order_release);
+  // Nothing kept is right any more.
+  python::code_generation.fetch_add(1, std::memory_order_release);
 }
 
 // Whether the calling thread's innermost frame runs `code`.
@@ -497,7 +621,9 @@ PythonWalk walk_python_stack(PythonStackState& state) { return ways->walk(state)
 void start_python_stacks() {
   python::watch_code_objects(runtime.code_type, is_executing);
   ways = ways_for(runtime.layout, std::make_index_sequence<python::kLayoutCount>{});
-  python_capture.store(ways->capture, std::memory_order_release);
+  const bool tasks = python::asyncio_seen.load(std::memory_order_relaxed);
+  python_capture.store(tasks ? ways->capture_with_tasks : ways->capture, std::memory_order_release);
+  python::watch_asyncio(follow_tasks_from_now_on);
 }
 
 bool python_stacks_ready() {
@@ -538,6 +664,9 @@ uintptr_t entry_on_c_stack(PythonStackState& state, uint32_t position) {
 }
 
 uint32_t intern_python_frame(PythonStackState& state, uint32_t position, uint32_t parent) {
+  if (python::asyncio_seen.load(std::memory_order_relaxed)) {
+    parent = on_task(state, position, parent);
+  }
   PythonFrame frame = state.stack[position];  // a copy: the kept node is of the Python stack alone
   switch (runtime.layout.instruction_form) {
     case InstructionForm::kByteOffset:

@@ -16,6 +16,7 @@
 #include <cstdint>
 
 #include "interposer/format/metadata_records.h"
+#include "interposer/python/running_task.h"
 #include "interposer/python/thread_of_interpreter.h"
 
 namespace memlens::interposer {
@@ -39,6 +40,15 @@ struct PythonFrame {
   uint32_t node;         // of the stack up to here
 };
 
+// An asyncio task on the kept stack: its node lies below that of its coroutine's frame.
+struct TaskOnStack {
+  python::RunningTask task;
+  uint32_t position;  // of the coroutine's frame
+  uint32_t name;
+  uint32_t parent;  // `node` is on top of it
+  uint32_t node;    // 0: not made yet
+};
+
 // Caches of one thread. Zeroed memory is a valid initial state.
 struct PythonStackState {
   // A direct-mapped cache in front of intern_python_node(). Nodes mean the same in all threads for
@@ -58,13 +68,19 @@ struct PythonStackState {
   static constexpr uint32_t kInternEntries = 4096;
   static constexpr uint32_t kCodeEntries = 512;
   static constexpr uint32_t kPositions = 1024;
+  // Tasks that run to their first await where they are made, inside of one another.
+  static constexpr uint32_t kTasks = 4;
 
   uint32_t depth;       // frames in `stack`, outermost first
   uint32_t generation;  // of the code objects in `stack`
   python::InterpreterThread thread;
-  uint64_t walked_at;              // in ticks: when `stack` was compared last; 0: not known
-  uint32_t ticks_per_call;         // a call and its return take longer; 0: that cannot be told
-  uint32_t deep_stack_node;        // of kDeepStackLabel; 0: not made yet
+  uint64_t walked_at;        // in ticks: when `stack` was compared last; 0: not known
+  uint32_t ticks_per_call;   // a call and its return take longer; 0: that cannot be told
+  uint32_t deep_stack_node;  // of kDeepStackLabel; 0: not made yet
+  uint32_t task_count;
+  // Not every block is recorded, so that a task may have come and gone unseen: names are compared.
+  bool may_miss_tasks;
+  TaskOnStack tasks[kTasks];       // by position, innermost last
   uint16_t positions[kPositions];  // frame address, hashed: where in `stack` it may be
   CodeEntry codes[kCodeEntries];
   InternEntry interned[kInternEntries];
@@ -76,9 +92,11 @@ struct PythonStackState {
   // Makes the caches fit for another thread of the same process. (In a forked child, the memory is
   // zeroed instead: nodes are numbered anew.)
   // `steady_ticks_per_us`: segment::SegmentHeader's.
-  void reset(uint32_t steady_ticks_per_us) {
+  void reset(uint32_t steady_ticks_per_us, bool records_every_block = true) {
     constexpr uint32_t kLeastNsPerCall = 3;  // python_stack.cpp, "deep stacks"
     depth = 0;
+    task_count = 0;
+    may_miss_tasks = !records_every_block;
     thread = {};
     ticks_per_call = steady_ticks_per_us * kLeastNsPerCall / 1000;
   }

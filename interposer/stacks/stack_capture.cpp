@@ -21,7 +21,9 @@ bool reset_stack_state(StackState& state) {
   const bool with_native = (session.options & segment::kOptionNative) != 0;
   if (with_native && !map_native(state)) return false;
   state.with_native = with_native;
-  state.python.reset(session.steady_ticks_per_us);
+  const bool every_block = session.sample_interval.load(std::memory_order_relaxed) == 0 &&
+                           (session.options & segment::kOptionPythonAllocators) != 0;
+  state.python.reset(session.steady_ticks_per_us, every_block);
   if (with_native) {
     state.native->hybrid.reset();
     state.native->native.reset();

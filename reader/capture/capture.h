@@ -16,7 +16,11 @@
 
 namespace memlens::reader {
 
-enum class FrameOrigin : uint8_t { kPython, kNative, kLabel };
+enum class FrameOrigin : uint8_t { kPython, kNative, kLabel, kTask };
+
+// Whether a stack is that of the calls, has the asyncio task it belongs to as a frame outside of
+// the coroutine's, or begins there: in place of the event loop and what called that.
+enum class TaskFrames : uint8_t { kHidden, kInPlace, kOutermost };
 
 // One line of a stack. The views live as long as the capture.
 struct Frame {
@@ -130,7 +134,13 @@ class Capture {
 
   // The stack of a node, innermost frame first. Without `native`, only Python (and label) frames,
   // or one fallback frame when there are none. Never empty. Inlined frames are expanded.
-  std::vector<Frame> frames(uint32_t process_index, uint32_t node, bool native) const;
+  std::vector<Frame> frames(uint32_t process_index, uint32_t node, bool native,
+                            TaskFrames tasks = TaskFrames::kHidden) const;
+
+  // The task a node belongs to, as a frame of its own (its place is the coroutine's first line);
+  // the innermost where one was run inside another. None outside of tasks.
+  std::optional<Frame> task(uint32_t process_index, uint32_t node) const;
+  bool has_tasks() const;
 
   // Adds symbols or source lines as if their frames stood in the capture: one that is still being
   // written has none yet. No frames may have been asked for. Throws CaptureError.

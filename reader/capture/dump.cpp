@@ -283,6 +283,11 @@ class Dumper {
         fields_.number("id", newest_node).number("parent", body.read_varint());
         fields_.string("label", body.read_string());
         return emit("label_node");
+      case MetadataType::kTaskNode:
+        newest_node = body.read_varint32();
+        fields_.number("id", newest_node).number("parent", body.read_varint());
+        fields_.number("code", body.read_varint()).number("name", body.read_varint());
+        return emit("task_node");
       case MetadataType::kModule:
         fields_.number("id", body.read_varint()).hex("load_bias", body.read_varint());
         fields_.hex("start", body.read_varint()).hex("end", body.read_varint());

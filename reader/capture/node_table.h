@@ -9,16 +9,18 @@
 
 namespace memlens::reader {
 
-enum class NodeKind : uint8_t { kMissing, kPython, kNative, kLabel };
+enum class NodeKind : uint8_t { kMissing, kPython, kNative, kLabel, kTask };
 
 struct Node {
-  // kPython: code id << 32 | (instruction offset + 1); kNative: address; kLabel: number of a label
+  // kPython: code id << 32 | (instruction offset + 1); kNative: address; kLabel: number of a label;
+  // kTask: code id << 32 | name (string id)
   uint64_t value = 0;
   uint32_t parent = 0;
   NodeKind kind = NodeKind::kMissing;
 
   uint32_t code() const { return static_cast<uint32_t>(value >> 32); }
   uint32_t instruction() const { return static_cast<uint32_t>(value); }
+  uint32_t task_name() const { return static_cast<uint32_t>(value); }
 };
 
 class NodeTable {
@@ -28,6 +30,10 @@ class NodeTable {
   }
   void add_native(uint32_t id, uint32_t parent, uint64_t address) {
     add(id, {address, parent, NodeKind::kNative});
+  }
+  void add_task(uint32_t id, uint32_t parent, uint32_t code, uint32_t name) {
+    add(id, {uint64_t{code} << 32 | name, parent, NodeKind::kTask});
+    has_tasks_ = true;
   }
   void add_label(uint32_t id, uint32_t parent, std::string_view label) {
     add(id, {labels_.size(), parent, NodeKind::kLabel});
@@ -49,6 +55,7 @@ class NodeTable {
   }
 
   size_t size() const { return newest_; }
+  bool has_tasks() const { return has_tasks_; }
   // kMissing for the root and for an id that is not there. A parent's id is less than its child's.
   Node get(uint32_t id) const { return nodes_.get(id); }
   std::string_view label(const Node& node) const { return labels_[node.value]; }
@@ -70,6 +77,7 @@ class NodeTable {
   IdTable<Node> nodes_;
   uint32_t newest_ = 0;
   bool in_place_ = true;
+  bool has_tasks_ = false;
   std::vector<std::string_view> labels_;
 };
 

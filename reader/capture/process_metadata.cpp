@@ -13,6 +13,7 @@ uint64_t cost_of(MetadataType type) {
     case MetadataType::kNativeNode:
     case MetadataType::kNextPythonNode:
     case MetadataType::kNextNativeNode:
+    case MetadataType::kTaskNode:
       return 2 * sizeof(Node);
     case MetadataType::kThread:
     case MetadataType::kThreadEnd:
@@ -65,6 +66,7 @@ void ProcessMetadata::pass_damage(MetadataType type) {
     case MetadataType::kPythonNode:
     case MetadataType::kNativeNode:
     case MetadataType::kLabelNode:
+    case MetadataType::kTaskNode:
       nodes.lose_place();
       break;
     default:
@@ -146,6 +148,13 @@ void ProcessMetadata::add_record(MetadataType type, ByteView body, StringPool& p
       const uint32_t id = body.read_varint32();
       const uint32_t parent = body.read_varint32();
       nodes.add_label(id, parent, pool.intern(body.read_string()));
+      break;
+    }
+    case MetadataType::kTaskNode: {
+      const uint32_t id = body.read_varint32();
+      const uint32_t parent = body.read_varint32();
+      const uint32_t code = body.read_varint32();
+      nodes.add_task(id, parent, code, body.read_varint32());
       break;
     }
     case MetadataType::kModule: {

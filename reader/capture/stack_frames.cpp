@@ -1,5 +1,6 @@
 // From a node to the lines of its stack.
 
+#include <algorithm>
 #include <cstdio>
 
 #include "reader/capture/capture.h"
@@ -29,7 +30,7 @@ class StackReader {
   StackReader(const Capture::Impl& impl, uint32_t process_index, const ProcessMetadata& process)
       : impl_(impl), process_index_(process_index), process_(process) {}
 
-  std::vector<Frame> read(uint32_t node_id, bool native) const {
+  std::vector<Frame> read(uint32_t node_id, bool native, TaskFrames tasks) const {
     const std::lock_guard<std::mutex> guard(impl_.frames_mutex);
     std::vector<Frame> frames;
     bool hid_native = false;
@@ -42,6 +43,11 @@ class StackReader {
           break;
         case NodeKind::kLabel:
           frames.push_back(label_frame(process_.nodes.label(node)));
+          break;
+        case NodeKind::kTask:
+          if (tasks == TaskFrames::kHidden) break;
+          append_known_frames(node, frames);
+          if (tasks == TaskFrames::kOutermost) return frames;
           break;
         case NodeKind::kNative:
           if (native) {
@@ -63,12 +69,27 @@ class StackReader {
     return frames;
   }
 
+  std::optional<Frame> task_of(uint32_t node_id) const {
+    const std::lock_guard<std::mutex> guard(impl_.frames_mutex);
+    while (node_id != format::kRootNode) {
+      const Node node = process_.nodes.get(node_id);
+      if (node.kind == NodeKind::kTask) {
+        std::vector<Frame> frames;
+        append_known_frames(node, frames);
+        return frames.front();
+      }
+      node_id = node.parent;
+    }
+    return std::nullopt;
+  }
+
  private:
   void append_known_frames(const Node& node, std::vector<Frame>& frames) const {
     const auto [known, is_new] =
         impl_.frames_of_places.try_emplace({process_index_, node.kind, node.value});
     if (is_new) {
       known->second = node.kind == NodeKind::kPython ? std::vector{python_frame(node)}
+                      : node.kind == NodeKind::kTask ? std::vector{task_frame(node)}
                                                      : native_frames(node.value);
     }
     frames.insert(frames.end(), known->second.begin(), known->second.end());
@@ -84,6 +105,23 @@ class StackReader {
     frame.line = line_of_instruction(code.line_table_format, process_.strings.get(code.line_table),
                                      code.first_line, node.instruction());
     frame.source = impl_.source_text.line(frame.file, frame.line);
+    return frame;
+  }
+
+  // "[task fetch]", and with the name somebody gave it "[task crawler-1: fetch]".
+  Frame task_frame(const Node& node) const {
+    const Code code = process_.code(node.code());
+    std::string_view function = process_.strings.get(code.qualified_name);
+    if (function.empty()) function = kUnknownFunction;
+    const std::string_view given = process_.strings.get(node.task_name());
+    std::string name = "[task ";
+    if (!given.empty()) name.append(given).append(": ");
+    name.append(function).append("]");
+    Frame frame;
+    frame.origin = FrameOrigin::kTask;
+    frame.function = impl_.unresolved_names.intern(name);
+    frame.file = process_.strings.get(code.filename);
+    frame.line = code.first_line;
     return frame;
   }
 
@@ -132,10 +170,22 @@ class StackReader {
 
 }  // namespace
 
-std::vector<Frame> Capture::frames(uint32_t process_index, uint32_t node, bool native) const {
+std::vector<Frame> Capture::frames(uint32_t process_index, uint32_t node, bool native,
+                                   TaskFrames tasks) const {
   const auto process = impl_->metadata.find(process_index);
   if (process == impl_->metadata.end()) return {label_frame(kNoStack)};
-  return StackReader(*impl_, process_index, process->second).read(node, native);
+  return StackReader(*impl_, process_index, process->second).read(node, native, tasks);
+}
+
+std::optional<Frame> Capture::task(uint32_t process_index, uint32_t node) const {
+  const auto process = impl_->metadata.find(process_index);
+  if (process == impl_->metadata.end()) return std::nullopt;
+  return StackReader(*impl_, process_index, process->second).task_of(node);
+}
+
+bool Capture::has_tasks() const {
+  return std::ranges::any_of(impl_->metadata,
+                             [](const auto& process) { return process.second.nodes.has_tasks(); });
 }
 
 }  // namespace memlens::reader

@@ -65,6 +65,7 @@ int print_diff(const DiffOptions& options) {
   if (!options.html_path.empty()) {
     html::PageOptions page_options;
     page_options.native = native;
+    page_options.by_task = options.common.tasks != reader::TaskFrames::kHidden;
     page_options.first_view = options.view;
     html::PageModel page = html::build_diff_page({before.capture, old_analysis},
                                                  {after.capture, new_analysis}, page_options);

@@ -49,6 +49,7 @@ int write_flamegraph(FlamegraphOptions& options) {
 
   options.page.query = options.report.query;
   options.page.native = shows_native(options.report, capture);
+  options.page.by_task = options.report.tasks != reader::TaskFrames::kHidden;
   options.page.own_code = options.report.own_code;
   html::PageModel page = html::build_page(capture, analysis, options.page);
   html::fit_budget(page, options.node_budget);

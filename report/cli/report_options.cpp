@@ -193,6 +193,9 @@ void add_frame_options(CLI::App& command, ReportOptions& options) {
       "Show native frames (the default where recorded)");
   command.add_flag_callback(
       "--no-native", [&options] { options.native = false; }, "Hide native frames");
+  command.add_flag_callback(
+      "--tasks", [&options] { options.tasks = reader::TaskFrames::kOutermost; },
+      "Stacks begin at their asyncio task, in place of the event loop and its callers");
   command
       .add_option_function<std::string>(
           "--own",
@@ -270,8 +273,8 @@ CodeOrigins code_origins(const ReportOptions& options, const reader::Capture& ca
 
 FramesOf shown_frames(const ReportOptions& options, const reader::Capture& capture) {
   const bool native = shows_native(options, capture);
-  return [&capture, native](uint32_t process_index, uint32_t node) {
-    return capture.frames(process_index, node, native);
+  return [&capture, native, tasks = options.tasks](uint32_t process_index, uint32_t node) {
+    return capture.frames(process_index, node, native, tasks);
   };
 }
 

@@ -19,6 +19,7 @@ struct ReportOptions {
   reader::Query query;
   std::string from, to;        // as they were given: seconds, or the name of a mark
   std::optional<bool> native;  // unset: shown when the capture has native stacks
+  reader::TaskFrames tasks = reader::TaskFrames::kHidden;
   bool use_cache = true;
   OwnCodeOptions own_code;
 };
@@ -26,8 +27,8 @@ struct ReportOptions {
 // CAPTURE.
 void add_capture_argument(CLI::App& command, std::string& path);
 
-// CAPTURE, --pid, --thread, --from, --to, --at-exit, --native/--no-native, --own, --project,
-// --no-cache.
+// CAPTURE, --pid, --thread, --from, --to, --at-exit, --native/--no-native, --tasks, --own,
+// --project, --no-cache.
 void add_report_options(CLI::App& command, ReportOptions& options);
 
 // --threshold: what the temporary view counts.

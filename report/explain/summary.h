@@ -3,6 +3,7 @@
 
 #include "reader/analysis/analysis.h"
 #include "report/explain/answers.h"
+#include "report/view/task_sums.h"
 
 namespace memlens::report {
 
@@ -10,6 +11,7 @@ struct Summary {
   const reader::CaptureInfo& info;
   const reader::Analysis& analysis;
   const Answers& answers;
+  std::vector<TaskSum> tasks;  // empty: none
 };
 
 }  // namespace memlens::report

@@ -78,8 +78,8 @@ class DiffPageBuilder {
       const auto [place, added] =
           known.try_emplace({site.process_index, site.node}, FrameTree::kRoot);
       if (added) {
-        place->second =
-            tree.intern(side.capture.frames(site.process_index, site.node, options_.native));
+        place->second = tree.intern(side.capture.frames(
+            site.process_index, site.node, options_.native, reader::TaskFrames::kInPlace));
       }
       nodes.push_back(place->second);
     }
@@ -148,6 +148,7 @@ class DiffPageBuilder {
     about["python"] = info.python ? json(*info.python) : json();
     about["duration_seconds"] = info.duration_seconds;
     about["first_view"] = view_name(options_.first_view);
+    about["by_task"] = options_.by_task;
     about["redacted"] = options_.redact;
     about["capture"] = std::string(reader::base_name(info.path));
     about["start_unix_ms"] = info.start_unix_ns / 1000000;

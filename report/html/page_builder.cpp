@@ -51,8 +51,8 @@ class PageBuilder {
       const auto [shown, is_new] =
           shown_nodes.try_emplace({site.process_index, site.node}, FrameTree::kRoot);
       if (is_new) {
-        shown->second =
-            tree_.intern(capture_.frames(site.process_index, site.node, options_.native));
+        shown->second = tree_.intern(capture_.frames(site.process_index, site.node, options_.native,
+                                                     reader::TaskFrames::kInPlace));
       }
       site_nodes_.push_back(shown->second);
       const uint32_t lane = lane_of(site.process_index, site.thread_index);
@@ -98,6 +98,7 @@ class PageBuilder {
     about["python"] = info_.python ? json(*info_.python) : json();
     about["duration_seconds"] = info_.duration_seconds;
     about["first_view"] = view_name(options_.first_view);
+    about["by_task"] = options_.by_task;
     about["redacted"] = options_.redact;
     about["capture"] = std::string(reader::base_name(info_.path));
     about["start_unix_ms"] = info_.start_unix_ns / 1000000;

@@ -10,8 +10,9 @@
 namespace memlens::report::html {
 
 struct PageOptions {
-  bool native = false;  // show native frames
-  bool redact = false;  // leave out what report/html/redaction.h names
+  bool native = false;   // show native frames
+  bool by_task = false;  // stacks begin at their task, until somebody looks otherwise
+  bool redact = false;   // leave out what report/html/redaction.h names
   View first_view = View::kPeak;
   reader::Query query = {};  // what was asked for
   OwnCodeOptions own_code;

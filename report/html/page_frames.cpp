@@ -22,6 +22,9 @@ PageFrame PageFrames::make(const reader::Frame& frame, StringTable& strings) con
       result.kind = is_interpreter(frame.module) ? FrameKind::kInterpreter : FrameKind::kNative;
       result.module = strings.intern(shown_path(frame.module));
       break;
+    case reader::FrameOrigin::kTask:
+      result.kind = FrameKind::kTask;
+      break;
     case reader::FrameOrigin::kLabel:
       break;
   }

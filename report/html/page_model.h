@@ -24,6 +24,7 @@ enum class FrameKind : uint8_t {
   kInterpreter = 2,  // native frames of the Python interpreter itself
   kLabel = 3,        // supplied by memlens: what is unknown or left out
   kOthers = 4,       // small nodes merged to keep the page within its budget
+  kTask = 5,         // an asyncio task: no call, shown when asked for
 };
 
 // Interned text. Id 0 is the empty string.

@@ -10,12 +10,24 @@
 namespace memlens::report {
 namespace {
 
+// Task frames are there only where they were asked for.
+std::string_view kind_of(reader::FrameOrigin origin) {
+  switch (origin) {
+    case reader::FrameOrigin::kPython:
+      return "python";
+    case reader::FrameOrigin::kTask:
+      return "task";
+    default:
+      return "native";
+  }
+}
+
 void write_frame(JsonWriter& json, const reader::Frame& frame) {
   json.begin_compact_object();
   json.member("function", frame.function);
   json.member("file", frame.file);  // empty and 0: unknown
   json.member("line", frame.line);
-  json.member("kind", frame.origin == reader::FrameOrigin::kPython ? "python" : "native");
+  json.member("kind", kind_of(frame.origin));
   if (!frame.module.empty()) json.member("module", frame.module);
   if (!frame.source.empty()) json.member("source", frame.source);
   json.end_object();

@@ -85,6 +85,26 @@ void write_totals(JsonWriter& json, const reader::Totals& totals, const reader::
   json.end_object();
 }
 
+// Their sums are the totals; one with neither file nor function is what no task made.
+void write_tasks(JsonWriter& json, const std::vector<TaskSum>& tasks) {
+  json.key("tasks");
+  json.begin_array();
+  for (const TaskSum& sum : tasks) {
+    json.begin_compact_object();
+    json.member("task", sum.name());
+    json.member("file", sum.task ? sum.task->file : "");
+    json.member("line", sum.task ? sum.task->line : 0);
+    json.member("peak_bytes", sum.peak.bytes);
+    json.member("peak_blocks", sum.peak.blocks);
+    json.member("leaked_bytes", sum.leaked.bytes);
+    json.member("leaked_blocks", sum.leaked.blocks);
+    json.member("allocated_bytes", sum.allocated.bytes);
+    json.member("allocations", sum.allocated.blocks);
+    json.end_object();
+  }
+  json.end_array();
+}
+
 void write_optional(JsonWriter& json, const char* name, const std::optional<uint64_t>& value) {
   json.key(name);
   value ? json.value(*value) : json.null();
@@ -156,6 +176,7 @@ void write_summary_json(std::ostream& out, const Summary& summary, size_t locati
   write_locations(json, View::kLeaks, summary.answers.leaks, locations);
   write_locations(json, View::kTemporary, summary.answers.temporary, locations);
   json.end_object();
+  write_tasks(json, summary.tasks);
   write_marks(json, summary.info);
   json.key("diagnostics");
   json.begin_array();

@@ -19,6 +19,7 @@ namespace {
 
 constexpr size_t kListedProcesses = 20;
 constexpr size_t kListedThreads = 12;
+constexpr size_t kListedTasks = 12;
 // Below this share a view of the summary is not worth its lines.
 constexpr double kWorthListing = 0.001;
 
@@ -37,6 +38,7 @@ class SummaryPrinter {
                     View::kLeaks, summary_.answers.leaks, locations);
     print_locations("Temporary, by number of allocations", View::kTemporary,
                     summary_.answers.temporary, locations);
+    if (!summary_.tasks.empty()) print_tasks();
     if (summary_.info.processes.size() > 1) print_processes();
     if (summary_.info.threads.size() > summary_.info.processes.size()) print_threads();
     print_notes();
@@ -230,6 +232,43 @@ class SummaryPrinter {
     }
     table.print(out_, terminal_, kTableIndent);
     print_left_out(threads.size(), kListedThreads, "thread", "threads");
+  }
+
+  void print_tasks() {
+    print_title("Tasks");
+    Table table({{"at the peak", Align::kRight},
+                 {"still allocated", Align::kRight},
+                 {"allocated", Align::kRight},
+                 {"allocations", Align::kRight},
+                 {"task", Align::kLeft, Cut::kEnd, 20},
+                 {"place", Align::kLeft, Cut::kFolders, 26}});
+    const size_t listed = std::min(summary_.tasks.size() - 1, kListedTasks);
+    const auto add = [&](const TaskSum& sum) {
+      table.add_row({format_bytes(sum.peak.bytes),
+                     format_bytes(sum.leaked.bytes),
+                     format_bytes(sum.allocated.bytes),
+                     format_count(sum.allocated.blocks),
+                     {printable(sum.name()), sum.task ? Paint::kBold : Paint::kDim},
+                     sum.task ? place_of(*sum.task, summary_.info.working_directory) : ""});
+    };
+    for (size_t i = 0; i < listed; ++i) add(summary_.tasks[i]);
+    if (listed + 1 < summary_.tasks.size()) {
+      TaskSum rest;
+      for (size_t i = listed; i + 1 < summary_.tasks.size(); ++i) {
+        rest.peak += summary_.tasks[i].peak;
+        rest.leaked += summary_.tasks[i].leaked;
+        rest.allocated += summary_.tasks[i].allocated;
+      }
+      table.add_row(
+          {{format_bytes(rest.peak.bytes), Paint::kDim},
+           {format_bytes(rest.leaked.bytes), Paint::kDim},
+           {format_bytes(rest.allocated.bytes), Paint::kDim},
+           {format_count(rest.allocated.blocks), Paint::kDim},
+           {format_count_of(summary_.tasks.size() - 1 - listed, "other task"), Paint::kDim},
+           ""});
+    }
+    add(summary_.tasks.back());
+    table.print(out_, terminal_, kTableIndent);
   }
 
   void print_left_out(size_t count, size_t listed, const char* one, const char* many) {

@@ -79,6 +79,7 @@ CodeOrigin CodeOrigins::of(const reader::Frame& frame) const {
       return python_origin(frame);
     case reader::FrameOrigin::kNative:
       return native_origin(frame);
+    case reader::FrameOrigin::kTask:
     case reader::FrameOrigin::kLabel:
       break;
   }

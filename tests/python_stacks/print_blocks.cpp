@@ -1,7 +1,8 @@
-// print_blocks CAPTURE LOW HIGH [native]: the allocations of LOW to HIGH bytes in a capture, one
-// JSON line each: {"process", "thread", "kind", "bytes", "frames": [[file, line, function], ...]},
-// in file order. The frames are Python's, innermost first, as the reader resolves them; "[label]"
-// for others. With `native`, native frames too, as ["[native]", line, function].
+// print_blocks CAPTURE LOW HIGH [native] [tasks]: the allocations of LOW to HIGH bytes in a
+// capture, one JSON line each: {"process", "thread", "kind", "bytes", "frames": [[file, line,
+// function], ...]}, in file order. The frames are Python's, innermost first, as the reader resolves
+// them; "[label]" for others. With `native`, native frames too, as ["[native]", line, function];
+// with `tasks`, stacks begin at their task, ["[task]", line, function].
 #include <cstdio>
 #include <cstdlib>
 #include <nlohmann/json.hpp>
@@ -15,6 +16,7 @@ using memlens::reader::Capture;
 using memlens::reader::DumpRecord;
 using memlens::reader::Frame;
 using memlens::reader::FrameOrigin;
+using memlens::reader::TaskFrames;
 
 namespace {
 
@@ -36,8 +38,13 @@ uint64_t number(std::string_view text) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 4 && argc != 5) return 2;
-  const bool native = argc == 5;
+  if (argc < 4) return 2;
+  bool native = false;
+  auto tasks = TaskFrames::kHidden;
+  for (int i = 4; i < argc; ++i) {
+    native |= std::string_view(argv[i]) == "native";
+    if (std::string_view(argv[i]) == "tasks") tasks = TaskFrames::kOutermost;
+  }
   const uint64_t low = number(argv[2]);
   const uint64_t high = number(argv[3]);
   const Capture capture = Capture::open(argv[1]);
@@ -47,11 +54,13 @@ int main(int argc, char** argv) {
     if (bytes < low || bytes > high) return;
     nlohmann::json frames = nlohmann::json::array();
     const auto node = static_cast<uint32_t>(number(field(record.text, "node")));
-    for (const Frame& frame : capture.frames(record.process, node, native)) {
+    for (const Frame& frame : capture.frames(record.process, node, native, tasks)) {
       if (frame.origin == FrameOrigin::kPython) {
         frames.push_back({std::string(frame.file), frame.line, std::string(frame.function)});
       } else if (frame.origin == FrameOrigin::kNative) {
         frames.push_back({"[native]", frame.line, std::string(frame.function)});
+      } else if (frame.origin == FrameOrigin::kTask) {
+        frames.push_back({"[task]", frame.line, std::string(frame.function)});
       } else {
         frames.push_back({"[label]", 0, std::string(frame.function)});
       }

@@ -18,7 +18,10 @@
 #else
 #include <internal/pycore_frame.h>
 #if PY_VERSION_HEX >= 0x030e0000
+#include <internal/pycore_genobject.h>
 #include <internal/pycore_interpframe.h>
+#include <internal/pycore_interpframe_structs.h>
+#include <internal/pycore_tstate.h>
 #endif
 #endif
 
@@ -105,11 +108,28 @@ int print_layout(void) {
   print("code_basic_size", PyCode_Type.tp_basicsize);
   print("frame_basic_size", PyFrame_Type.tp_basicsize);
   print("text_basic_size", PyUnicode_Type.tp_basicsize);
+#if PY_VERSION_HEX < 0x030b0000
+  print("frame_locals", offsetof(PyFrameObject, f_localsplus));
+  print("frame_generator", offsetof(PyFrameObject, f_gen));
+  print("generator_frame", -1);
+#else
+  print("frame_locals", offsetof(_PyInterpreterFrame, localsplus));
+  print("frame_generator", -1);
+  print("generator_frame", offsetof(PyGenObject, gi_iframe));
+#endif
+#if PY_VERSION_HEX < 0x030e0000
+  print("thread_bytes", -1);
+  print("thread_task", -1);
+#else
+  print("thread_bytes", sizeof(PyThreadState));
+  print("thread_task", offsetof(_PyThreadStateImpl, asyncio_running_task));
+#endif
   print("object_type", offsetof(PyObject, ob_type));
   print("var_object_size", offsetof(PyVarObject, ob_size));
   print("type_basic_size", offsetof(PyTypeObject, tp_basicsize));
   print("type_dealloc", offsetof(PyTypeObject, tp_dealloc));
   print("type_flags", offsetof(PyTypeObject, tp_flags));
+  print("type_base", offsetof(PyTypeObject, tp_base));
   print("bytes_data", offsetof(PyBytesObject, ob_sval));
   print("text_length", offsetof(PyASCIIObject, length));
   print("text_state", offsetof(PyASCIIObject, state));

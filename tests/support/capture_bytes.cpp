@@ -224,6 +224,17 @@ uint32_t MetadataBytes::add_label_node(uint32_t parent, std::string_view label) 
   return id;
 }
 
+uint32_t MetadataBytes::add_task_node(uint32_t parent, uint32_t code, uint32_t name) {
+  const uint32_t id = ++nodes_;
+  std::string body;
+  append_varint(body, id);
+  append_varint(body, parent);
+  append_varint(body, code);
+  append_varint(body, name);
+  add_record(static_cast<uint8_t>(MetadataType::kTaskNode), body);
+  return id;
+}
+
 void MetadataBytes::add_module(uint64_t load_bias, uint64_t start, uint64_t end,
                                std::string_view path) {
   std::string body;

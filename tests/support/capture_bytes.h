@@ -70,6 +70,8 @@ class MetadataBytes {
   uint32_t add_python_node(uint32_t parent, uint32_t code, uint32_t instruction);
   uint32_t add_native_node(uint32_t parent, uint64_t address);
   uint32_t add_label_node(uint32_t parent, std::string_view label);
+  // `name`: a string's id; 0: none.
+  uint32_t add_task_node(uint32_t parent, uint32_t code, uint32_t name);
   void add_module(uint64_t load_bias, uint64_t start, uint64_t end, std::string_view path);
   void add_python(uint32_t minor, std::string_view version);
   void add_diagnostic(format::DiagnosticCode code, std::string_view text);

@@ -60,6 +60,16 @@ std::string describe_site(const Capture& capture, const reader::Site& site) {
         std::pair("temporary", site.temporary), std::pair("allocated", site.allocated)})
     out << " " << name << " " << tally.bytes << "/" << tally.blocks;
   out << " node " << site.node << "\n";
+  if (const auto task = capture.task(site.process_index, site.node)) {
+    out << "    of " << task->function << " " << task->file << ":" << task->line << "\n";
+    for (const auto& [where, tasks] : {std::pair("in place", reader::TaskFrames::kInPlace),
+                                       std::pair("outermost", reader::TaskFrames::kOutermost)}) {
+      for (const reader::Frame& frame :
+           capture.frames(site.process_index, site.node, false, tasks)) {
+        out << "    " << where << " " << frame.function << "\n";
+      }
+    }
+  }
   for (const bool native : {false, true}) {
     for (const reader::Frame& frame : capture.frames(site.process_index, site.node, native)) {
       out << (native ? "    native " : "    ") << frame.function << " " << frame.file << ":"

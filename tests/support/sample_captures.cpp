@@ -228,6 +228,39 @@ std::string registered_heaps() {
   return capture.bytes();
 }
 
+// Two tasks of one coroutine function, one of them named, under the event loop; and a task that
+// runs where another made it.
+std::string tasks() {
+  CaptureBytes capture;
+  MetadataBytes metadata;
+  metadata.add_process(41, 1, 0, format::ProcessOrigin::kStart, kStart, "/usr/bin/python3",
+                       {"app.py"});
+  const auto code = [&](std::string_view name, uint32_t line) {
+    return metadata.add_code("app.py", name, line, "", format::LineTableFormat::kNone);
+  };
+  const uint32_t run_code = code("run", 1);
+  const uint32_t fetch_code = code("fetch", 10);
+  const uint32_t run = metadata.add_python_node(0, run_code, 1);
+  const uint32_t unnamed =
+      metadata.add_python_node(metadata.add_task_node(run, fetch_code, 0), fetch_code, 1);
+  const uint32_t name = metadata.add_string("crawler 1");
+  const uint32_t named_task = metadata.add_task_node(run, fetch_code, name);
+  const uint32_t named = metadata.add_python_node(named_task, fetch_code, 1);
+  const uint32_t inner =
+      metadata.add_python_node(metadata.add_task_node(named, run_code, 0), run_code, 1);
+  capture.add_frame({.kind = FrameKind::kMetadata, .process = 1}, metadata.take());
+  EventBytes events;
+  events.allocate(AllocationKind::kPyObjectMalloc, 0x1000, 1, run);
+  events.allocate(AllocationKind::kPyObjectMalloc, 0x2000, 10, unnamed);
+  events.allocate(AllocationKind::kPyObjectMalloc, 0x3000, 100, named);
+  events.allocate(AllocationKind::kPyObjectMalloc, 0x4000, 1000, inner);
+  capture.add_frame({.kind = FrameKind::kEvents, .process = 1, .thread = 1, .ticks = kStart},
+                    events.payload());
+  capture.add_clock(kStart + 1000);
+  capture.add_trailer(kStart + 1000);
+  return capture.bytes();
+}
+
 // A reserve that is hardly touched, and a mapping of the same address before it that was unmapped.
 std::string untouched_mapping() {
   constexpr uint64_t kAddress = 0x7f0000000000;
@@ -341,6 +374,7 @@ std::map<std::string, std::string> sample_captures() {
   samples["unfinished_chunks"] = unfinished_chunks();
   samples["size_classes"] = size_classes();
   samples["registered_heaps"] = registered_heaps();
+  samples["tasks"] = tasks();
   samples["untouched_mapping"] = untouched_mapping();
   samples["no_events"] = write_history({}, {});
   samples["cut_in_a_frame"] = everything().substr(0, 700);

@@ -34,7 +34,9 @@ class App {
   constructor(capture) {
     this.lastStep = {};
     this.capture = capture;
-    this.defaults = { ...defaultState(), view: capture.about.first_view };
+    this.defaults = {
+      ...defaultState(), view: capture.about.first_view, byTask: Boolean(capture.about.by_task),
+    };
     this.state = stateFromFragment(location.hash, this.defaults);
     this.theme = new Theme(() => this.takePalette());
     fillFacts(capture);
@@ -75,13 +77,12 @@ class App {
     // What grows is no other way to show a view: choosing one leaves it.
     if (changes.view && before.mode === 'growing') this.state.mode = 'graph';
     const changed = (...names) => names.some((name) => this.state[name] !== before[name]);
-    const path = changed('inverted', 'split', 'hideImports', 'hideInternals', 'foldRecursion')
-      ? null
-      : this.zoomPath();
-    if (changed('split', 'hideImports', 'hideInternals', 'foldRecursion')) this.callTree = null;
+    const shape = ['split', 'byTask', 'hideImports', 'hideInternals', 'foldRecursion'];
+    const path = changed('inverted', ...shape) ? null : this.zoomPath();
+    if (changed(...shape)) this.callTree = null;
     if (changed('query')) this.findMatches();
-    if (changed('view', 'metric', 'range', 'inverted', 'flames', 'fill', 'split', 'hideImports',
-      'hideInternals', 'foldRecursion', 'mode')) {
+    if (changed('view', 'metric', 'range', 'inverted', 'flames', 'fill', 'mode',
+      ...shape)) {
       this.showAll({ zoom: path });
     } else {
       reflectControls(this);

@@ -60,7 +60,8 @@ class ChildIndex {
 }
 
 export class CallTree {
-  // options: split ('merged', 'process' or 'thread'), hideImports, hideInternals, foldRecursion
+  // options: split ('merged', 'process' or 'thread'), byTask, hideImports, hideInternals,
+  // foldRecursion
   constructor(capture, options) {
     this.capture = capture;
     this.options = options;
@@ -91,9 +92,10 @@ export class CallTree {
     const { capture } = this;
     const { foldRecursion } = this.options;
     const hidden = this.hiddenFrames();
+    const tasks = this.options.byTask && capture.hasTasks();
     // Frames that are neither hidden nor folded map one to one, and need no index but for lanes.
-    this.index = new ChildIndex(this, hidden || foldRecursion ? capture.nodeCount : 64);
-    const indexed = Boolean(hidden) || foldRecursion;
+    this.index = new ChildIndex(this, hidden || tasks || foldRecursion ? capture.nodeCount : 64);
+    const indexed = Boolean(hidden) || tasks || foldRecursion;
     const mapped = new Int32Array(capture.nodeCount);
     const mappedFor = new Int32Array(capture.nodeCount).fill(-1);
     const climbed = [];
@@ -108,7 +110,10 @@ export class CallTree {
         while (climbed.length > 0) {
           node = climbed.pop();
           const frame = capture.nodeFrame[node];
-          if (!hidden?.[frame]) {
+          if (tasks && capture.frameKind[frame] === FrameKind.TASK) {
+            // In place of the event loop and what called that.
+            at = this.childOf(top, frame);
+          } else if (!hidden?.[frame]) {
             const folded = foldRecursion ? this.sameFunctionAbove(at, frame, top) : -1;
             if (folded >= 0) at = folded;
             else at = indexed ? this.childOf(at, frame) : this.addNode(at, frame);
@@ -130,13 +135,16 @@ export class CallTree {
 
   // A flag a frame, or null when nothing is hidden.
   hiddenFrames() {
-    const { hideImports, hideInternals } = this.options;
-    if (!hideImports && !hideInternals) return null;
+    const { hideImports, hideInternals, byTask } = this.options;
+    const hideTasks = !byTask && this.capture.hasTasks();
+    if (!hideImports && !hideInternals && !hideTasks) return null;
     const { frameKind, frameIsImport } = this.capture;
     const hidden = new Uint8Array(frameKind.length);
     for (let frame = 0; frame < hidden.length; ++frame) {
       const internal = frameKind[frame] === FrameKind.INTERPRETER;
-      hidden[frame] = (hideImports && frameIsImport[frame]) || (hideInternals && internal) ? 1 : 0;
+      const task = frameKind[frame] === FrameKind.TASK;
+      hidden[frame] = (hideImports && frameIsImport[frame]) || (hideInternals && internal)
+        || (hideTasks && task) ? 1 : 0;
     }
     return hidden;
   }

@@ -2,17 +2,18 @@
 
 import { formatCount } from './units.js';
 
-// As in report/html/page_model.h, and two of the page's own.
+// As in report/html/page_model.h, and one of the page's own.
 export const FrameKind = {
   PYTHON: 0,
   NATIVE: 1,
   INTERPRETER: 2,
   LABEL: 3,
   OTHERS: 4,
-  LANE: 5,
+  TASK: 5,
+  LANE: 6,
 };
 
-export const KIND_NAMES = ['Python', 'native', 'interpreter', 'memlens', 'merged', 'lane'];
+export const KIND_NAMES = ['Python', 'native', 'interpreter', 'memlens', 'merged', 'task', 'lane'];
 
 const NEVER = 0xffff;
 
@@ -362,6 +363,10 @@ export class Capture {
   // What a search looks at.
   searchText(frame) {
     return `${this.functionName(frame)} ${this.place(frame)} ${this.sourceText(frame)}`;
+  }
+
+  hasTasks() {
+    return this.frameKind.includes(FrameKind.TASK);
   }
 
   isOthers(frame) {

@@ -41,6 +41,7 @@ const KIND_OF_FRAME = {
   [FrameKind.INTERPRETER]: 'interpreter',
   [FrameKind.LABEL]: 'label',
   [FrameKind.OTHERS]: 'others',
+  [FrameKind.TASK]: 'lane',
   [FrameKind.LANE]: 'lane',
 };
 

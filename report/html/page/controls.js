@@ -8,6 +8,7 @@ import { VIEWS, viewMeaning, viewTitle } from './values.js';
 const CHECKBOXES = {
   'inverted': 'inverted',
   'flames': 'flames',
+  'by-task': 'byTask',
   'hide-imports': 'hideImports',
   'hide-internals': 'hideInternals',
   'fold-recursion': 'foldRecursion',
@@ -40,6 +41,7 @@ export function bindControls(app) {
   document.addEventListener('keydown', (event) => handleKey(app, event));
   document.addEventListener('click', closeMenus);
   if (app.capture.lanes.length < 2 || app.capture.isDiff) byId('split-choice').hidden = true;
+  byId('by-task').parentElement.hidden = !app.capture.hasTasks();
   if (app.capture.isDiff) {
     document.querySelector('.timeline-section').hidden = true;
     byId('page').classList.add('is-diff');
@@ -128,6 +130,7 @@ function handleKey(app, event) {
     f: { flames: !state.flames },
     o: { fill: state.fill === 'own' ? 'total' : 'own' },
     r: { foldRecursion: !state.foldRecursion },
+    a: { byTask: !state.byTask },
     x: { range: null },
   }[event.key];
   if (change) app.update(change);

@@ -21,6 +21,7 @@ const FIELDS = {
   flames: flag,
   fill: oneOf('total', 'own'),
   split: oneOf('merged', 'process', 'thread'),
+  byTask: flag,
   hideImports: flagOn,
   hideInternals: flagOn,
   foldRecursion: flag,

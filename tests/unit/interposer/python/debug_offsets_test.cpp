@@ -22,7 +22,8 @@ Offsets offsets_of(uint32_t hexversion, bool free_threaded = false) {
   std::memcpy(offsets.head.cookie, kDebugOffsetsCookie, 8);
   offsets.head.hexversion = hexversion;
   offsets.head.free_threaded = free_threaded ? 1 : 0;
-  offsets.thread.size = 400;
+  offsets.thread.size =
+      row.tasks.thread_bytes == kAbsent ? 400 : static_cast<uint64_t>(row.tasks.thread_bytes);
   offsets.thread.current_frame = static_cast<uint64_t>(row.thread_frame);
   offsets.thread.thread_id = static_cast<uint64_t>(row.thread_id);
   offsets.frame.size = 88;

@@ -11,7 +11,9 @@ namespace {
 
 FakeInterpreter* present = nullptr;
 
-constexpr size_t kBlockBytes = 512;
+constexpr size_t kBlockBytes = 2048;
+constexpr size_t kTaskCoroutine = 120;  // anywhere behind the head
+constexpr size_t kTaskBytes = 168;
 constexpr int64_t kCodeUnits = 100;
 
 template <typename Field>
@@ -216,6 +218,64 @@ void FakeInterpreter::set_instruction(char* frame, int32_t offset) {
 
 void FakeInterpreter::link(char* frame, char* previous) {
   write_field(frame, static_cast<size_t>(layout_.frame_previous), previous);
+}
+
+char* FakeInterpreter::object_of(const char* type_name, size_t bytes) {
+  char* type = block(kBlockBytes);
+  write_field(type, static_cast<size_t>(layout_.objects.type_basic_size),
+              static_cast<int64_t>(bytes));
+  write_field(type, static_cast<size_t>(layout_.objects.count) + sizeof(char*), type_name);
+  char* object = block(bytes);
+  set_type(object, type);
+  return object;
+}
+
+char* FakeInterpreter::coroutine_frame(char* code, int32_t offset) {
+  char* frame = nullptr;
+  if (layout_.tasks.frame_generator != kAbsent) {
+    frame = loose_frame(code, offset);
+    write_field(frame, static_cast<size_t>(layout_.tasks.frame_generator), block(kBlockBytes));
+  } else {
+    const auto head = static_cast<size_t>(layout_.tasks.generator_frame);
+    frame = block(head + kBlockBytes) + head;
+    set_code(frame, code);
+    set_instruction(frame, offset);
+    write_field(frame, static_cast<size_t>(layout_.frame_owner), uint8_t{1});
+  }
+  link(frame, innermost());
+  frames_.push_back(frame);
+  set_innermost(frame);
+  return frame;
+}
+
+char* FakeInterpreter::task(char* coroutine_frame, const char* name) {
+  char* task = object_of("_asyncio.Task", kTaskBytes);
+  const char* coroutine =
+      layout_.tasks.frame_generator != kAbsent
+          ? read_field<const char*>(coroutine_frame,
+                                    static_cast<size_t>(layout_.tasks.frame_generator))
+          : coroutine_frame - layout_.tasks.generator_frame;
+  write_field(task, kTaskCoroutine, coroutine);
+  set_task_name(task, name);
+  return task;
+}
+
+void FakeInterpreter::set_task_name(char* task, const char* name) {
+  write_field(task, kTaskCoroutine + sizeof(char*),
+              name == nullptr ? object_of("int", 32) : ascii(name));
+}
+
+void FakeInterpreter::run_task(char* handle_frame, char* task) {
+  if (layout_.tasks.thread_task != kAbsent) {
+    write_field(thread_state, static_cast<size_t>(layout_.tasks.thread_task), task);
+    return;
+  }
+  const auto head = static_cast<size_t>(layout_.objects.count);
+  char* callback = object_of("TaskStepMethWrapper", 64);
+  write_field(callback, head, task);
+  char* handle = object_of("Handle", 96);
+  write_field(handle, head + sizeof(char*), callback);
+  write_field(handle_frame, static_cast<size_t>(layout_.tasks.frame_locals), handle);
 }
 
 void FakeInterpreter::set_innermost(char* frame) {

@@ -42,6 +42,14 @@ class FakeInterpreter {
   // A frame of its own memory, linked nowhere yet.
   char* loose_frame(char* code, int32_t offset);
 
+  // asyncio. A task of a coroutine whose frame that is, with a name or (as a number) without one;
+  // it runs: by the handle whose `run` is the frame, or by the thread's word, where the version has
+  // it.
+  char* coroutine_frame(char* code, int32_t offset);
+  char* task(char* coroutine_frame, const char* name);
+  void set_task_name(char* task, const char* name);
+  void run_task(char* handle_frame, char* task);
+
   // Which of its code's copies a frame's instructions are set to lie in, where threads have them.
   int32_t bytecode_index = 0;
 
@@ -56,6 +64,7 @@ class FakeInterpreter {
  private:
   void set_type(char* object, char* type) const;
   char* block(size_t bytes);
+  char* object_of(const char* type_name, size_t bytes);
 
   const Layout layout_;
   std::deque<std::vector<char>> blocks_;

@@ -15,6 +15,7 @@ struct Node {
   std::string text;
 };
 std::vector<Code> all_codes;
+std::vector<std::string> all_strings;
 std::vector<Node> all_nodes;
 std::map<std::pair<uint32_t, std::string>, uint32_t> known_nodes;
 
@@ -39,6 +40,7 @@ const Code& code(uint32_t id) { return all_codes.at(id - 1); }
 size_t codes() { return all_codes.size(); }
 void clear() {
   all_codes.clear();
+  all_strings.clear();
   all_nodes.clear();
   known_nodes.clear();
   recording = true;
@@ -64,6 +66,18 @@ uint32_t define_code(const CodeDescription& code) {
 uint32_t intern_python_node(uint32_t parent, uint32_t code_id, uint32_t offset_plus_1) {
   return recorded::intern(parent, recorded::code(code_id).name + "+" +
                                       std::to_string(static_cast<int64_t>(offset_plus_1) - 1));
+}
+
+uint32_t define_string(const char* bytes, size_t size_bytes) {
+  recorded::all_strings.emplace_back(bytes, size_bytes);
+  return static_cast<uint32_t>(recorded::all_strings.size());
+}
+
+void define_diagnostic(format::DiagnosticCode, const char*) {}
+
+uint32_t intern_task_node(uint32_t parent, uint32_t code_id, uint32_t name) {
+  const std::string given = name == 0 ? "" : recorded::all_strings.at(name - 1) + ": ";
+  return recorded::intern(parent, "[task " + given + recorded::code(code_id).name + "]");
 }
 
 uint32_t intern_label_node(uint32_t parent, const char* label) {

@@ -97,6 +97,57 @@ TEST_CASE("a generator resumed by another caller stands on that caller") {
   }
 }
 
+TEST_CASE("a task stands below its coroutine's frame, by the name it has at the moment") {
+  for (const Layout& layout : kLayouts) {
+    CAPTURE(layout.minor);
+    Walked walked(layout);
+    char* loop = walked.python.code("/lib/asyncio/base_events.py", "run_once", 1);
+    char* run = walked.python.code("/lib/asyncio/events.py", "Handle._run", 1);
+    char* fetch = walked.python.code("a.py", "fetch", 1);
+    walked.python.push(loop, 2);
+    CHECK(walked.stack() == Stack{"run_once+2"});  // from here on, tasks are looked for
+    char* handle_frame = walked.python.push(run, 4);
+    CHECK(walked.stack() == Stack{"run_once+2", "Handle._run+4"});
+    char* frame = walked.python.coroutine_frame(fetch, 6);
+    char* task = walked.python.task(frame, nullptr);
+    walked.python.run_task(handle_frame, task);
+    CHECK(walked.stack() == Stack{"run_once+2", "Handle._run+4", "[task fetch]", "fetch+6"});
+    walked.python.set_instruction(frame, 8);
+    CHECK(walked.stack() == Stack{"run_once+2", "Handle._run+4", "[task fetch]", "fetch+8"});
+    walked.python.set_task_name(task, "one");
+    CHECK(walked.stack() == Stack{"run_once+2", "Handle._run+4", "[task one: fetch]", "fetch+8"});
+    walked.python.set_task_name(task, "Task-12");
+    walked.python.push(walked.python.code("a.py", "inner", 1), 2);
+    CHECK(walked.stack() ==
+          Stack{"run_once+2", "Handle._run+4", "[task fetch]", "fetch+8", "inner+2"});
+    // Another task's coroutine in the same place.
+    char* other = walked.python.task(frame, "other");
+    walked.python.run_task(handle_frame, other);
+    CHECK(walked.stack() ==
+          Stack{"run_once+2", "Handle._run+4", "[task other: fetch]", "fetch+8", "inner+2"});
+    walked.python.pop();
+    walked.python.pop();
+    CHECK(walked.stack() == Stack{"run_once+2", "Handle._run+4"});
+    // One that runs no coroutine of a frame here says nothing of the stack.
+    walked.python.push(fetch, 2);
+    CHECK(walked.stack() == Stack{"run_once+2", "Handle._run+4", "fetch+2"});
+  }
+}
+
+TEST_CASE("tasks' names are told apart up to a limit, and are one task beyond it") {
+  Walked walked(kLayouts[3]);
+  char* handle_frame =
+      walked.python.push(walked.python.code("/lib/asyncio/events.py", "Handle._run", 1), 4);
+  walked.stack();
+  char* frame = walked.python.coroutine_frame(walked.python.code("a.py", "fetch", 1), 6);
+  for (int i = 0; i < 1100; ++i) {
+    const std::string name = "name " + std::to_string(i);
+    walked.python.run_task(handle_frame, walked.python.task(frame, name.c_str()));
+    const std::string task = i < 1000 ? "[task " + name + ": fetch]" : "[task fetch]";
+    REQUIRE(walked.stack() == Stack{"Handle._run+4", task, "fetch+6"});
+  }
+}
+
 TEST_CASE("code freed and made anew at its address does not lend its name") {
   for (const Layout& layout : kLayouts) {
     Walked walked(layout);
