@@ -11,6 +11,7 @@
 #include "interposer/environment.h"
 #include "interposer/gate.h"
 #include "interposer/hooks/allocator_module.h"
+#include "interposer/hooks/bundled_allocators.h"
 #include "interposer/hooks/exec_environment.h"
 #include "interposer/hooks/malloc_hooks.h"
 #include "interposer/hooks/next_definition.h"
@@ -249,9 +250,18 @@ bool put_hooks_in() {
   return program_hooks_are_in();
 }
 
+// What the last session knew of and took out: what has gone since is known by now.
+void put_bundled_hooks_back() {
+  const LoaderReading reading;
+  if (!reading.held()) return;
+  refresh_loader_list(reading);
+  lead_bundled_calls(true);
+}
+
 // What is wrong stands in the capture; stderr is the program's, and nobody there has asked.
 void look_at_program() {
   scan_modules_while_joining();
+  if (loaded_late()) put_bundled_hooks_back();
   report_unseen_allocator(false);
   python_attach_while_joining();
 }

@@ -103,6 +103,7 @@ Library libraries[kMaxLibraries];
 constexpr unsigned kMaxReplacements = kBundledHooks;
 Replacement replacements[kMaxReplacements];
 BundledHook* replacement_hooks[kMaxReplacements];
+const ElfW(Sym) * replacement_symbols[kMaxReplacements];  // in the library itself
 unsigned replacement_count = 0;
 bool look_again = false;
 
@@ -252,6 +253,7 @@ void look_for_bundled_allocator(const LoadedObject& loaded, bool opened_later) {
     BundledHook* hook = take_bundled_hook(found[i].function.shape, real, kind_of(function));
     if (hook == nullptr) break;
     replacement_hooks[replacement_count] = hook;
+    replacement_symbols[replacement_count] = found[i].symbol;
     replacements[replacement_count++] = {real, hook->entry};
   }
   library->replacement_count = replacement_count - library->first_replacement;
@@ -293,6 +295,45 @@ void hook_bundled_allocators() {
   }
 }
 
+bool lead_bundled_calls(bool to_hooks) {
+  static Replacement led[kMaxReplacements];  // by one thread at a time
+  for (unsigned i = 0; i < replacement_count; ++i) {
+    const Replacement& hook = replacements[i];
+    led[i] = to_hooks ? hook : Replacement{hook.to, hook.from};
+  }
+  const size_t count = loaded_object_count();
+  // What has gone meanwhile has no symbols to be changed, and no callers.
+  for (size_t at = 0; at < count; ++at) {
+    LoadedObject object;
+    if (!loaded_object_at(at, object)) continue;
+    for (const Library& library : libraries) {
+      if (library.start.load(std::memory_order_relaxed) != object.start) continue;
+      const CallTables tables(object);
+      for (unsigned i = 0; i < library.replacement_count; ++i) {
+        const unsigned number = library.first_replacement + i;
+        const ElfW(Sym)* symbol = replacement_symbols[number];
+        if (!tables.contains(reinterpret_cast<uintptr_t>(symbol))) continue;
+        replace_in_symbol(tables, *symbol, led[number]);
+      }
+    }
+  }
+  bool ready = true;
+  for (size_t at = 0; at < count && replacement_count != 0; ++at) {
+    LoadedObject object;
+    if (!loaded_object_at(at, object)) continue;
+    const CallTables tables(object);
+    if (!tables.is_usable()) continue;
+    for (const Library& library : libraries) {
+      const uintptr_t start = library.start.load(std::memory_order_relaxed);
+      if (start == 0) continue;
+      ready &= replace_in_slots(tables, object.start == start, &led[library.first_replacement],
+                                library.replacement_count)
+                   .ready;
+    }
+  }
+  return ready;
+}
+
 void forget_bundled_allocator(uint64_t start) {
   forget_known_code();
   for (Library& library : libraries) {
@@ -305,6 +346,7 @@ void forget_bundled_allocator(uint64_t start) {
     for (unsigned i = first + count; i < replacement_count; ++i) {
       replacements[i - count] = replacements[i];
       replacement_hooks[i - count] = replacement_hooks[i];
+      replacement_symbols[i - count] = replacement_symbols[i];
     }
     replacement_count -= count;
     for (Library& other : libraries) {

@@ -23,6 +23,11 @@ void forget_bundled_allocator(uint64_t start);
 // After the comparison: leads everybody's slots to the hooks of allocators found since.
 void hook_bundled_allocators();
 
+// Where the library was loaded late: leads the calls of all that are known to the hooks, or back
+// past them, as its other hooks are put in and taken out (program_hooks.h). With a LoaderReading
+// that is held. False: an object is just being loaded.
+bool lead_bundled_calls(bool to_hooks);
+
 // Describes what is registered in a forked child, once it is a recorded process of its own.
 void describe_bundled_allocators();
 

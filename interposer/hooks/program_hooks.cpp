@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "interposer/hooks/allocator_module.h"
+#include "interposer/hooks/bundled_allocators.h"
 #include "interposer/hooks/call_tables.h"
 #include "interposer/hooks/hook_table.h"
 #include "interposer/hooks/next_definition.h"
@@ -119,7 +120,8 @@ bool settle_program_hooks() {
   if (!program_hooks_are_in()) return true;
   // Twice: a thread that had looked a symbol up before may have bound a slot meanwhile. One that
   // does so later yet leads to a hook, which forwards.
-  const bool ready = replace_everywhere(table.out) && replace_everywhere(table.out);
+  const bool ready = lead_bundled_calls(false) && replace_everywhere(table.out) &&
+                     replace_everywhere(table.out) && lead_bundled_calls(false);
   if (ready) in_place.store(false, std::memory_order_release);
   return ready;
 }

@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 
-from memlens_testing import MEMLENS, SOURCE, MemlensTest, main, pythons
+from memlens_testing import BUILD, MEMLENS, SOURCE, MemlensTest, main, pythons
 
 sys.path.insert(0, os.path.join(SOURCE, "python"))
 os.environ["MEMLENS_PROGRAM"] = MEMLENS
@@ -90,10 +90,26 @@ for number in range(3):
 """
 
 
+# A library with an allocator of its own, which is a heap in each of two recordings.
+BUNDLED = """
+import ctypes, sys, memlens
+library = ctypes.CDLL(sys.argv[1])
+library.bundled_churn.argtypes = [ctypes.c_int]
+def place(): return ctypes.cast(library["bundled_mi_malloc"], ctypes.c_void_p).value
+before = place()
+for number in range(2):
+    library.bundled_churn(100)
+    with memlens.Tracker("bundled%d.mlens" % number):
+        assert place() != before
+        library.bundled_churn(500)
+    assert place() == before
+"""
+
+
 class Tracker(MemlensTest):
-    def run_script(self, python, text, dormant=False, **options):
+    def run_script(self, python, text, dormant=False, arguments=(), **options):
         start = [MEMLENS, "run", "--dormant", "--"] if dormant else []
-        return subprocess.run([*start, python, self.script(text)], cwd=self.directory, check=True,
+        return subprocess.run([*start, python, self.script(text), *arguments], cwd=self.directory, check=True,
                               stdout=subprocess.PIPE, text=True, timeout=240,
                               env={**os.environ, "PYTHONPATH": os.path.join(SOURCE, "python")},
                               **options).stdout
@@ -153,6 +169,21 @@ class Tracker(MemlensTest):
         def check(python, dormant):
             if not dormant:
                 self.run_script(python, HOOKS)
+        self.in_each(check)
+
+    def test_a_library_s_own_allocator_is_recorded_again_and_left_alone_between(self):
+        library = os.path.join(BUILD, "tests", "programs", "libraries",
+                               "libmemlens_test_relro_allocator.so")
+        def check(python, dormant):
+            if dormant:
+                return
+            self.run_script(python, BUNDLED, arguments=[library])
+            made = [{name: heap["allocations"] for name, heap
+                     in self.capture("bundled%d.mlens" % number).summary["by_allocator"].items()
+                     if "relro_allocator" in name} for number in range(2)]
+            self.assertEqual(made[0], made[1])
+            self.assertEqual(len(made[0]), 1, made)
+            self.assertGreaterEqual(sum(made[0].values()), 500)
         self.in_each(check)
 
 
