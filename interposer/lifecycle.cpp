@@ -362,6 +362,9 @@ void answer_at_gate_of(Asker asker) {
         attention_has_changed();
       } else if (gate.request.load(std::memory_order_acquire) != GateRequest::kAsked) {
         attention_has_changed();
+      } else if (asker == Asker::kHook && !can_read_loader_list()) {
+        // Perhaps this very thread unloads a library: each look at the list would wait in vain. The
+        // next call finds the request as well.
       } else if (session_state.compare_exchange_strong(expected, SessionState::kJoining)) {
         if (gate.request.compare_exchange_strong(asked, GateRequest::kTaken)) {
           join_as_asked();
