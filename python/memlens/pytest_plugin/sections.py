@@ -48,8 +48,9 @@ def stack_lines(stacks, count, root):
 
 
 def command(*words):
-    """A command to type."""
-    return "memlens " + " ".join(shlex.quote(word) for word in words)
+    """A command to type. Under `uv run` the environment is not the shell's."""
+    program = "uv run memlens " if "UV_RUN_RECURSION_DEPTH" in os.environ else "memlens "
+    return program + " ".join(shlex.quote(word) for word in words)
 
 
 def shown_path(path, root):
