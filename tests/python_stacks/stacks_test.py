@@ -1,6 +1,8 @@
 """Thousands of stacks of each interpreter, frame by frame against what the programs say themselves."""
 import json
 import os
+import re
+import subprocess
 
 from memlens_testing import MemlensTest, main
 from python_versions import blocks, interpreters, reaches_malloc, without_padding
@@ -12,6 +14,34 @@ MAX_BLOCKS = 10_000
 ALL_KINDS = (os.path.join(FOLDER, "stacks_program.py"), 1000)
 DEEP = (os.path.join(FOLDER, "deep_stacks_program.py"), 400)
 
+# Runs a program with what debuggers, profilers and coverage tools put into the interpreter, for each
+# instruction where there is that.
+WATCH = """
+import runpy, sys
+how = sys.argv[1]
+del sys.argv[:2]
+
+def trace(frame, event, argument):
+    frame.f_trace_opcodes = True
+    return trace
+
+if how == "trace":
+    import threading
+    threading.settrace(trace)
+    sys.settrace(trace)
+elif how == "profile":
+    sys.setprofile(lambda frame, event, argument: None)
+else:
+    monitoring = sys.monitoring
+    events = monitoring.events
+    monitoring.use_tool_id(3, "tests")
+    wanted = events.PY_START | events.LINE | events.INSTRUCTION | events.CALL | events.PY_RETURN
+    for event in (events.PY_START, events.LINE, events.INSTRUCTION, events.CALL, events.PY_RETURN):
+        monitoring.register_callback(3, event, lambda *arguments: None)
+    monitoring.set_events(3, wanted)
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+
 
 def shown(frames):
     """As a report shows the frames of an expected stack."""
@@ -21,11 +51,12 @@ def shown(frames):
 class Stacks(MemlensTest):
     time_limit_seconds = 300
 
-    def check(self, path, seed, *options, program=ALL_KINDS, environment=None, kinds=""):
+    def check(self, path, seed, *options, program=ALL_KINDS, environment=None, kinds="",
+              before=()):
         script, least = program
         least = 200 if kinds else least
         expected_file = os.path.join(self.directory, f"expected-{seed}.jsonl")
-        capture = self.record([path, script, expected_file, str(seed)], *options,
+        capture = self.record([path, *before, script, expected_file, str(seed)], *options,
                               env=dict(os.environ, **(environment or {})))
         self.assertNotIn("disagrees", self.recording.stderr)
         self.assertNotIn("Traceback", self.recording.stderr)
@@ -75,6 +106,23 @@ class Stacks(MemlensTest):
             with self.subTest(python=name):
                 self.check(path, 4, "--no-python-allocators", environment=without_padding(name),
                            kinds="" if reaches_malloc(name) else "malloc_")
+
+    def test_every_stack_is_right_while_tools_look_on(self):
+        watch = self.script(WATCH)
+        for name, path in interpreters():
+            minor = int(re.match(r"3\.([0-9]+)", name)[1])
+            if minor not in (11, 12):  # tried with these so far
+                continue
+            tools = [[watch, "trace"], [watch, "profile"]]
+            if minor >= 12:
+                tools += [[watch, "monitoring"], ["-X", "perf"]]
+            if subprocess.run([path, "-c", "import coverage"], stderr=subprocess.DEVNULL,
+                              check=False).returncode == 0:
+                tools.append(["-m", "coverage", "run", "--data-file",
+                              os.path.join(self.directory, "coverage")])
+            for tool in tools:
+                with self.subTest(python=name, tool=tool):
+                    self.check(path, 6, before=tool)
 
 
 if __name__ == "__main__":
