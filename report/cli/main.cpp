@@ -20,9 +20,9 @@
 #include "report/cli/run/closing_words.h"
 #include "report/cli/run/run_error.h"
 #include "report/cli/run/run_line.h"
+#include "report/cli/run/version_text.h"
 #include "report/cli/run_command.h"
 #include "report/cli/shell_commands.h"
-#include "report/cli/version_text.h"
 #include "report/text/columns.h"
 
 namespace memlens::report::cli {

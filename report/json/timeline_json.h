@@ -3,7 +3,7 @@
 
 #include <ostream>
 
-#include "report/exports/timeline_svg.h"
+#include "report/view/memory_over_time.h"
 
 namespace memlens::report {
 

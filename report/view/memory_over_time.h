@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "reader/analysis/analysis.h"
@@ -14,6 +15,15 @@ struct MemoryPoint {
   double seconds = 0;
   uint64_t bytes = 0;           // of blocks, the highest since the previous point
   uint64_t resident_bytes = 0;  // of all recorded processes; 0: not known
+};
+
+// What a drawing of it needs.
+struct TimelinePicture {
+  std::string title;
+  std::span<const MemoryPoint> points;
+  std::span<const reader::Mark> marks;
+  uint64_t peak_bytes = 0;
+  double peak_seconds = 0;
 };
 
 // `processes`: all, or one pid.

@@ -1,4 +1,4 @@
-#include "report/cli/version_text.h"
+#include "report/cli/run/version_text.h"
 
 #include <elfutils/version.h>
 #include <gnu/libc-version.h>
