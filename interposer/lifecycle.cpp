@@ -78,8 +78,8 @@ void publish_recording() {
 bool settle_hooks() {
   const LoaderReading reading;
   if (!reading.held()) return false;
-  refresh_loader_list(reading);
-  return settle_program_hooks();
+  // (All objects are read, also with the loader stopped in the midst of an unloading.)
+  return refresh_loader_list(reading) && settle_program_hooks();
 }
 
 // Nothing is recorded any more. From inside a hook there is no waiting, and what cannot be done now

@@ -357,26 +357,30 @@ bool library_is_opening() { return opening.load() != 0; }
 
 bool can_read_loader_list() { return unloading.load() == 0 && reading.load() == 0; }
 
-void refresh_loader_list(const LoaderReading& held) {
-  if (!held.held()) return;
+bool refresh_loader_list(const LoaderReading& held) {
+  if (!held.held()) return false;
   const int saved_errno = errno;
   size_t count = 0, after_count = 0, new_count = 0;
   uintptr_t hash = 0, after_hash = 0;
   const link_map* last = nullptr;
   const size_t old_count = entry_count.load(std::memory_order_relaxed);
-  if (collect(count, hash, last) && (count != node_count || hash != node_hash) &&
-      rebuild(old_count, new_count) && collect(after_count, after_hash, last) &&
-      after_count == count && after_hash == hash) {
-    version.fetch_add(1, std::memory_order_acq_rel);
-    for (size_t i = 0; i < new_count; ++i) entry_at(i)->store(entry_at(old_count + i)->load());
-    entry_count.store(new_count, std::memory_order_relaxed);
-    node_count = count;
-    node_hash = hash;
-    last_node.store(last, std::memory_order_relaxed);
-    version.fetch_add(1, std::memory_order_release);
-    generation.fetch_add(1, std::memory_order_release);
+  bool current = collect(count, hash, last);
+  if (current && (count != node_count || hash != node_hash)) {
+    current = rebuild(old_count, new_count) && collect(after_count, after_hash, last) &&
+              after_count == count && after_hash == hash;
+    if (current) {
+      version.fetch_add(1, std::memory_order_acq_rel);
+      for (size_t i = 0; i < new_count; ++i) entry_at(i)->store(entry_at(old_count + i)->load());
+      entry_count.store(new_count, std::memory_order_relaxed);
+      node_count = count;
+      node_hash = hash;
+      last_node.store(last, std::memory_order_relaxed);
+      version.fetch_add(1, std::memory_order_release);
+      generation.fetch_add(1, std::memory_order_release);
+    }
   }
   errno = saved_errno;
+  return current;
 }
 
 uint32_t loader_list_generation() { return generation.load(std::memory_order_acquire); }

@@ -82,8 +82,9 @@ class OpeningScope {
 // On any thread.
 bool library_is_opening();
 
-// Brings the table up to date. No lock, no allocation but mapped pages; keeps errno.
-void refresh_loader_list(const LoaderReading& reading);
+// Brings the table up to date. False: it may name what is gone, since objects come or go just now.
+// No lock, no allocation but mapped pages; keeps errno.
+bool refresh_loader_list(const LoaderReading& reading);
 
 // Goes up with each change of the table.
 uint32_t loader_list_generation();

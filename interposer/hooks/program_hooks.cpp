@@ -27,6 +27,7 @@ constexpr size_t kMostHooks = sizeof kHooks / sizeof kHooks[0];
 struct {
   bool collected = false;
   size_t count = 0;
+  size_t removable = 0;  // of these, from the first on
   alignas(ProgramHook) unsigned char hooks[kMostHooks * sizeof(ProgramHook)];
   Replacement in[kMostHooks];
   Replacement out[kMostHooks];
@@ -59,23 +60,34 @@ bool is_wanted(const Hook& hook, const Definition& real, bool own_malloc) {
   return !is_operator(hook.name) || real.object == allocator_object();
 }
 
+// Who unloads an object waits for who reads it, which takes the hook: were it taken out, the rest
+// of the taking out would read objects that go meanwhile. Left in, it forwards.
+bool stays_in(const Hook& hook) { return std::strcmp(hook.name, "dlclose") == 0; }
+
 void collect() {
   table.collected = true;
   const link_map* own = own_object();
   if (own == nullptr) return;
   const SymbolTable own_symbols(own->l_ld, own->l_addr);
   const bool own_malloc = brings_own_malloc();
-  for (const Hook& hook : kHooks) {
+  const auto add = [&](const Hook& hook) {
     const SymbolName name(hook.name);
     const ElfW(Sym)* symbol = own_symbols.find(name);
     const Definition real = find_next_definition(hook.name);
-    if (symbol == nullptr || !is_wanted(hook, real, own_malloc)) continue;
+    if (symbol == nullptr || !is_wanted(hook, real, own_malloc)) return;
     const auto from = reinterpret_cast<uintptr_t>(real.address);
     const auto to = reinterpret_cast<uintptr_t>(own_symbols.address_of(*symbol));
     hooks()[table.count] = {real.object, name};
     table.in[table.count] = {from, to, hook.name};
     table.out[table.count] = {to, from, hook.name};
     ++table.count;
+  };
+  for (const Hook& hook : kHooks) {
+    if (!stays_in(hook)) add(hook);
+  }
+  table.removable = table.count;
+  for (const Hook& hook : kHooks) {
+    if (stays_in(hook)) add(hook);
   }
 }
 
@@ -92,9 +104,9 @@ void for_each_other_object(Visit visit) {
 }
 
 // The symbols first: what is bound while the slots are gone through is bound as wanted already.
-bool replace_everywhere(const Replacement* replacements) {
+bool replace_everywhere(const Replacement* replacements, size_t replacement_count) {
   for_each_other_object([&](const LoadedObject& object, const CallTables& tables) {
-    for (size_t i = 0; i < table.count; ++i) {
+    for (size_t i = 0; i < replacement_count; ++i) {
       if (hooks()[i].object != object.link) continue;
       const ElfW(Sym)* symbol = SymbolTable(object.dynamic, object.load_bias).find(hooks()[i].name);
       if (symbol != nullptr) replace_in_symbol(tables, *symbol, replacements[i]);
@@ -102,7 +114,7 @@ bool replace_everywhere(const Replacement* replacements) {
   });
   bool ready = true;
   for_each_other_object([&](const LoadedObject&, const CallTables& tables) {
-    ready &= replace_in_slots(tables, false, replacements, table.count).ready;
+    ready &= replace_in_slots(tables, false, replacements, replacement_count).ready;
   });
   return ready;
 }
@@ -115,13 +127,14 @@ bool settle_program_hooks() {
   if (!table.collected) collect();
   if (session_is_open()) {
     in_place.store(true, std::memory_order_release);
-    return replace_everywhere(table.in);
+    return replace_everywhere(table.in, table.count);
   }
   if (!program_hooks_are_in()) return true;
   // Twice: a thread that had looked a symbol up before may have bound a slot meanwhile. One that
   // does so later yet leads to a hook, which forwards.
-  const bool ready = lead_bundled_calls(false) && replace_everywhere(table.out) &&
-                     replace_everywhere(table.out) && lead_bundled_calls(false);
+  const bool ready = lead_bundled_calls(false) &&
+                     replace_everywhere(table.out, table.removable) &&
+                     replace_everywhere(table.out, table.removable) && lead_bundled_calls(false);
   if (ready) in_place.store(false, std::memory_order_release);
   return ready;
 }
