@@ -70,6 +70,8 @@ void add_attach_commands(CLI::App& app, Action& chosen) {
   command->add_flag("--debuginfod", options->debuginfod,
                     "Ask the servers in DEBUGINFOD_URLS for missing debug files");
   command->add_flag("-q,--quiet", options->quiet, "Say nothing but errors");
+  // For who asks for a recording of itself (the Python package): spares it a thread of ours.
+  command->add_flag("--wakes-itself", options->wakes_itself)->group("");
   command->callback([options, &chosen] { chosen = [options] { return attach_to(*options); }; });
 
   auto pid = std::make_shared<int>(0);

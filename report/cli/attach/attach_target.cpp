@@ -26,11 +26,12 @@ bool is_own_namespace(pid_t pid, const std::string& kind) {
 
 }  // namespace
 
-AttachTarget::AttachTarget(pid_t pid)
+AttachTarget::AttachTarget(pid_t pid, bool wakes_itself)
     : process_(look_at_process(pid)),
       shares_processes_(is_own_namespace(pid, "pid")),
       shares_network_(is_own_namespace(pid, "net")) {
   const bool has_gate = DormantProcess::has_gate(pid);
+  if (has_gate && wakes_itself) return;
   try {
     auto injection = std::make_unique<attach::Injection>(pid, kWakeFunction);
     // One that was started dormant looks by itself; but what it looks for it must be able to reach.

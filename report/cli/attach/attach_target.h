@@ -19,8 +19,9 @@ namespace memlens::report::cli {
 
 class AttachTarget {
  public:
-  // Looks, and touches nothing. Throws RunError with the reason and what to do.
-  explicit AttachTarget(pid_t pid);
+  // Looks, and touches nothing. Throws RunError with the reason and what to do. One that
+  // `wakes_itself` is only asked, by way of its gate.
+  explicit AttachTarget(pid_t pid, bool wakes_itself = false);
 
   const AttachedProcess& process() const { return process_; }
   std::string name() const { return "process " + std::to_string(process_.pid); }

@@ -53,7 +53,7 @@ std::vector<pid_t> descendants_of(pid_t ancestor) {
 }  // namespace
 
 Attachment::Attachment(const AttachOptions& options)
-    : options_(options), first_(options.pid), recording_(recorded()) {}
+    : options_(options), first_(options.pid, options.wakes_itself), recording_(recorded()) {}
 
 int Attachment::record() {
   open();

@@ -26,6 +26,7 @@ struct AttachOptions {
   bool source = true;
   bool debuginfod = false;
   bool quiet = false;
+  bool wakes_itself = false;  // the process has brought the library in and looks at its gate
 };
 
 class Attachment {
