@@ -132,8 +132,7 @@ bool settle_program_hooks() {
   if (!program_hooks_are_in()) return true;
   // Twice: a thread that had looked a symbol up before may have bound a slot meanwhile. One that
   // does so later yet leads to a hook, which forwards.
-  const bool ready = lead_bundled_calls(false) &&
-                     replace_everywhere(table.out, table.removable) &&
+  const bool ready = lead_bundled_calls(false) && replace_everywhere(table.out, table.removable) &&
                      replace_everywhere(table.out, table.removable) && lead_bundled_calls(false);
   if (ready) in_place.store(false, std::memory_order_release);
   return ready;

@@ -98,7 +98,8 @@ uint32_t node_of_kept_frames(NativeStackState& state, uint32_t kept) {
   if (__builtin_expect(node == 0, 0)) {
     const uint32_t newest = node_table::newest();
     node = node_of_frames(state, depth);
-    if (node != 0 && node <= newest) native_caches->path_nodes.insert(format::kRootNode, path, node);
+    if (node != 0 && node <= newest)
+      native_caches->path_nodes.insert(format::kRootNode, path, node);
   }
   return innermost.node = node;
 }

@@ -317,7 +317,8 @@ size_t name_begin(std::string_view text, size_t end) {
 }
 
 std::string simplify_templates(std::string_view text, int depth) {
-  if (depth > kMaxTemplateDepth || text.find('<') == std::string_view::npos) return std::string(text);
+  if (depth > kMaxTemplateDepth || text.find('<') == std::string_view::npos)
+    return std::string(text);
   std::string result;
   size_t copied = 0;  // of text
   for (size_t i = 0; i < text.size(); ++i) {

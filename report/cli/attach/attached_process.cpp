@@ -15,8 +15,8 @@
 #include "interposer/collector/control_socket.h"
 #include "interposer/collector/process_files.h"
 #include "interposer/hooks/exec_target.h"
-#include "report/cli/run/run_error.h"
 #include "report/cli/run/python_script.h"
+#include "report/cli/run/run_error.h"
 
 namespace memlens::report::cli {
 namespace {
@@ -59,6 +59,9 @@ AttachedProcess look_at_process(pid_t pid) {
   if (!group.empty() && atoi(group.c_str()) != pid) {
     throw RunError(kOwnFailure, std::to_string(pid) + " is a thread of process " + group +
                                     "; attach to that one");
+  }
+  if (status_field(pid, "State").starts_with("Z")) {
+    throw RunError(kOwnFailure, name + " has ended; its parent has not asked for its end yet");
   }
   if (!collector::is_running(pid)) throw RunError(kOwnFailure, name + " has ended");
   process.user = static_cast<uint32_t>(strtoul(status_field(pid, "Uid").c_str(), nullptr, 10));
