@@ -192,6 +192,18 @@ def compare(first, second, tracked):
     return differences
 
 
+def clear(directory):
+    """Makes the directory empty. What a program left running (go's telemetry) may still write there."""
+    for _ in range(100):
+        shutil.rmtree(directory, ignore_errors=True)
+        try:
+            os.mkdir(directory)
+            return
+        except FileExistsError:
+            time.sleep(0.05)
+    raise RuntimeError(f"{directory} cannot be emptied: a program goes on writing there")
+
+
 def check(command, isolate=False, with_files=True):
     """Runs one command with and without memlens, in three fresh directories of the same name."""
     if any(shutil.which(program) is None for program in command.needs):
@@ -202,8 +214,7 @@ def check(command, isolate=False, with_files=True):
     recorder = [MEMLENS, "run", "-q", "-f", "-o", capture, "--"]
 
     def once(arguments, limit):
-        shutil.rmtree(directory, ignore_errors=True)
-        os.mkdir(directory)
+        clear(directory)
         if with_files:
             prepare(directory)
         return run(arguments, directory, limit, isolate)
