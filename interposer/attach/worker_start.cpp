@@ -59,6 +59,7 @@ std::vector<pid_t> threads_to_try(const RemoteProcess& process) {
   std::vector<pid_t> threads = process.threads();
   if (threads.size() < 2) return threads;
   std::vector<std::pair<int, pid_t>> ranked;
+  ranked.reserve(threads.size());
   for (const pid_t thread : threads) {
     ranked.emplace_back(ranked.size() < kLookedAt ? visibility(process, thread) : 2, thread);
   }

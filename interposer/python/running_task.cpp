@@ -17,7 +17,7 @@ std::atomic<bool> asyncio_seen{false};
 
 namespace {
 
-using std::string_view_literals::operator""sv;
+using namespace std::string_view_literals;
 
 // ---- objects
 

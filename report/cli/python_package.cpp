@@ -74,6 +74,7 @@ void become_python_package(const std::vector<std::string>& arguments) {
   std::vector<std::string> words = {"python3", "-c", kStartPackage};
   words.insert(words.end(), arguments.begin(), arguments.end());
   std::vector<char*> pointers;
+  pointers.reserve(words.size() + 1);
   for (std::string& word : words) pointers.push_back(word.data());
   pointers.push_back(nullptr);
   if (access(beside.c_str(), X_OK) == 0) execv(beside.c_str(), pointers.data());
