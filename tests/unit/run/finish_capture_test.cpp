@@ -125,8 +125,10 @@ TEST_CASE("work that never ends is given up when its time is over") {
 }
 
 TEST_CASE("a crash while reading debug information costs the symbols only") {
-  // A flag that the child has no memory for: it crashes when it looks at it.
-  void* page = mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  // A flag that the child has no memory for: it crashes when it looks at it. Far below where the
+  // kernel puts what the child maps itself.
+  void* page = mmap(reinterpret_cast<void*>(0x20000000), 4096, PROT_READ | PROT_WRITE,
+                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
   REQUIRE(page != MAP_FAILED);
   REQUIRE(madvise(page, 4096, MADV_DONTFORK) == 0);
   CaptureBytes capture = capture_with_native_node();
