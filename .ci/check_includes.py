@@ -26,7 +26,7 @@ MAY_INCLUDE = {
     "interposer/hooks/exec_target.h": [],
     "interposer/collector": ["interposer/format", "interposer/segment", "interposer/platform"],
     # Gets the library into a process that runs; part of the program, like the collector.
-    "interposer/attach": [],
+    "interposer/attach": ["interposer/platform"],
     "interposer": ["interposer/format", "interposer/segment", "interposer/platform",
                    "interposer/hooks/exec_target.h"],
 

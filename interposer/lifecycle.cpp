@@ -9,15 +9,15 @@
 #include "interposer/definitions.h"
 #include "interposer/diagnostics.h"
 #include "interposer/environment.h"
+#include "interposer/fork_hold.h"
 #include "interposer/gate.h"
 #include "interposer/hooks/allocator_module.h"
-#include "interposer/hooks/bundled_allocators.h"
 #include "interposer/hooks/exec_environment.h"
 #include "interposer/hooks/malloc_hooks.h"
 #include "interposer/hooks/next_definition.h"
 #include "interposer/hooks/next_function.h"
-#include "interposer/hooks/program_hooks.h"
 #include "interposer/hooks/thread_hooks.h"
+#include "interposer/late_loading.h"
 #include "interposer/loader_list.h"
 #include "interposer/modules.h"
 #include "interposer/order.h"
@@ -73,27 +73,10 @@ void publish_recording() {
   attention_has_changed();
 }
 
-// Where this library was not preloaded, the state says whether its hooks are to be in the program.
-// With the loader stopped, or in a hook. False: not all is done.
-bool settle_hooks() {
-  const LoaderReading reading;
-  if (!reading.held()) return false;
-  // (All objects are read, also with the loader stopped in the midst of an unloading.)
-  return refresh_loader_list(reading) && settle_program_hooks();
-}
-
-// Nothing is recorded any more. From inside a hook there is no waiting, and what cannot be done now
-// is done by the next call.
-void take_hooks_out() {
-  if (!loaded_late()) return;
-  attention.fetch_or(kAttentionHooks);
-  if (settle_hooks()) attention.fetch_and(~static_cast<uint32_t>(kAttentionHooks));
-}
-
 void give_up_joining() {
   attention.fetch_or(kAttentionOver);
   session_state.store(SessionState::kLoaded);
-  take_hooks_out();
+  late_loading::take_hooks_out();
   attention_has_changed();
 }
 
@@ -188,7 +171,7 @@ bool leave() {
     if (!gate_is_open()) open_gate();
     attention_has_changed();
     call_at_session_end();
-    take_hooks_out();
+    late_loading::take_hooks_out();
     attention_has_changed();
   }
   session_stays.fetch_sub(1);
@@ -208,8 +191,7 @@ void make_all_threads_see() {
     registered = syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0) == 0;
   }
   if (registered && syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0) == 0) return;
-  std::atomic<uint32_t> nobody_wakes{0};
-  segment::futex_wait(nobody_wakes, 0, 5'000'000);
+  segment::pause_for(5'000'000);
 }
 
 // From here on no other thread is inside the last session, or false after a moment.
@@ -219,8 +201,7 @@ bool everybody_has_left() {
   make_all_threads_see();
   for (int i = 0; i < kRounds; ++i) {
     if (session_stays.load() == 0 && threads_have_left_session()) return true;
-    std::atomic<uint32_t> nobody_wakes{0};
-    segment::futex_wait(nobody_wakes, 0, kRoundNs);
+    segment::pause_for(kRoundNs);
   }
   return false;
 }
@@ -234,34 +215,10 @@ void answer(GateRequest result, const char* text) {
   gate.request.store(result, std::memory_order_release);
 }
 
-// In a library that was not preloaded, with the patience of a thread of its own. An object that is
-// being loaded all the time is left to the looks that follow (program_hooks.h).
-bool put_hooks_in() {
-  bool ready = false;
-  constexpr int kRounds = 100;
-  constexpr int64_t kRoundNs = 1'000'000;
-  for (int i = 0; i < kRounds && !ready; ++i) {
-    if (i != 0) {
-      std::atomic<uint32_t> nobody_wakes{0};
-      segment::futex_wait(nobody_wakes, 0, kRoundNs);
-    }
-    with_loader_stopped([](void* done) { *static_cast<bool*>(done) = settle_hooks(); }, &ready);
-  }
-  return program_hooks_are_in();
-}
-
-// What the last session knew of and took out: what has gone since is known by now.
-void put_bundled_hooks_back() {
-  const LoaderReading reading;
-  if (!reading.held()) return;
-  refresh_loader_list(reading);
-  lead_bundled_calls(true);
-}
-
 // What is wrong stands in the capture; stderr is the program's, and nobody there has asked.
 void look_at_program() {
   scan_modules_while_joining();
-  if (loaded_late()) put_bundled_hooks_back();
+  if (loaded_late()) late_loading::put_bundled_hooks_back();
   report_unseen_allocator(false);
   python_attach_while_joining();
 }
@@ -272,7 +229,7 @@ void join_as_asked() {
     session_state.store(SessionState::kLeaving);
     return answer(GateRequest::kBusy, "threads of the last recording are still inside");
   }
-  if (loaded_late() && !put_hooks_in()) {
+  if (loaded_late() && !late_loading::put_hooks_in()) {
     give_up_joining();
     return answer(GateRequest::kBusy, "its libraries are being unloaded all the time");
   }
@@ -326,7 +283,7 @@ void become_loaded_child() {
   inherit_modules();
   attention.fetch_or(kAttentionOver);
   session_state.store(SessionState::kLoaded);
-  take_hooks_out();
+  late_loading::take_hooks_out();
   attention_has_changed();
 }
 
@@ -358,7 +315,7 @@ void answer_at_gate_of(Asker asker) {
     } else if (expected != SessionState::kJoining) {
       if (asker == Asker::kHook && loaded_late()) {
         // A call by a pointer that was taken while the hooks were in.
-        if ((attention.load() & kAttentionHooks) != 0) take_hooks_out();
+        if ((attention.load() & kAttentionHooks) != 0) late_loading::take_hooks_out();
         attention_has_changed();
       } else if (gate.request.load(std::memory_order_acquire) != GateRequest::kAsked) {
         attention_has_changed();
@@ -375,20 +332,6 @@ void answer_at_gate_of(Asker asker) {
       }
     }
   }
-}
-
-// With the patience that a hook does not have.
-void finish_taking_hooks_out() {
-  constexpr int kRounds = 1000;
-  constexpr int64_t kRoundNs = 1'000'000;
-  for (int i = 0; i < kRounds && (attention.load() & kAttentionHooks) != 0; ++i) {
-    if (i != 0) {
-      std::atomic<uint32_t> nobody_wakes{0};
-      segment::futex_wait(nobody_wakes, 0, kRoundNs);
-    }
-    with_loader_stopped([](void*) { take_hooks_out(); }, nullptr);
-  }
-  attention_has_changed();
 }
 
 }  // namespace
@@ -422,7 +365,7 @@ bool look_at_gate() {
       const ForkHold hold;
       prepare_hooks();
       answer_at_gate_of(Asker::kOwnThread);
-      if (loaded_late()) finish_taking_hooks_out();
+      if (loaded_late()) late_loading::finish_taking_hooks_out();
     }
   }
   errno = saved_errno;
@@ -477,8 +420,7 @@ void forked_child_started(bool announced) {
   // By a thread that a handler of pthread_atfork has made, before it is done.
   constexpr int kRounds = 1000;
   for (int i = 0; i < kRounds && order::load() == 0; ++i) {
-    std::atomic<uint32_t> nobody_wakes{0};
-    segment::futex_wait(nobody_wakes, 0, 1'000'000);
+    segment::pause_for(1'000'000);
   }
   if (announced && process.segment != nullptr) process.segment->births_arrived.fetch_add(1);
 }

@@ -4,14 +4,14 @@
 #include <errno.h>
 #include <sched.h>
 #include <sys/auxv.h>
-#include <sys/syscall.h>
 #include <time.h>
-#include <unistd.h>
 
 #include <atomic>
 #include <cstring>
 
+#include "interposer/fork_hold.h"
 #include "interposer/private_memory.h"
+#include "interposer/scope_count.h"
 #include "interposer/stacks/unwind_memory.h"
 #include "interposer/symbol_table.h"
 
@@ -21,10 +21,6 @@ extern "C" __attribute__((weak)) int _dl_find_object(void* address,
                                                      struct dl_find_object* result) noexcept;
 
 #pragma weak _r_debug
-
-// What pthread_atfork calls, with the object whose unloading takes the handlers out: none.
-extern "C" int __register_atfork(void (*prepare)(), void (*parent)(), void (*child)(),
-                                 void* object);
 
 namespace memlens::interposer {
 namespace {
@@ -318,13 +314,6 @@ bool rebuild(size_t old_count, size_t& new_count) {
   });
 }
 
-// There is none in a child that was forked meanwhile.
-void count_one_less(std::atomic<uint32_t>& scopes) {
-  uint32_t count = scopes.load();
-  while (count != 0 && !scopes.compare_exchange_weak(count, count - 1)) {
-  }
-}
-
 }  // namespace
 
 bool loader_answers_without_lock() { return _dl_find_object != nullptr; }
@@ -493,47 +482,7 @@ struct Stopped {
   void* argument;
 };
 
-// Fork and who holds exclude each other as two who raise a flag each before they look at the
-// other's; both give up after a while.
-std::atomic<uint32_t> holds{0};
-std::atomic<uint32_t> forks{0};
-
-void wait_until_zero(const std::atomic<uint32_t>& count) {
-  constexpr int kMostRounds = 200'000;
-  for (int i = 0; i < kMostRounds && count.load() != 0; ++i) {
-    const timespec moment{0, 100'000};
-    syscall(SYS_nanosleep, &moment, nullptr);
-  }
-}
-
-void before_fork() {
-  forks.fetch_add(1);
-  wait_until_zero(holds);
-}
-void after_fork() { count_one_less(forks); }
-void after_fork_in_child() {
-  forks.store(0);
-  holds.store(0);
-}
-
 }  // namespace
-
-ForkHold::ForkHold() {
-  static std::atomic<bool> registered{false};
-  if (!registered.exchange(true)) {
-    __register_atfork(before_fork, after_fork, after_fork_in_child, nullptr);
-  }
-  constexpr int kMostRounds = 1000;
-  for (int i = 0; i < kMostRounds; ++i) {
-    holds.fetch_add(1);
-    if (forks.load() == 0) return;
-    count_one_less(holds);
-    wait_until_zero(forks);
-  }
-  holds.fetch_add(1);
-}
-
-ForkHold::~ForkHold() { count_one_less(holds); }
 
 void with_loader_stopped(void (*act)(void* argument), void* argument) {
   Stopped stop{act, argument};
@@ -567,7 +516,7 @@ void expect_namespaces() {
 
 void hold_loader_readings() {
   // First: who holds forks up may wait for a reading.
-  before_fork();
+  begin_fork();
   // Bounded: a reading that was left for good (a signal handler jumped out of it) must not stop a
   // fork.
   for (int i = 0; i < 1000 && reading.exchange(1) != 0; ++i) sched_yield();
@@ -575,7 +524,7 @@ void hold_loader_readings() {
 
 void release_loader_readings() {
   reading.store(0);
-  after_fork();
+  end_fork();
 }
 
 void inherit_loader_list() {
@@ -583,7 +532,7 @@ void inherit_loader_list() {
   reading.store(0);
   unloading.store(0);
   opening.store(0);
-  after_fork_in_child();
+  forget_forks_of_parent();
   if (find_debug() != nullptr) resting_state = state_of(*find_debug());
   if (version.load(std::memory_order_relaxed) % 2 != 0) {
     // Half written: made anew.

@@ -111,20 +111,9 @@ bool is_listed(const link_map* link);
 // change only once a second: code made at run time is in no list.
 bool find_loaded_object(uintptr_t address, LoadedObject& object);
 
-// While one lives, no thread forks (but by system calls of its own); both give up after half a
-// minute.
-class ForkHold {
- public:
-  ForkHold();
-  ~ForkHold();
-  ForkHold(const ForkHold&) = delete;
-  ForkHold& operator=(const ForkHold&) = delete;
-};
-
 // Calls `act` with the loader's own lock, so that nothing is mapped into its list, and nothing
 // unmapped, meanwhile: where dlclose is not hooked, no reading keeps a library from going. Only on
-// a thread that may wait for the loader, never inside a hook, and with a ForkHold: a child forked
-// meanwhile would have that lock taken for good.
+// a thread that may wait for the loader, never inside a hook, and with a ForkHold (fork_hold.h).
 void with_loader_stopped(void (*act)(void* argument), void* argument);
 
 // A library may come or go.

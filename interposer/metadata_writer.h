@@ -64,9 +64,9 @@ inline constexpr size_t kMaxRecordBytes = 16 * 1024;
 // What a record comes to at most, besides the strings in it.
 inline constexpr size_t kPlainRecordBytes = 512;
 
-// The lock of all definitions, held, and room for records of `bytes`. They happen once a string,
-// code object or stack; look-ups of nodes do not take it. Not held when recording is over, or when
-// the lock could not be had, which is counted in the slot.
+// The lock of all definitions, held, and room for records of `bytes`. Definitions happen once a
+// string, code object or stack; look-ups of nodes take no lock. Not held when recording is over, or
+// when the lock could not be had, which is counted in the slot.
 //
 // Chunks are waited for while the collector has none, which may take any time: not under the lock,
 // which others give up on.

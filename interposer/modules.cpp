@@ -209,6 +209,7 @@ uint32_t now() {
 
 void compare_with_loader() {
   const bool first = module_count == 0;  // what the program starts with is bound to us
+  const bool late = loaded_late();
   for (uint32_t i = 0; i < module_count; ++i) modules[i].seen = false;
   const size_t count = loaded_object_count();
   for (size_t i = 0; i < count; ++i) {
@@ -227,14 +228,10 @@ void compare_with_loader() {
   for (size_t i = 0; i < count; ++i) {
     LoadedObject object;
     if (!loaded_object_at(i, object) || !is_fresh(object)) continue;
-    if (loaded_late()) {
-      // Its slots are led to the hooks with all others' (program_hooks.h).
-      if (object.link == own_object()) continue;
-      look_for_bundled_allocator(object, !was_there_at_start(object.link));
-      continue;
-    }
-    if (!first) hook_deep_bindings(object);
-    look_for_bundled_allocator(object, !first);
+    if (late && object.link == own_object()) continue;
+    // Loaded late, its slots are led to the hooks with all others' (program_hooks.h).
+    if (!late && !first) hook_deep_bindings(object);
+    look_for_bundled_allocator(object, late ? !was_there_at_start(object.link) : !first);
   }
   if (ended) unwind::forget_rules();
   generation.fetch_add(1, std::memory_order_release);

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cstdint>
 
+#include "interposer/scope_count.h"
 #include "interposer/segment/layout.h"
 
 namespace memlens::interposer {
@@ -49,23 +50,16 @@ class SessionStay {
   SessionStay() {
     session_stays.fetch_add(1);  // before the state is read: who leaves does it the other way round
     held_ = session_state.load() == SessionState::kRecording;
-    if (!held_) end();
+    if (!held_) count_one_less(session_stays);
   }
   ~SessionStay() {
-    if (held_) end();
+    if (held_) count_one_less(session_stays);
   }
   SessionStay(const SessionStay&) = delete;
   SessionStay& operator=(const SessionStay&) = delete;
   explicit operator bool() const { return held_; }
 
  private:
-  // In a forked child the stays of all its threads are forgotten.
-  static void end() {
-    uint32_t count = session_stays.load(std::memory_order_relaxed);
-    while (count != 0 && !session_stays.compare_exchange_weak(count, count - 1)) {
-    }
-  }
-
   bool held_;
 };
 

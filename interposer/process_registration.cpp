@@ -53,10 +53,6 @@ size_t read_command_line(char* buffer, size_t bytes) {
   return length;
 }
 
-}  // namespace
-
-namespace {
-
 // As of the last process that this image was: a forked child is in its parent's, unless the parent
 // is not to be seen from there.
 uint64_t own_pid_namespace(int32_t pid) {

@@ -10,6 +10,7 @@
 #include <cstring>
 
 #include "interposer/attach/attach_error.h"
+#include "interposer/platform/send_descriptor.h"
 
 #ifndef SYS_pidfd_open
 #define SYS_pidfd_open 434
@@ -52,23 +53,6 @@ int take_descriptor(pid_t pid, int fd) {
   return taken;
 }
 
-bool send_descriptor(int socket, int fd) {
-  char byte = 'm';
-  iovec data{&byte, 1};
-  alignas(cmsghdr) char control[CMSG_SPACE(sizeof fd)] = {};
-  msghdr message{};
-  message.msg_iov = &data;
-  message.msg_iovlen = 1;
-  message.msg_control = control;
-  message.msg_controllen = sizeof control;
-  cmsghdr* rights = CMSG_FIRSTHDR(&message);
-  rights->cmsg_level = SOL_SOCKET;
-  rights->cmsg_type = SCM_RIGHTS;
-  rights->cmsg_len = CMSG_LEN(sizeof fd);
-  std::memcpy(CMSG_DATA(rights), &fd, sizeof fd);
-  return sendmsg(socket, &message, MSG_NOSIGNAL) == 1;
-}
-
 }  // namespace
 
 int pass_descriptor(Injection& injection, int fd) {
@@ -82,7 +66,7 @@ int pass_descriptor(Injection& injection, int fd) {
   Inbox inbox{};
   process.read(pair_address, inbox.pair, sizeof inbox.pair);
   const int ours = take_descriptor(process.pid(), inbox.pair[0]);
-  const bool sent = send_descriptor(ours, fd);
+  const bool sent = platform::send_descriptor(ours, fd, 0);
   const int error = errno;
   close(ours);
   if (!sent) fail("sendmsg", error);

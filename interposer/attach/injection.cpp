@@ -10,7 +10,6 @@
 #include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -20,6 +19,7 @@
 
 #include "interposer/attach/attach_error.h"
 #include "interposer/attach/worker_start.h"
+#include "interposer/platform/clock.h"
 
 namespace memlens::attach {
 namespace {
@@ -27,11 +27,7 @@ namespace {
 constexpr int64_t kPatienceMs = 20'000;
 constexpr useconds_t kPollMicroseconds = 200;
 
-int64_t now_ms() {
-  timespec time{};
-  clock_gettime(CLOCK_MONOTONIC, &time);
-  return time.tv_sec * 1000ll + time.tv_nsec / 1'000'000;
-}
+int64_t now_ms() { return platform::monotonic_ns() / 1'000'000; }
 
 // One injector at a time for a process. Held until the descriptor is closed.
 int lock_process(pid_t pid) {

@@ -5,23 +5,20 @@
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 
+#include "interposer/platform/clock.h"
+
 namespace memlens::attach {
 namespace {
 
+using platform::monotonic_ns;
+
 constexpr size_t kMaskBytes = 8;                 // the kernel's sigset_t
 constexpr int kSystemCallStop = SIGTRAP | 0x80;  // by PTRACE_O_TRACESYSGOOD
-
-int64_t now_ns() {
-  timespec time{};
-  clock_gettime(CLOCK_MONOTONIC, &time);
-  return time.tv_sec * 1'000'000'000ll + time.tv_nsec;
-}
 
 bool is_event_stop(int status) { return status >> 16 == PTRACE_EVENT_STOP; }
 
@@ -73,10 +70,10 @@ ThreadStopper::Result ThreadStopper::stop(pid_t thread, StoppedThread& stopped,
   ptrace(PTRACE_INTERRUPT, thread, nullptr, nullptr);
   constexpr int64_t kSpinNs = 2'000'000;
   constexpr useconds_t kPauseMicroseconds = 500;
-  const int64_t begin = now_ns();
+  const int64_t begin = monotonic_ns();
   stopped.since_ns_ = begin;
   for (;;) {
-    const int64_t look_ns = now_ns();
+    const int64_t look_ns = monotonic_ns();
     int status = 0;
     const pid_t waited_thread = waitpid(thread, &status, __WALL | WNOHANG);
     if (waited_thread == 0) {

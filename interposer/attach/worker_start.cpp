@@ -2,7 +2,6 @@
 
 #include <sys/mman.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -14,19 +13,16 @@
 #include "interposer/attach/attach_error.h"
 #include "interposer/attach/seccomp_check.h"
 #include "interposer/attach/thread_stop.h"
+#include "interposer/platform/clock.h"
 
 namespace memlens::attach {
 namespace {
 
+using platform::monotonic_ns;
+
 constexpr uint64_t kPage = 4096;
 constexpr int64_t kMillisecondNs = 1'000'000;
 constexpr int64_t kPatienceNs = 10'000 * kMillisecondNs;
-
-int64_t now_ns() {
-  timespec time{};
-  clock_gettime(CLOCK_MONOTONIC, &time);
-  return time.tv_sec * 1'000'000'000ll + time.tv_nsec;
-}
 
 bool lies_in(uint64_t address, const AddressRange& range) {
   return address >= range.first && address < range.second;
@@ -94,13 +90,13 @@ class Starter {
   // ---- stopping
 
   void stop_any() {
-    const int64_t end = now_ns() + kPatienceNs;
+    const int64_t end = monotonic_ns() + kPatienceNs;
     for (;;) {
       const std::vector<pid_t> threads = threads_to_try(process_);
       if (threads.empty()) throw_gone(process_);
       only_thread_ = threads.size() == 1;
       for (const pid_t thread : threads) {
-        const int64_t patience = only_thread_ ? end - now_ns() : 200 * kMillisecondNs;
+        const int64_t patience = only_thread_ ? end - monotonic_ns() : 200 * kMillisecondNs;
         switch (stopper_.stop(thread, stopped_, patience)) {
           case ThreadStopper::Result::kStopped:
             if (process_.value<char>(plan_.system_call_instruction) == 0) {
@@ -116,7 +112,7 @@ class Starter {
             break;
         }
       }
-      if (now_ns() > end) {
+      if (monotonic_ns() > end) {
         throw AttachError(
             "does not react: it waits for a child of vfork, or for a device; nothing was changed, "
             "try again later");
@@ -126,7 +122,7 @@ class Starter {
 
   void release() {
     stopper_.release(process_.pid(), stopped_);
-    stopped_ns_ += now_ns() - stopped_.since_ns();
+    stopped_ns_ += monotonic_ns() - stopped_.since_ns();
   }
 
   // A moment at which another thread may come to be. Only a program with one thread has to be
@@ -134,7 +130,7 @@ class Starter {
   // locks as long as it is alone.
   void stop_at_a_good_moment() {
     constexpr int kRoundsForAllocator = 300;
-    const int64_t end = now_ns() + kPatienceNs;
+    const int64_t end = monotonic_ns() + kPatienceNs;
     for (int round = 0;; ++round) {
       stopped_ns_ = 0;  // what was looked at and let go did not hold it up
       stop_any();
@@ -142,7 +138,7 @@ class Starter {
       if (!starting && !(is_without_locks() && round < kRoundsForAllocator && is_in_allocator()))
         return;
       release();
-      if (starting && now_ns() > end) {
+      if (starting && monotonic_ns() > end) {
         throw AttachError(
             "is still starting, or inside its dynamic loader; nothing was changed, "
             "try again later");
@@ -290,8 +286,9 @@ class Starter {
 
   // Until pthread_create has said so. Then its allocations, and those of who is held, lock.
   void wait_for_locks() const {
-    const int64_t end = now_ns() + 20 * kMillisecondNs;
-    while (now_ns() < end && process_.value<char>(plan_.single_threaded_address) != 0) usleep(20);
+    const int64_t end = monotonic_ns() + 20 * kMillisecondNs;
+    while (monotonic_ns() < end && process_.value<char>(plan_.single_threaded_address) != 0)
+      usleep(20);
   }
 
   const RemoteProcess& process_;

@@ -19,8 +19,6 @@ int64_t read_clock(clockid_t clock) {
 
 }  // namespace
 
-int64_t monotonic_ns() { return read_clock(CLOCK_MONOTONIC); }
-
 Moment read_moment() {
   // Being scheduled away between two readings tears them apart: the closest pair of a few counts.
   constexpr int kAttempts = 5;

@@ -4,10 +4,11 @@
 #include <cstdint>
 
 #include "interposer/collector/capture_writer.h"
+#include "interposer/platform/clock.h"
 
 namespace memlens::collector {
 
-int64_t monotonic_ns();
+using platform::monotonic_ns;
 
 // Ticks and both clocks, read as closely together as the machine allows.
 Moment read_moment();

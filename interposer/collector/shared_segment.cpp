@@ -16,6 +16,7 @@
 #include <system_error>
 
 #include "interposer/platform/clock.h"
+#include "interposer/platform/send_descriptor.h"
 
 namespace memlens::collector {
 namespace {
@@ -84,24 +85,6 @@ bool may_have_segment(int connection, uint32_t admitted_user) {
     if (pid == getpid()) return true;
   }
   return false;
-}
-
-void send_descriptor(int connection, int fd) {
-  char byte = 'm';
-  iovec data{&byte, 1};
-  alignas(cmsghdr) char control[CMSG_SPACE(sizeof fd)] = {};
-  msghdr message{};
-  message.msg_iov = &data;
-  message.msg_iovlen = 1;
-  message.msg_control = control;
-  message.msg_controllen = sizeof control;
-  cmsghdr* rights = CMSG_FIRSTHDR(&message);
-  rights->cmsg_level = SOL_SOCKET;
-  rights->cmsg_type = SCM_RIGHTS;
-  rights->cmsg_len = CMSG_LEN(sizeof fd);
-  std::memcpy(CMSG_DATA(rights), &fd, sizeof fd);
-  // A program that has gone meanwhile misses nothing.
-  (void)sendmsg(connection, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
 }  // namespace
@@ -213,7 +196,10 @@ void SharedSegment::serve_socket() {
   for (;;) {
     const int connection = accept4(socket_fd_, nullptr, nullptr, SOCK_CLOEXEC);
     if (connection < 0) return;
-    if (may_have_segment(connection, admitted_user_)) send_descriptor(connection, fd_);
+    if (may_have_segment(connection, admitted_user_)) {
+      // A program that has gone meanwhile misses nothing.
+      (void)platform::send_descriptor(connection, fd_, MSG_DONTWAIT);
+    }
     close(connection);
   }
 }

@@ -57,10 +57,8 @@ enum class MetadataType : uint8_t {
   // that are not all touched
   kResidentMemory = 18,
   // node id, parent node id, code id, name (string id; 0: nobody gave it one): an asyncio task,
-  // whose
-  // coroutine runs that code. It has no line of its own and may be left out of a stack; the frame
-  // on
-  // top of it is the coroutine's.
+  // whose coroutine runs that code. It has no line of its own and may be left out of a stack; the
+  // frame on top of it is the coroutine's.
   kTaskNode = 19,
 };
 

@@ -5,6 +5,7 @@
 
 #include <cstring>
 
+#include "interposer/base_name.h"
 #include "interposer/hooks/next_function.h"
 #include "interposer/reentrancy.h"
 #include "interposer/symbol_table.h"
@@ -71,8 +72,7 @@ const link_map* first_behind_hooks() {
 }
 
 bool names_object(const char* needed, const link_map* object) {
-  const char* slash = std::strrchr(object->l_name, '/');
-  if (std::strcmp(needed, slash == nullptr ? object->l_name : slash + 1) == 0) return true;
+  if (std::strcmp(needed, base_name(object->l_name)) == 0) return true;
   if (std::strcmp(needed, object->l_name) == 0) return true;
   return object->l_ld != nullptr &&
          std::strcmp(needed, SymbolTable(object->l_ld, object->l_addr).soname()) == 0;

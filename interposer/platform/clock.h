@@ -1,6 +1,8 @@
-// The tick counter: cheap, monotonic across cores, of unknown rate. The collector records pairs of
-// ticks and nanoseconds, from which the reader makes seconds.
+// The two clocks. The tick counter is cheap, monotonic across cores, of unknown rate; the collector
+// records pairs of ticks and nanoseconds, from which the reader makes seconds.
 #pragma once
+
+#include <time.h>
 
 #include <cstdint>
 
@@ -21,5 +23,12 @@ inline uint64_t read_ticks() {
 #else
 #error "memlens: no tick counter for this processor yet"
 #endif
+
+// The kernel's clock that never goes back, in nanoseconds.
+inline int64_t monotonic_ns() {
+  timespec time{};
+  clock_gettime(CLOCK_MONOTONIC, &time);
+  return time.tv_sec * int64_t{1'000'000'000} + time.tv_nsec;
+}
 
 }  // namespace memlens::platform

@@ -24,6 +24,12 @@ inline bool futex_wait(std::atomic<uint32_t>& word, uint32_t expected, int64_t t
          errno != ETIMEDOUT;
 }
 
+// For so long at most.
+inline void pause_for(int64_t ns) {
+  std::atomic<uint32_t> nobody_wakes{0};
+  futex_wait(nobody_wakes, 0, ns);
+}
+
 inline void futex_wake(std::atomic<uint32_t>& word, int waiters) {
   syscall(SYS_futex, &word, FUTEX_WAKE, waiters, nullptr, nullptr, 0);
 }

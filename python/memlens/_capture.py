@@ -4,7 +4,7 @@ import os
 import subprocess
 from collections import namedtuple
 
-from ._program import find_program
+from ._program import find_program, without_prefix
 
 VIEWS = ("peak", "leaks", "temporary", "allocations")
 
@@ -36,7 +36,7 @@ def _run(*arguments):
     if result.returncode != 0:
         lines = result.stderr.decode("utf-8", "replace").strip().splitlines()
         text = lines[-1] if lines else "exit code %d" % result.returncode
-        raise MemlensError(text[len("memlens: "):] if text.startswith("memlens: ") else text)
+        raise MemlensError(without_prefix(text))
     return json.loads(result.stdout.decode("utf-8"))
 
 

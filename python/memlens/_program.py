@@ -44,3 +44,8 @@ def find_program():
             return path
     raise ProgramNotFound("no memlens program beside this package or on PATH; "
                           "MEMLENS_PROGRAM may name one")
+
+
+def without_prefix(line):
+    """What the program said on a line of stderr, without its name in front."""
+    return line[len("memlens: "):] if line.startswith("memlens: ") else line

@@ -23,7 +23,7 @@ import uuid
 
 from ._capture import MemlensError
 from ._process import recording_capture
-from ._program import find_program
+from ._program import find_program, without_prefix
 
 _TIMEOUT_SECONDS = 15
 #: What Pyroscope is told about the sample types of memlens's profiles.
@@ -103,14 +103,14 @@ def pprof_of(capture):
 def _last_line(text, otherwise):
     lines = text.decode("utf-8", "replace").strip().splitlines()
     line = lines[-1] if lines else otherwise
-    return line[len("memlens: "):] if line.startswith("memlens: ") else line
+    return without_prefix(line)
 
 
 def _is_running(pid):
-    """False also for one that has ended and whose parent has not asked for it yet."""
+    """False from the moment it gives up its memory; it becomes a zombie only some time later."""
     try:
-        with open("/proc/%d/stat" % pid, "rb") as file:
-            return file.read().rpartition(b")")[2].split()[0] not in (b"Z", b"X")
+        with open("/proc/%d/status" % pid, "rb") as file:
+            return b"\nVmSize:" in file.read()
     except OSError:
         return False
 

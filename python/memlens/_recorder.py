@@ -9,7 +9,7 @@ import subprocess
 import time
 
 from . import _recording
-from ._program import find_program
+from ._program import find_program, without_prefix
 
 _PATIENCE_SECONDS = 30
 
@@ -58,9 +58,6 @@ def stop(child):
 
 def _last_words(child):
     said = child.communicate()[1].decode("utf-8", "replace").strip().splitlines()
-    for line in said:
-        text = line[len("memlens: "):] if line.startswith("memlens: ") else line
-        if text.startswith("no command 'attach'"):
-            return "this memlens records programs from their start only: memlens run ..."
-        return text
+    if said:
+        return without_prefix(said[0])
     return "memlens attach ended with code %s" % child.returncode

@@ -42,7 +42,7 @@ constexpr size_t kFramesKept = 256;
 
 FollowedAnalysis::FollowedAnalysis(const std::string& path)
     : capture_(Capture::Impl::unread(path)),
-      opener_(std::make_unique<CaptureOpener>(Capture::Impl::of(capture_), no_index_)),
+      opener_(std::make_unique<CaptureOpener>(Capture::Impl::of(capture_), no_cache_)),
       accounts_(Accounts::Range{}, /*timeline_points=*/0),
       queue_(std::make_unique<ChunkQueue>(capture_.impl().source, /*max_threads=*/0)) {
   look_again();

@@ -79,7 +79,7 @@ class FollowedAnalysis {
   uint64_t horizon_ticks() const;
 
   Capture capture_;
-  const CacheOptions no_index_;
+  const CacheOptions no_cache_;
   std::unique_ptr<CaptureOpener> opener_;
   Accounts accounts_;
   // Everything is read by this one thread, whose time is little: a viewer beside the program.

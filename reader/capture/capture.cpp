@@ -46,9 +46,9 @@ Capture& Capture::operator=(Capture&&) noexcept = default;
 
 Capture Capture::open(const std::string& path) { return open(path, CacheOptions{}); }
 
-Capture Capture::open(const std::string& path, const CacheOptions& index) {
+Capture Capture::open(const std::string& path, const CacheOptions& cache) {
   auto impl = std::make_unique<Impl>(path);
-  CaptureOpener(*impl, index).open();
+  CaptureOpener(*impl, cache).open();
   return Capture(std::move(impl));
 }
 

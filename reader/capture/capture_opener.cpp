@@ -344,10 +344,7 @@ void CaptureOpener::describe_session() {
   info.native_stacks = session_.native_stacks;
   info.python_allocators = session_.python_allocators;
   info.sample_bytes = session_.sample_bytes;
-  if (session_.attached) {
-    info.attached = {session_.attached->pid, session_.attached->after_seconds,
-                     session_.attached->resident_bytes};
-  }
+  info.attached = session_.attached;
   info.start_unix_ns = impl_.index.header.start_unix_ns;
   last_ticks_ = std::max(last_ticks_, impl_.index.last_ticks);
   for (const Resident& sample : residents_) last_ticks_ = std::max(last_ticks_, sample.ticks);

@@ -92,7 +92,7 @@ SessionFrame parse_session(std::string_view json) {
   }
   const auto attached = object.find("attached");
   if (attached != object.end() && attached->is_object()) {
-    AttachmentFrame& attachment = session.attached.emplace();
+    AttachedInfo& attachment = session.attached.emplace();
     attachment.pid = integer_of(*attached, "pid").value_or(0);
     const auto after = attached->find("after_seconds");
     if (after != attached->end() && after->is_number())

@@ -7,16 +7,10 @@
 #include <string_view>
 #include <vector>
 
+#include "reader/capture/capture.h"
 #include "reader/capture/memory_limit.h"
 
 namespace memlens::reader {
-
-// Of a program that ran already when recording began.
-struct AttachmentFrame {
-  int32_t pid = 0;
-  double after_seconds = 0;                // since its process was started
-  std::optional<uint64_t> resident_bytes;  // then
-};
 
 struct SessionFrame {
   std::vector<std::string> command;
@@ -26,7 +20,7 @@ struct SessionFrame {
   bool native_stacks = false;
   bool python_allocators = false;
   uint64_t sample_bytes = 0;
-  std::optional<AttachmentFrame> attached;
+  std::optional<AttachedInfo> attached;
 };
 
 struct ProcessEndFrame {

@@ -5,8 +5,6 @@
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -19,6 +17,7 @@
 #include <string_view>
 
 #include "reader/symbolizer/debug_files.h"
+#include "reader/symbolizer/expendable_process.h"
 
 namespace memlens::reader {
 namespace {
@@ -27,7 +26,7 @@ namespace {
 constexpr int kLooksAfterMilliseconds[] = {2, 3, 5, 10, 20, 50, 100, 200, 400, 800};
 // Copies stay in memory until the program has ended.
 constexpr uint64_t kMaxBytesAhead = uint64_t{64} << 20;
-constexpr rlim_t kMaxMemoryBytes = rlim_t{256} << 20;
+constexpr uint64_t kMaxMemoryBytes = uint64_t{256} << 20;
 
 bool has_section(Elf* elf, std::string_view wanted) {
   size_t names = 0;
@@ -118,21 +117,14 @@ class Helper {
 
 [[noreturn]] void run_helper(int socket, pid_t parent, pid_t program,
                              const std::vector<std::string>& debug_directories) {
-  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  become_expendable(kMaxMemoryBytes);
   if (getppid() != parent) _exit(0);
   const sched_param no_priority{};
   sched_setscheduler(0, SCHED_IDLE, &no_priority);
-  // What a terminal sends to all is for the others; a crash ends this process, and nothing else.
+  // What a terminal sends to all is for the others.
   for (const int ignored : {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGTSTP, SIGPIPE}) {
     signal(ignored, SIG_IGN);
   }
-  for (const int fatal : {SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL}) signal(fatal, SIG_DFL);
-  const rlimit no_core{0, 0};
-  setrlimit(RLIMIT_CORE, &no_core);
-#ifndef __SANITIZE_ADDRESS__  // whose shadow memory alone is more
-  const rlimit memory{kMaxMemoryBytes, kMaxMemoryBytes};
-  setrlimit(RLIMIT_DATA, &memory);
-#endif
   try {
     Helper(socket, program, debug_directories).run();
   } catch (const std::exception&) {

@@ -8,6 +8,7 @@ target_sources(memlens_reader PRIVATE
   symbolizer/die_names.cpp
   symbolizer/direct_calls.cpp
   symbolizer/early_inflation.cpp
+  symbolizer/expendable_process.cpp
   symbolizer/function_name.cpp
   symbolizer/function_symbols.cpp
   symbolizer/inflated_file.cpp

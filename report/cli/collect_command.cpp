@@ -26,16 +26,6 @@ namespace {
 // The program attaches at once or never: it died, or could not.
 constexpr int64_t kAttachPatienceNs = 10'000'000'000;
 
-// `python3 app.py` is app's run.
-std::string name_of(const std::vector<std::string>& command) {
-  if (command.empty()) return "program";
-  if (is_python_path(command[0]) && command.size() > 1 && !command[1].empty() &&
-      command[1][0] != '-') {
-    return capture_name(ProgramForm::kPythonScript, command[1]);
-  }
-  return capture_name(ProgramForm::kProgram, command[0]);
-}
-
 void announce(int ready_fd, const std::string& session) {
   if (write(ready_fd, session.data(), session.size()) != static_cast<ssize_t>(session.size())) {
     throw RunError(kOwnFailure, std::string("cannot reach the program: ") + strerror(errno));
@@ -57,8 +47,10 @@ int collect(int ready_fd, int pid, uint64_t sample_bytes) {
   collector::Recording recording(options);
   const char* pattern = getenv("MEMLENS_OUTPUT");
   RecordedRun run;
-  run.output = create_output(pattern == nullptr ? "" : pattern, name_of(session.command), pid,
-                             /*force=*/false);
+  run.output = create_output(
+      pattern == nullptr ? "" : pattern,
+      session.command.empty() ? "program" : capture_name(session.command, session.command[0]), pid,
+      /*force=*/false);
   run.name = session.command.empty() ? "the program" : session.command[0];
   if (!recording.open_capture(run.output.fd, session)) {
     throw RunError(kOwnFailure,

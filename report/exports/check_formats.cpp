@@ -4,6 +4,7 @@
 
 #include "report/terminal/check_report.h"
 #include "report/text/columns.h"
+#include "report/text/xml_text.h"
 
 namespace memlens::report {
 namespace {
@@ -24,30 +25,6 @@ std::string github_escaped(const std::string& text, bool in_property) {
       escaped += "%2C";
     } else {
       escaped += c;
-    }
-  }
-  return escaped;
-}
-
-// Of text that is valid UTF-8 without control characters (printable()).
-std::string xml_escaped(const std::string& text) {
-  std::string escaped;
-  for (const char c : text) {
-    switch (c) {
-      case '&':
-        escaped += "&amp;";
-        break;
-      case '<':
-        escaped += "&lt;";
-        break;
-      case '>':
-        escaped += "&gt;";
-        break;
-      case '"':
-        escaped += "&quot;";
-        break;
-      default:
-        escaped += c;
     }
   }
   return escaped;

@@ -7,6 +7,7 @@
 
 #include "report/text/columns.h"
 #include "report/text/units.h"
+#include "report/text/xml_text.h"
 
 namespace memlens::report {
 namespace {
@@ -15,24 +16,6 @@ constexpr double kWidth = 960, kHeight = 420;
 constexpr double kLeft = 84, kRight = 20, kTop = 56, kBottom = 48;
 // More marks than this are lines without names.
 constexpr size_t kNamedMarks = 24;
-
-std::string xml_text(const std::string& text) {
-  std::string result;
-  for (const char c : printable(text)) {
-    if (c == '&') {
-      result += "&amp;";
-    } else if (c == '<') {
-      result += "&lt;";
-    } else if (c == '>') {
-      result += "&gt;";
-    } else if (c == '"') {
-      result += "&quot;";
-    } else {
-      result += c;
-    }
-  }
-  return result;
-}
 
 // 1, 2 or 5 times a power of ten, so that an axis has about five steps.
 double step_of(double whole) {
@@ -91,7 +74,7 @@ class Picture {
   void text(double at_x, double at_y, const char* anchor, const std::string& words,
             const char* attributes = " fill=\"#555555\"") {
     out_ << "<text x=\"" << at_x << "\" y=\"" << at_y << "\" text-anchor=\"" << anchor << '"'
-         << attributes << '>' << xml_text(words) << "</text>\n";
+         << attributes << '>' << xml_escaped(printable(words)) << "</text>\n";
   }
   void line(double x1, double y1, double x2, double y2, const char* attributes) {
     out_ << "<line x1=\"" << x1 << "\" y1=\"" << y1 << "\" x2=\"" << x2 << "\" y2=\"" << y2 << "\" "
@@ -139,8 +122,8 @@ class Picture {
            "stroke=\"#718096\" stroke-dasharray=\"2 3\"");
       if (!named) continue;
       out_ << "<text transform=\"translate(" << x(mark.seconds) + 4 << ' ' << kTop + 4
-           << ") rotate(90)\" font-size=\"10\" fill=\"#4a5568\">" << xml_text(mark.name)
-           << "</text>\n";
+           << ") rotate(90)\" font-size=\"10\" fill=\"#4a5568\">"
+           << xml_escaped(printable(mark.name)) << "</text>\n";
     }
   }
 

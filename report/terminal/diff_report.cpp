@@ -123,14 +123,12 @@ class DiffPrinter {
 
   void print_stack(const DiffStack& stack, size_t number, size_t lines) {
     const Change& change = stack.change;
-    const std::string rank = std::to_string(number) + ".";
     const char* note = is_chance(change)           ? "  may be chance"
                        : change.before.blocks == 0 ? "  only in new"
                        : change.after.blocks == 0  ? "  only in old"
                                                    : "";
     out_ << '\n'
-         << rank << std::string(rank.size() < 4 ? 4 - rank.size() : 1, ' ')
-         << terminal_.paint(paint_of(change), weight_change(change)) << "  "
+         << entry_number(number) << terminal_.paint(paint_of(change), weight_change(change)) << "  "
          << terminal_.paint(Paint::kDim, details(change)) << terminal_.paint(Paint::kBold, note)
          << '\n';
     print_stack_frames(out_, terminal_, stack.is_new ? new_info_ : old_info_, *stack.tree,

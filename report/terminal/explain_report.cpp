@@ -72,10 +72,9 @@ void print_explain_report(std::ostream& out, const Terminal& terminal,
   out << capture_heading(info, terminal) << '\n';
   for (size_t i = 0; i < findings.size(); ++i) {
     const Finding& finding = findings[i];
-    const std::string rank = std::to_string(i + 1) + ".";
     out << '\n'
-        << rank << std::string(rank.size() < kEntryIndent ? kEntryIndent - rank.size() : 1, ' ')
-        << terminal.paint(paint_of(finding.severity), title_of(finding)) << '\n'
+        << entry_number(i + 1) << terminal.paint(paint_of(finding.severity), title_of(finding))
+        << '\n'
         << std::string(kEntryIndent, ' ');
     print_wrapped(out, plain(finding.text, terminal.unicode), kEntryIndent, terminal.columns);
   }

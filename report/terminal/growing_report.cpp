@@ -76,13 +76,12 @@ void print_places(std::ostream& out, const Terminal& terminal, const reader::Cap
 void print_heading(std::ostream& out, const Terminal& terminal, const GrowingStack& stack,
                    size_t number) {
   const reader::GrowthPoint& last = stack.points.back();
-  const std::string rank = std::to_string(number) + ".";
   const std::string gained = "+" + format_bytes(stack.gained_bytes());
   const std::string now = format_bytes(last.bytes) +
                           format_bytes_error(last.variance, terminal.unicode) + " in " +
                           format_count_of(last.blocks, "block");
-  out << rank << std::string(rank.size() < kEntryIndent ? kEntryIndent - rank.size() : 1, ' ')
-      << terminal.paint(Paint::kBold, gained) << terminal.paint(Paint::kDim, "  to " + now) << '\n';
+  out << entry_number(number) << terminal.paint(Paint::kBold, gained)
+      << terminal.paint(Paint::kDim, "  to " + now) << '\n';
 }
 
 }  // namespace

@@ -58,19 +58,18 @@ std::string where_text(const Stack& stack, const reader::CaptureInfo& info) {
 void print_heading_of_stack(std::ostream& out, const Terminal& terminal,
                             const reader::CaptureInfo& info, View view, const Stack& stack,
                             const reader::Tally& total, size_t number) {
-  const std::string rank = std::to_string(number) + ".";
+  const std::string rank = entry_number(number);
   const uint64_t weight = weight_of(stack.tally, view);
   const uint64_t whole = weight_of(total, view);
   const std::string amounts = format_bytes(stack.tally.bytes) +
                               format_bytes_error(stack.tally.variance.bytes, terminal.unicode) +
                               " in " + format_count_of(stack.tally.blocks, "block");
   const std::string share = format_share(weight, whole);
-  const size_t taken = std::max(rank.size() + 1, kEntryIndent) + share.size() + amounts.size() + 4;
+  const size_t taken = rank.size() + share.size() + amounts.size() + 4;
   const std::string details =
       cut_end("via " + allocating_functions(stack, view, info.heaps) + where_text(stack, info),
               terminal.columns - std::min(taken, terminal.columns), terminal.unicode);
-  out << rank << std::string(rank.size() < kEntryIndent ? kEntryIndent - rank.size() : 1, ' ')
-      << terminal.paint(paint_of_share(weight, whole), share) << "  "
+  out << rank << terminal.paint(paint_of_share(weight, whole), share) << "  "
       << terminal.paint(Paint::kBold, amounts) << "  " << terminal.paint(Paint::kDim, details)
       << '\n';
 }

@@ -97,6 +97,12 @@ bool Table::narrow_columns(std::vector<size_t>& widths, size_t available, Least 
   return true;
 }
 
+std::string entry_number(size_t number) {
+  std::string text = std::to_string(number) + ". ";
+  if (text.size() < kEntryIndent) text.resize(kEntryIndent, ' ');
+  return text;
+}
+
 void Table::print(std::ostream& out, const Terminal& terminal, size_t indent) const {
   const size_t available = terminal.columns > indent ? terminal.columns - indent : 0;
   const std::vector<size_t> widths = fit_columns(available);

@@ -36,6 +36,9 @@ struct Cell {
 inline constexpr size_t kTableIndent = 2;
 inline constexpr size_t kEntryIndent = 4;
 
+// "1.  ", "12. ": the number of an entry, as wide as what belongs to it stands from the left.
+std::string entry_number(size_t number);
+
 class Table {
  public:
   explicit Table(std::vector<Column> columns) : columns_(std::move(columns)) {}

@@ -26,7 +26,7 @@ struct TimelinePicture {
   double peak_seconds = 0;
 };
 
-// `processes`: all, or one pid.
+// Of all processes, or of the one that `query` asks for.
 std::vector<MemoryPoint> memory_over_time(const reader::CaptureInfo& info,
                                           std::span<const reader::TimelinePoint> timeline,
                                           std::span<const reader::ResidentSample> samples,

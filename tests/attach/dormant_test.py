@@ -4,42 +4,15 @@ import signal
 import subprocess
 import time
 
+from attached_program import STEPS, AttachedProgram
 from attach_cycles import (BUSY, attach, dormant_environment, finish, ledger_cycle, Busy, summary,
                            wait_for)
 from memlens_testing import MEMLENS, MemlensTest, main
 
-STEPS = """
-import sys
-def before(): return [bytearray(4000) for _ in range(100)]
-def during(): return [bytearray(3000) for _ in range(100)]
-kept = before()
-print("ready", flush=True)
-for line in sys.stdin:
-    word = line.strip()
-    if word == "during": kept = during()
-    if word == "end": sys.exit(7)
-    print(word, flush=True)
-"""
 
-
-class Dormant(MemlensTest):
-    def start(self, command, **options):
-        program = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                   cwd=self.directory, **options)
-        self.addCleanup(program.wait)
-        self.addCleanup(program.stdout.close)
-        self.addCleanup(program.stdin.close)
-        self.addCleanup(program.kill)
-        self.assertEqual(program.stdout.readline(), b"ready\n")
-        return program
-
+class Dormant(AttachedProgram, MemlensTest):
     def steps(self):
         return self.start([MEMLENS, "run", "--dormant", self.script(STEPS)])
-
-    def ask(self, program, word):
-        program.stdin.write(word.encode() + b"\n")
-        program.stdin.flush()
-        self.assertEqual(program.stdout.readline().decode(), word + "\n")
 
     def attach(self, program, *options):
         """Attaches, makes the program allocate until it has joined."""
@@ -64,23 +37,6 @@ class Dormant(MemlensTest):
 
     def test_death_by_a_signal_is_the_programs(self):
         self.memlens("run", "--dormant", "sh", "-c", "kill -TERM $$", code=-signal.SIGTERM)
-
-    def test_it_is_recorded_from_attach_to_detach_and_again(self):
-        program = self.steps()
-        for _ in range(2):
-            attached, capture = self.attach(program)
-            self.ask(program, "during")
-            self.memlens("detach", program.pid)
-            finish(attached)
-            totals = summary(capture)
-            self.assertTrue(totals["complete"])
-            made = {f["function"] for s in self.stacks("allocations", capture)["stacks"]
-                    for f in s["frames"]}
-            self.assertIn("during", made)
-            self.assertNotIn("before", made)
-        program.stdin.write(b"end\n")
-        program.stdin.flush()
-        self.assertEqual(program.wait(60), 7)
 
     def test_the_summary_says_after_what_time_and_no_free_is_an_error(self):
         program = self.steps()
@@ -110,26 +66,6 @@ class Dormant(MemlensTest):
         finish(attached)
         self.assertGreater(summary(capture)["allocations"], 100)
         self.ask(program, "still there")
-
-    def test_the_end_of_the_program_ends_it(self):
-        program = self.steps()
-        attached, capture = self.attach(program)
-        program.stdin.write(b"end\n")
-        program.stdin.flush()
-        finish(attached)
-        self.assertTrue(summary(capture)["complete"])
-
-    def test_the_death_of_the_collector_leaves_the_program_to_another(self):
-        program = self.steps()
-        attached, _ = self.attach(program)
-        attached.kill()
-        attached.wait()
-        self.ask(program, "during")
-        attached, capture = self.attach(program)
-        self.ask(program, "during")
-        self.memlens("detach", program.pid)
-        finish(attached)
-        self.assertTrue(summary(capture)["complete"])
 
     def test_a_forked_child_is_dormant_and_is_attached_to_by_itself(self):
         program = self.start([MEMLENS, "run", "--dormant", self.script("""

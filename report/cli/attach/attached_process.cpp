@@ -10,6 +10,7 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <sstream>
 
 #include "interposer/attach/remote_process.h"
 #include "interposer/collector/control_socket.h"
@@ -21,23 +22,29 @@
 namespace memlens::report::cli {
 namespace {
 
-std::string proc_path(pid_t pid, const char* file) {
-  return "/proc/" + std::to_string(pid) + "/" + file;
-}
+using attach::proc_path;
+using attach::status_field;
 
 std::string link_target(pid_t pid, const char* file) {
   std::error_code error;
   return std::filesystem::read_symlink(proc_path(pid, file), error).string();
 }
 
-std::string status_field(pid_t pid, const std::string& name) {
-  std::ifstream status(proc_path(pid, "status"));
-  for (std::string line; std::getline(status, line);) {
-    if (!line.starts_with(name + ":")) continue;
-    const size_t start = line.find_first_not_of(" \t", name.size() + 1);
-    return start == std::string::npos ? "" : line.substr(start);
-  }
-  return {};
+// An ending process, too, has no executable and no memory left, some time before it is a zombie.
+bool is_kernel_thread(pid_t pid) {
+  constexpr unsigned kKernelThread = 0x200000;  // PF_KTHREAD
+  std::ifstream file(proc_path(pid, "stat"));
+  std::string text((std::istreambuf_iterator<char>(file)), {});
+  const size_t after_name =
+      text.rfind(')');  // "pid (name) state ppid pgrp session tty group flags"
+  if (after_name == std::string::npos) return false;
+  std::istringstream fields(text.substr(after_name + 1));
+  std::string state;
+  long long skipped = 0;
+  unsigned flags = 0;
+  fields >> state;
+  for (int i = 0; i < 5; ++i) fields >> skipped;
+  return fields >> flags && (flags & kKernelThread) != 0;
 }
 
 double seconds_since_boot() {
@@ -72,7 +79,10 @@ AttachedProcess look_at_process(pid_t pid) {
   process.executable = link_target(pid, "exe");
   if (process.executable.empty()) {
     if (status_field(pid, "VmSize").empty()) {
-      throw RunError(kOwnFailure, name + " is a thread of the kernel, which cannot be recorded");
+      throw RunError(
+          kOwnFailure,
+          name + (is_kernel_thread(pid) ? " is a thread of the kernel, which cannot be recorded"
+                                        : " has ended"));
     }
     throw RunError(kOwnFailure, name + " " + attach::why_not_permitted(pid));
   }

@@ -24,15 +24,6 @@ constexpr int64_t kSilentWaitNs = 1'000'000'000;
 // Of looks for children that were forked just before their parent joined.
 constexpr int kMostGenerations = 20;
 
-// `python3 app.py` is app's.
-std::string capture_name_of(const AttachedProcess& process) {
-  const std::vector<std::string>& command = process.command;
-  if (process.python && command.size() > 1 && !command[1].empty() && command[1][0] != '-') {
-    return capture_name(ProgramForm::kPythonScript, command[1]);
-  }
-  return capture_name(ProgramForm::kProgram, process.executable);
-}
-
 // Children, their children and so on, parents first.
 std::vector<pid_t> descendants_of(pid_t ancestor) {
   std::vector<pid_t> found = {ancestor};
@@ -80,8 +71,8 @@ collector::RecordingOptions Attachment::recorded() const {
 
 void Attachment::open() {
   const AttachedProcess& process = first_.process();
-  run_.output =
-      create_output(options_.output, capture_name_of(process), process.pid, options_.force);
+  run_.output = create_output(options_.output, capture_name(process.command, process.executable),
+                              process.pid, options_.force);
   run_.name = first_.name();
   run_.obstacle = "allocated nothing in that time";
   run_.quiet = options_.quiet;

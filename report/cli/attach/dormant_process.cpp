@@ -14,22 +14,20 @@
 #include <cstring>
 #include <fstream>
 
+#include "interposer/attach/remote_process.h"
 #include "interposer/segment/layout.h"
 #include "report/cli/run/run_error.h"
 
 namespace memlens::report::cli {
 namespace {
 
+using attach::proc_path;
 using segment::GateRequest;
 
 struct MappedGate {
   uint64_t inode = 0;  // 0: there is none
   std::string range;   // "7f…-7f…", as /proc/<pid>/map_files names it
 };
-
-std::string proc_path(pid_t pid, const std::string& file) {
-  return "/proc/" + std::to_string(pid) + "/" + file;
-}
 
 MappedGate mapped_gate(pid_t pid) {
   std::ifstream maps(proc_path(pid, "maps"));
@@ -71,22 +69,12 @@ int open_gate_of(pid_t pid, const MappedGate& gate) {
   return open(proc_path(pid, "map_files/" + gate.range).c_str(), O_RDWR | O_CLOEXEC);
 }
 
-uint64_t status_number(pid_t pid, const std::string& name) {
-  std::ifstream status(proc_path(pid, "status"));
-  for (std::string line; std::getline(status, line);) {
-    if (line.starts_with(name)) return strtoull(line.c_str() + name.size(), nullptr, 10);
-  }
-  return 0;
+uint64_t seccomp_filters_of(pid_t pid) {
+  return strtoull(attach::status_field(pid, "Seccomp_filters").c_str(), nullptr, 10);
 }
 
 // What the process calls itself, in its own pid namespace.
-int own_number_of(pid_t pid) {
-  std::ifstream status(proc_path(pid, "status"));
-  for (std::string line; std::getline(status, line);) {
-    if (line.starts_with("NSpid:")) return atoi(line.c_str() + line.find_last_of(" \t") + 1);
-  }
-  return pid;
-}
+int own_number_of(pid_t pid) { return attach::innermost_number(proc_path(pid, "status"), pid); }
 
 }  // namespace
 
@@ -122,7 +110,7 @@ DormantProcess::DormantProcess(pid_t pid) : pid_(pid) {
     gate_->mode.store(segment::HookMode::kLook);
     problem = name + " has just been forked and is not ready; try again";
   }
-  if (problem.empty() && status_number(pid, "Seccomp_filters:") > gate_->seccomp_filters) {
+  if (problem.empty() && seccomp_filters_of(pid) > gate_->seccomp_filters) {
     problem = name +
               " has put itself under a seccomp filter since it started, which may end it for "
               "joining a recording; nothing was changed. Record it from its start: memlens run";

@@ -8,8 +8,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -24,6 +22,7 @@
 
 #include "reader/capture/capture.h"
 #include "reader/symbolizer/capture_symbols.h"
+#include "reader/symbolizer/expendable_process.h"
 #include "report/text/columns.h"
 
 namespace memlens::report::cli {
@@ -37,7 +36,7 @@ Clock::duration seconds(double count) {
 
 // Files are mapped and do not count. Large programs take a few hundred megabytes; a mangled name
 // made for it takes all there is when it is demangled.
-constexpr rlim_t kMaxMemoryBytes = rlim_t{4} << 30;
+constexpr uint64_t kMaxMemoryBytes = uint64_t{4} << 30;
 
 // What goes through the pipe: this, then so many bytes.
 struct MessageHeader {
@@ -120,16 +119,8 @@ void resolve_into(int pipe, const std::string& path, const FinishOptions& option
 
 [[noreturn]] void run_child(int pipe, const std::string& path, const FinishOptions& options,
                             Extent extent) {
-  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  reader::become_expendable(kMaxMemoryBytes);
   signal(SIGPIPE, SIG_IGN);
-  // A crash here is expected of some files: it ends this process, and leaves nothing behind.
-  for (const int fatal : {SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL}) signal(fatal, SIG_DFL);
-  const rlimit no_core{0, 0};
-  setrlimit(RLIMIT_CORE, &no_core);
-#ifndef __SANITIZE_ADDRESS__  // whose shadow memory alone is more
-  const rlimit memory{kMaxMemoryBytes, kMaxMemoryBytes};
-  setrlimit(RLIMIT_DATA, &memory);
-#endif
   int code = 0;
   try {
     resolve_into(pipe, path, options, extent);

@@ -177,15 +177,20 @@ std::string capture_name(ProgramForm form, const std::string& program) {
   return name.empty() || name == "." || name == ".." ? "program" : name;
 }
 
+std::string capture_name(const std::vector<std::string>& command, const std::string& executable) {
+  if (is_python_path(executable) && command.size() > 1 && !command[1].empty() &&
+      command[1][0] != '-') {
+    return capture_name(ProgramForm::kPythonScript, command[1]);
+  }
+  return capture_name(ProgramForm::kProgram, executable);
+}
+
 Target find_target(const RunOptions& options) {
   Target target = options.form == ProgramForm::kProgram ? find_program_target(options)
                                                         : find_python_target(options);
-  target.name = capture_name(options.form, options.program[0]);
-  // `python3 app.py` is app's run, not python3's.
-  if (options.form == ProgramForm::kProgram && target.python && options.program.size() > 1 &&
-      is_python_name(target.name) && options.program[1][0] != '-') {
-    target.name = capture_name(ProgramForm::kPythonScript, options.program[1]);
-  }
+  target.name = options.form == ProgramForm::kProgram
+                    ? capture_name(options.program, options.program[0])
+                    : capture_name(options.form, options.program[0]);
   look_for_obstacle(target);
   return target;
 }

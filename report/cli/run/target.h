@@ -24,5 +24,7 @@ Target find_target(const RunOptions& options);
 
 // The name of a script, module or program as the capture's name says it.
 std::string capture_name(ProgramForm form, const std::string& program);
+// The same of a command line that runs `executable`: `python3 app.py` is app's run, not python3's.
+std::string capture_name(const std::vector<std::string>& command, const std::string& executable);
 
 }  // namespace memlens::report::cli

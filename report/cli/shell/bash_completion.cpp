@@ -57,12 +57,6 @@ constexpr const char* kBashAfter = R"(  esac
 complete -F _memlens memlens
 )";
 
-std::string bash_joined(const std::vector<std::string>& words, const char* between) {
-  std::string text;
-  for (const std::string& word : words) text += (text.empty() ? "" : between) + word;
-  return text;
-}
-
 std::string bash_completion_of(const OptionOutline& option) {
   switch (option.kind) {
     case ValueKind::kFile:
@@ -76,7 +70,7 @@ std::string bash_completion_of(const OptionOutline& option) {
     case ValueKind::kProcess:
       return "_memlens_processes";
     case ValueKind::kChoice:
-      return "COMPREPLY=($(compgen -W '" + bash_joined(option.choices, " ") + "' -- \"$current\"))";
+      return "COMPREPLY=($(compgen -W '" + joined(option.choices, " ") + "' -- \"$current\"))";
     default:
       return ":";
   }
@@ -91,7 +85,7 @@ void write_bash_command(std::ostream& out, const CommandOutline& command) {
     names.insert(names.end(), option.names.begin(), option.names.end());
     if (option.kind == ValueKind::kNone) continue;
     with_value.insert(with_value.end(), option.names.begin(), option.names.end());
-    cases += "        " + bash_joined(option.names, "|") + ") " + bash_completion_of(option) +
+    cases += "        " + joined(option.names, "|") + ") " + bash_completion_of(option) +
              "; return ;;\n";
   }
   if (command.takes_program) {
@@ -99,7 +93,7 @@ void write_bash_command(std::ostream& out, const CommandOutline& command) {
            "      while ((place < COMP_CWORD)); do\n"
            "        case ${COMP_WORDS[place]} in\n"
            "          "
-        << bash_joined(with_value, "|")
+        << joined(with_value, "|")
         << ") ((place += 2)) ;;\n"
            "          --) _memlens_program $((place + 1)); return ;;\n"
            "          -m|-c) return ;;\n"
@@ -111,7 +105,7 @@ void write_bash_command(std::ostream& out, const CommandOutline& command) {
   if (!cases.empty()) out << "      case $previous in\n" << cases << "      esac\n";
   out << "      if [[ $current == -* ]]; then\n"
          "        COMPREPLY=($(compgen -W '"
-      << bash_joined(names, " ") << "' -- \"$current\"))\n";
+      << joined(names, " ") << "' -- \"$current\"))\n";
   if (command.takes_program) {
     out << "      else\n        _memlens_program $COMP_CWORD\n";
   } else if (!command.arguments.empty()) {

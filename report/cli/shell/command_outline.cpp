@@ -61,6 +61,12 @@ OptionOutline outline_option(const CLI::Option& option) {
 
 }  // namespace
 
+std::string joined(const std::vector<std::string>& words, const char* between) {
+  std::string text;
+  for (const std::string& word : words) text += (text.empty() ? "" : between) + word;
+  return text;
+}
+
 std::vector<CommandOutline> outline_commands(const CLI::App& app) {
   std::vector<CommandOutline> commands;
   for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; })) {

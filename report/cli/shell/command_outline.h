@@ -27,6 +27,9 @@ struct CommandOutline {
   bool takes_program = false;  // what follows its options is a command line of its own
 };
 
+// "peak|leaks", with "|" between them.
+std::string joined(const std::vector<std::string>& words, const char* between);
+
 // Commands that --help lists, in its order.
 std::vector<CommandOutline> outline_commands(const CLI::App& app);
 

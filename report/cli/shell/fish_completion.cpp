@@ -27,11 +27,8 @@ std::string fish_completion_of(const OptionOutline& value) {
              (value.value.find("PID") == std::string::npos ? "'" : " (__fish_complete_pids)'");
     case ValueKind::kProcess:
       return "-f -a '(__fish_complete_pids)'";
-    case ValueKind::kChoice: {
-      std::string words;
-      for (const std::string& word : value.choices) words += (words.empty() ? "" : " ") + word;
-      return "-f -a " + fish_quoted(words);
-    }
+    case ValueKind::kChoice:
+      return "-f -a " + fish_quoted(joined(value.choices, " "));
     default:
       return "-f";
   }

@@ -37,7 +37,7 @@ for the same.
 .B memlens attach
 wakes it.
 .TP
-.B MEMLENS_NO_INDEX
+.B MEMLENS_NO_CACHE
 1: reports read every event again, and keep nothing for the next.
 .TP
 .B VIRTUAL_ENV

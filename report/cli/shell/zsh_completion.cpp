@@ -32,11 +32,8 @@ std::string zsh_action_of(const OptionOutline& value) {
                                                           : "_memlens_pids_and_captures";
     case ValueKind::kProcess:
       return "_pids";
-    case ValueKind::kChoice: {
-      std::string words;
-      for (const std::string& word : value.choices) words += (words.empty() ? "" : " ") + word;
-      return "(" + words + ")";
-    }
+    case ValueKind::kChoice:
+      return "(" + joined(value.choices, " ") + ")";
     default:
       return " ";
   }
