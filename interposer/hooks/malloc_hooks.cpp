@@ -72,6 +72,13 @@ __attribute__((always_inline)) inline void release(void* block) {
 // caller. A calloc may well be somebody's that calls malloc, whose bytes are counted by then. Frees
 // need none at all: what is not among the sampled blocks is not looked at, wherever it is called.
 
+// Sampling is asked for first: one comparison then tells both it and this one.
+inline bool is_dormant(HookMode mode) {
+  static_assert(HookMode::kDormant > HookMode::kSampling &&
+                HookMode::kOrdinary < HookMode::kSampling && HookMode::kLook < HookMode::kSampling);
+  return mode > HookMode::kSampling;
+}
+
 // A block that may be a sample, allocated by `call`.
 template <typename Call>
 __attribute__((always_inline)) inline void* sampled(AllocationKind kind, size_t bytes, Call call) {
@@ -163,9 +170,9 @@ MEMLENS_HOOK void* malloc(size_t bytes) {
     if (!sampler::passes_unsampled(bytes)) return malloc_sampled(bytes);
     return next_malloc.known()(bytes);
   }
+  if (is_dormant(mode)) return next_malloc.known()(bytes);
   if (mode == HookMode::kOrdinary) return malloc_recorded(bytes);
-  if (mode == HookMode::kLook) return malloc_after_look(bytes);
-  return next_malloc.known()(bytes);
+  return malloc_after_look(bytes);
 }
 
 __attribute__((always_inline)) static inline void free_by_mode(void* block) {
@@ -174,9 +181,9 @@ __attribute__((always_inline)) static inline void free_by_mode(void* block) {
     if (sampled_blocks::may_hold(block)) return free_recorded(block);
     return next_free.known()(block);
   }
+  if (is_dormant(mode)) return next_free.known()(block);
   if (mode == HookMode::kOrdinary) return free_recorded(block);
-  if (mode == HookMode::kLook) return free_after_look(block);
-  next_free.known()(block);
+  free_after_look(block);
 }
 
 MEMLENS_HOOK void free(void* block) { free_by_mode(block); }
