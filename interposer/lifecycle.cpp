@@ -19,6 +19,7 @@
 #include "interposer/hooks/thread_hooks.h"
 #include "interposer/late_loading.h"
 #include "interposer/loader_list.h"
+#include "interposer/mark_signal.h"
 #include "interposer/modules.h"
 #include "interposer/order.h"
 #include "interposer/poll.h"
@@ -55,6 +56,7 @@ bool begin(segment::SegmentHeader* segment, format::ProcessOrigin origin) {
   if (!sampler::start()) return false;
   describe_process(origin);
   describe_known_modules();
+  take_mark_signal();
   return true;
 }
 

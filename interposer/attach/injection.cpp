@@ -274,6 +274,12 @@ std::string Injection::copy_into_memory_file(const std::string& library, int& fd
   process_.write(name, "libmemlens.so", sizeof "libmemlens.so");
   int64_t made = make_system_call({SYS_memfd_create, name, MFD_CLOEXEC | kExecutable, 0, 0, 0, 0});
   if (made == -EINVAL) made = make_system_call({SYS_memfd_create, name, MFD_CLOEXEC, 0, 0, 0, 0});
+  if (made == -EMFILE) {
+    throw AttachError(
+        "has no file descriptor left to open the library with (RLIMIT_NOFILE); "
+        "`prlimit --nofile=SOFT:HARD --pid " +
+        std::to_string(process_.pid()) + "` gives it some");
+  }
   if (made < 0) {
     throw AttachError("does not see " + library +
                       ", and cannot have it in memory: " + strerror(static_cast<int>(-made)));

@@ -255,7 +255,7 @@ class Starter {
       throw AttachError("cannot be written to");
     }
     call_or_fail({SYS_mprotect, area.code, kPage, PROT_READ | PROT_EXEC, 0, 0, 0},
-                 "executable memory (SELinux?)");
+                 "executable memory (SELinux, or PR_SET_MDWE)");
     return area;
   }
 

@@ -22,6 +22,7 @@ namespace memlens::collector {
 struct MarkRequest {
   int32_t pid = 0;  // as the one who asks sees it; 0: the whole recording
   std::string name;
+  uint32_t process = 0;  // where it is known, instead of the pid
 };
 
 // Whom to answer.

@@ -26,6 +26,7 @@ struct WatchedProcess {
   int32_t host_pid = 0;  // as we see it; 0: not found yet
   uint64_t pid_namespace = 0;
   uint64_t birth_ticks = 0;
+  uint32_t signal_marks = 0;  // of its slot's, those that are in the capture
   int pidfd = -1;
   int failed_lookups = 0;
   bool replaced = false;  // by exec
@@ -59,6 +60,7 @@ class ProcessWatch {
 
   // Those too that are dead and have not been returned.
   const std::vector<WatchedProcess>& living() const { return living_; }
+  std::vector<WatchedProcess>& living() { return living_; }
   bool any_alive() const;
   // Ends the watch over processes that are none of this recording's, or not any longer: what a slot
   // names has not got `segment_inode` mapped; or, where we may not see what it has mapped, is older

@@ -39,6 +39,7 @@ uint32_t option_bits(const RecordingOptions& options) {
   if (options.native) bits |= segment::kOptionNative;
   if (options.python_allocators) bits |= segment::kOptionPythonAllocators;
   if (options.follow) bits |= segment::kOptionFollow;
+  if (options.mark_on_signal) bits |= segment::kOptionMarkOnSignal;
   return bits;
 }
 
@@ -84,7 +85,8 @@ Recording::Recording(const RecordingOptions& options)
       segment_(option_bits(options)),
       control_(segment_.header()->nonce),
       watch_(segment_.header()),
-      clock_interval_ns_(kFirstClockIntervalNs) {
+      clock_interval_ns_(kFirstClockIntervalNs),
+      thinning_(options.max_bytes) {
   sample_interval_ = options.sample_bytes;
   segment_.header()->sample_interval.store(sample_interval_);
   segment_.header()->steady_ticks_per_us = steady_ticks_per_us();
@@ -187,12 +189,31 @@ void Recording::serve_control_socket() {
   control_.answer(requests.so_far, "ok");
 }
 
+// Those that came at once, or while nobody looked, are one moment.
+void Recording::add_signal_marks(std::vector<MarkRequest>& marks) {
+  for (WatchedProcess& process : watch_.living()) {
+    const uint32_t count = segment_.header()->processes[process.slot].signal_marks.load();
+    if (count == process.signal_marks) continue;
+    process.signal_marks = count;
+    MarkRequest& mark = marks.emplace_back();
+    mark.process = process.process;
+    mark.name = "SIGUSR2 " + std::to_string(++signal_marks_);
+  }
+}
+
+void Recording::mark_by_signal() {
+  std::vector<MarkRequest> marks(1);
+  marks[0].name = "SIGUSR2 " + std::to_string(++signal_marks_);
+  write_marks(std::move(marks));
+}
+
 void Recording::write_marks(std::vector<MarkRequest> marks) {
   const int64_t now_ns = monotonic_ns();
   if (options_.mark_every_ns > 0 && now_ns >= next_mark_ns_) {
     next_mark_ns_ = now_ns + options_.mark_every_ns;
     marks.push_back({0, "mark " + std::to_string(++own_marks_)});
   }
+  if (options_.mark_on_signal) add_signal_marks(marks);
   if (marks.empty() || write_failure() != 0) return;
   const uint64_t ticks = platform::read_ticks();
   std::vector<uint8_t> payload;
@@ -203,7 +224,8 @@ void Recording::write_marks(std::vector<MarkRequest> marks) {
   for (const MarkRequest& mark : marks) {
     // A process that is not, or no longer, among the recorded ones: it is a moment all the same.
     const auto process = std::ranges::find_if(watch_.living(), [&](const WatchedProcess& each) {
-      return mark.pid != 0 && each.host_pid == mark.pid;
+      return mark.process != 0 ? each.process == mark.process
+                               : mark.pid != 0 && each.host_pid == mark.pid;
     });
     add_number(ticks);
     add_number(process == watch_.living().end() ? 0 : process->process);

@@ -31,8 +31,10 @@ struct RecordingOptions {
   bool native = false;
   bool python_allocators = true;
   bool follow = true;
-  uint64_t sample_bytes = 0;  // one sample in so many bytes; 0: every block
-  int64_t mark_every_ns = 0;  // a mark by itself so often; 0: never
+  uint64_t sample_bytes = 0;    // one sample in so many bytes; 0: every block
+  uint64_t max_bytes = 0;       // that a capture of samples is to have in the end; 0: any number
+  int64_t mark_every_ns = 0;    // a mark by itself so often; 0: never
+  bool mark_on_signal = false;  // SIGUSR2 to a recorded process
 };
 
 // What the session frame says beside the options.
@@ -71,6 +73,8 @@ class Recording {
   void sleep();
   // Ends the next sleep, or the present one, at once. Callable from a signal handler.
   void interrupt_sleep();
+  // SIGUSR2 came to this process: names the moment.
+  void mark_by_signal();
 
   // No recorded process lives and none is being born.
   bool is_over();
@@ -103,6 +107,7 @@ class Recording {
   void write_note(const std::string& text, format::DiagnosticCode code);
   void write_process_end(const WatchedProcess& process);
   void write_marks(std::vector<MarkRequest> marks);
+  void add_signal_marks(std::vector<MarkRequest>& marks);
   void serve_control_socket();
   void write_so_far();
   void settle_ended_processes(const std::vector<WatchedProcess>& ended);
@@ -127,6 +132,7 @@ class Recording {
   uint64_t settled_ticks_ = 0;
   int64_t next_mark_ns_ = 0;  // by itself
   uint64_t own_marks_ = 0;
+  uint64_t signal_marks_ = 0;
   SampleThinning thinning_;
   uint64_t sample_interval_ = 0;
   uint32_t notes_written_ = 0;

@@ -22,7 +22,7 @@ namespace memlens::segment {
 
 inline constexpr uint64_t kMagic = 0x31474553534e4c4dull;  // "MLNSSEG1"
 // Producer and collector are built together; anything else is refused at attach.
-inline constexpr uint32_t kLayoutVersion = 6;
+inline constexpr uint32_t kLayoutVersion = 7;
 
 inline constexpr uint32_t kChunkBytes = 64 * 1024;
 inline constexpr uint32_t kInitialChunks = 64;  // 4 MB, rotated first-fit: stays in the cache
@@ -63,10 +63,11 @@ inline constexpr uint32_t kFirstProcess = 1;  // session-wide index of the progr
 enum SlotState : uint32_t { kSlotFree = 0, kSlotClaimed = 1, kSlotLive = 2 };
 
 struct alignas(64) ProcessSlot {
-  std::atomic<uint32_t> state;  // SlotState; a producer claims, the collector frees
-  uint32_t process;             // session-wide index, from SegmentHeader::next_process
-  int32_t pid;                  // as the process sees itself
-  uint64_t pid_namespace;       // inode of /proc/self/ns/pid
+  std::atomic<uint32_t> state;         // SlotState; a producer claims, the collector frees
+  uint32_t process;                    // session-wide index, from SegmentHeader::next_process
+  int32_t pid;                         // as the process sees itself
+  std::atomic<uint32_t> signal_marks;  // how often SIGUSR2 came to it, with kOptionMarkOnSignal
+  uint64_t pid_namespace;              // inode of /proc/self/ns/pid
   uint64_t birth_ticks;
   // What the process's numbers lack, counted as it happens (interposer/reentrancy.h,
   // definitions.h).
@@ -87,6 +88,7 @@ enum Option : uint32_t {
   kOptionNative = 1,            // native stacks
   kOptionPythonAllocators = 2,  // MEM and OBJ domains
   kOptionFollow = 4,            // children are recorded too
+  kOptionMarkOnSignal = 8,      // SIGUSR2 is a mark where the program has no use for it
 };
 
 struct alignas(64) SegmentHeader {

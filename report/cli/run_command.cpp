@@ -28,7 +28,8 @@ collector::RecordingOptions recording_options(const RunOptions& options, const T
   recorded.python_allocators = options.python_allocators;
   recorded.follow = options.follow;
   recorded.sample_bytes = options.sample_bytes;
-  recorded.mark_every_ns = static_cast<int64_t>(options.mark_every_seconds * 1e9);
+  recorded.max_bytes = options.max_bytes;
+  options.marks.tell(recorded);
   return recorded;
 }
 
@@ -109,6 +110,7 @@ int record(const RunOptions& options) {
   run.progress = progress;
   run.source = options.source;
   run.debuginfod = options.debuginfod;
+  run.mark_on_signal = options.marks.on_signal;
   run.native = recording_options(options, target).native;
   const int code = record_program(recording, program, run);
   if (!options.report.empty() && output.regular) {

@@ -3,6 +3,7 @@ import ctypes
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -343,6 +344,27 @@ sys.stdin.readline()
         program = self.start([VFORKS])
         self.refused(int(program.first_line.split()[1]), "is a child of vfork")
         self.assertEqual(program.stdout.readline(), b"went on\n")
+
+    def test_a_program_without_a_file_descriptor_left(self):
+        program = self.start([sys.executable, "-c", "import resource\n"
+                              "print('ready', flush=True)\n"
+                              "resource.setrlimit(resource.RLIMIT_NOFILE, (3, 3))\n"
+                              "import sys; sys.stdin.readline(); sys.exit(7)"])
+        while True:  # until the limit is there
+            with open(f"/proc/{program.pid}/limits", encoding="ascii") as limits:
+                if re.search(r"Max open files +3 ", limits.read()):
+                    break
+        self.refused(program.pid, "has no file descriptor left")
+        self.end(program)
+
+    def test_a_program_that_ends_meanwhile_is_told_of_as_one(self):
+        for delay in range(24):
+            program = subprocess.Popen(["sleep", f"0.0{delay:02}"])
+            result = self.memlens("attach", program.pid, "-q", "-f", "-o",
+                                  os.path.join(self.directory, "ending.mlens"), code=None)
+            self.assertEqual(program.wait(), 0)
+            if result.returncode != 0:
+                self.assertRegex(result.stderr, "has ended|there is no process|not started yet|exec")
 
     def test_what_is_recorded_already(self):
         program = self.steps()

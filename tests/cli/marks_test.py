@@ -101,6 +101,51 @@ mark(None)
         self.assertGreaterEqual(len(names), 2)
         self.assertEqual(names, [f"mark {i + 1}" for i in range(len(names))])
 
+    def test_sigusr2_to_a_program_that_has_no_use_for_it_is_a_mark_where_that_is_asked_for(self):
+        program = self.start("--mark-on-usr2")
+        self.signal_and_wait(self.recorded_child(program), 1)
+        self.go_on(program)
+        self.signal_and_wait(self.recorded_child(program), 2)
+        self.end(program)
+        self.assertEqual(self.mark_names(), ["SIGUSR2 1", "SIGUSR2 2"])
+
+    def test_sigusr2_to_memlens_is_one_too_and_is_not_sent_on(self):
+        program = self.start("--mark-on-usr2")
+        self.signal_and_wait(program.pid, 1)
+        self.end_both(program)
+        self.assertEqual(self.mark_names(), ["SIGUSR2 1"])
+
+    def test_a_handler_of_the_programs_own_stays_and_so_does_what_it_ignores(self):
+        script = self.script("""
+import os, signal, sys
+signal.signal(signal.SIGUSR2, lambda *_: print("handled", flush=True))
+os.kill(os.getpid(), signal.SIGUSR2)
+signal.signal(signal.SIGUSR2, signal.SIG_IGN)
+os.execv(sys.executable, [sys.executable, "-c",
+                          "import os, signal; os.kill(os.getpid(), signal.SIGUSR2);"
+                          "assert signal.getsignal(signal.SIGUSR2) == signal.SIG_IGN;"
+                          "print('ignored')"])
+""")
+        capture = os.path.join(self.directory, "own.mlens")
+        result = self.memlens("run", "-q", "--mark-on-usr2", "-o", capture, script)
+        self.assertEqual(result.stdout, "handled\nignored\n")
+        self.assertEqual(self.summary(capture)["marks"], [])
+
+    def test_unasked_sigusr2_does_what_it_does_without_memlens(self):
+        capture = os.path.join(self.directory, "default.mlens")
+        self.memlens("run", "-q", "-o", capture, "sh", "-c", "kill -USR2 $$",
+                     code=128 + signal.SIGUSR2)
+
+    def signal_and_wait(self, pid, count):
+        """Marks that come within one look of the recorder's are one."""
+        os.kill(pid, signal.SIGUSR2)
+        deadline = time.monotonic() + 60
+        while len(self.mark_names()) < count:
+            self.assertLess(time.monotonic(), deadline)
+
+    def mark_names(self):
+        return [m["name"] for m in self.summary(self.capture)["marks"]]
+
     def test_a_mark_that_is_not_there_is_named_with_those_that_are(self):
         program = self.start()
         self.memlens("mark", program.pid, "one")

@@ -6,6 +6,7 @@
 
 #include "interposer/attach/attach_error.h"
 #include "interposer/attach/descriptor_passing.h"
+#include "interposer/attach/remote_process.h"
 #include "report/cli/run/preload.h"
 #include "report/cli/run/run_error.h"
 
@@ -38,7 +39,7 @@ AttachTarget::AttachTarget(pid_t pid, bool wakes_itself)
     if (!has_gate || injection->is_loaded_late() || !shares_namespaces())
       injection_ = std::move(injection);
   } catch (const attach::AttachError& error) {
-    if (!has_gate) throw RunError(kOwnFailure, name() + " " + error.what());
+    if (!has_gate) refuse(error.what());
   }
 }
 
@@ -55,8 +56,14 @@ void AttachTarget::ask(const collector::SharedSegment& segment) {
     if (injection_) injection_->call();
   } catch (const attach::AttachError& error) {
     injection_.reset();
-    throw RunError(kOwnFailure, name() + " " + error.what());
+    refuse(error.what());
   }
+}
+
+// Whatever it was that did not work: in a process that has ended meanwhile, this is why.
+void AttachTarget::refuse(const std::string& reason) const {
+  const bool memory_is_gone = attach::status_field(process_.pid, "VmSize").empty();
+  throw RunError(kOwnFailure, name() + " " + (memory_is_gone ? "has ended" : reason));
 }
 
 // Afterwards it can be asked as one that was started dormant.
@@ -71,12 +78,11 @@ void AttachTarget::bring_library_in() {
     injection_->load(find_preload_library());
   }
   if (DormantProcess::has_gate(process_.pid)) return;
-  throw RunError(kOwnFailure,
-                 injection_->is_loaded() && injection_->result() != 0
-                     ? name() + " is already being recorded"
-                     : name() +
-                           " cannot be recorded: it has no shared page to be asked through "
-                           "(memfd_create is not to be had)");
+  refuse(
+      injection_->is_loaded() && injection_->result() != 0
+          ? "is already being recorded"
+          : "cannot be recorded: it has no shared page to be asked through (memfd_create is not to "
+            "be had, or no file descriptor is left)");
 }
 
 AttachTarget::Answer AttachTarget::look() {
@@ -90,7 +96,7 @@ AttachTarget::Answer AttachTarget::look() {
     if (injection_ && answer_ != Answer::kNoneYet && !injection_->is_calling()) tidy_up();
   } catch (const attach::AttachError& error) {
     injection_.reset();
-    if (answer_ != Answer::kJoined) throw RunError(kOwnFailure, name() + " " + error.what());
+    if (answer_ != Answer::kJoined) refuse(error.what());
   }
   return answer_;
 }

@@ -47,6 +47,7 @@ class AttachTarget {
  private:
   void bring_library_in();
   void tidy_up();
+  [[noreturn]] void refuse(const std::string& reason) const;
 
   AttachedProcess process_;
   bool shares_processes_ = true;

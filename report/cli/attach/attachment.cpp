@@ -66,6 +66,8 @@ collector::RecordingOptions Attachment::recorded() const {
   recorded.python_allocators = options_.python_allocators;
   recorded.follow = options_.follow && first_.shares_namespaces();
   recorded.sample_bytes = options_.sample_bytes;
+  recorded.max_bytes = options_.max_bytes;
+  options_.marks.tell(recorded);
   return recorded;
 }
 
@@ -143,6 +145,7 @@ bool Attachment::serve() {
     for (const ReceivedSignal& signal : received_signals()) {
       over |= signal.number == SIGINT || signal.number == SIGTERM || signal.number == SIGHUP ||
               signal.number == SIGQUIT;
+      if (signal.number == SIGUSR2 && options_.marks.on_signal) recording_.mark_by_signal();
     }
     recording_.update();
     report_write_failure(recording_, run_, failure_reported);

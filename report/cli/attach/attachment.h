@@ -8,6 +8,7 @@
 
 #include "interposer/collector/recording.h"
 #include "report/cli/attach/attach_target.h"
+#include "report/cli/run/mark_options.h"
 #include "report/cli/run/record_program.h"
 
 namespace memlens::report::cli {
@@ -22,6 +23,8 @@ struct AttachOptions {
   bool python_allocators = true;
   bool follow = true;
   uint64_t sample_bytes = 0;
+  uint64_t max_bytes = 0;
+  MarkSources marks;
   double duration_seconds = 0;  // 0: until somebody ends it
   bool source = true;
   bool debuginfod = false;

@@ -134,6 +134,13 @@ void ProgramRun::handle(const ReceivedSignal& signal) {
         forward(signal);
       }
       break;
+    case SIGUSR2:
+      if (run_.mark_on_signal) {
+        recording_.mark_by_signal();
+      } else {
+        forward(signal);
+      }
+      break;
     default:
       forward(signal);
       break;

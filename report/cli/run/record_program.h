@@ -22,6 +22,7 @@ struct RecordedRun {
   bool source = true;
   bool debuginfod = false;
   bool native = false;
+  bool mark_on_signal = false;  // SIGUSR2 to memlens is a mark, and not sent on
 };
 
 // Returns memlens's exit code. `program` has been released.

@@ -5,7 +5,6 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <iostream>
-#include <map>
 
 #include "report/cli/options/help_format.h"
 #include "report/cli/run/python_script.h"
@@ -35,7 +34,8 @@ bool is_one_of(const std::string& word, std::initializer_list<const char*> words
 }
 
 bool takes_a_value(const std::string& option) {
-  return is_one_of(option, {"-o", "--output", "--python", "--sample", "--mark-every", "--report"});
+  return is_one_of(
+      option, {"-o", "--output", "--python", "--sample", "--max-size", "--mark-every", "--report"});
 }
 
 }  // namespace
@@ -94,12 +94,8 @@ void add_run_options(CLI::App& app, RunOptions& options) {
   app.add_flag("!--no-python-allocators", options.python_allocators,
                "Only malloc and its like, not each Python object");
   add_sample_option(app, options.sample_bytes);
-  app.add_option("--mark-every", options.mark_every_seconds,
-                 "A mark by itself every so often: 60, 60s, 500ms, 5m")
-      ->transform(CLI::AsNumberWithUnit(
-          std::map<std::string, double>{{"ms", 0.001}, {"s", 1}, {"m", 60}, {"h", 3600}}))
-      ->check(CLI::Range(0.01, 1e6))
-      ->option_text("TIME");
+  add_max_size_option(app, options.max_bytes);
+  add_mark_options(app, options.marks);
   app.add_flag("--dormant", options.dormant,
                "Record nothing until 'memlens attach' wakes the program");
   app.add_flag("!--no-follow", options.follow, "Only the first process, not its children");

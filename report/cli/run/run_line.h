@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "report/cli/run/mark_options.h"
+
 namespace memlens::report::cli {
 
 enum class ProgramForm { kProgram, kPythonScript, kPythonModule, kPythonCode };
@@ -31,10 +33,11 @@ struct RunOptions {
   bool dormant = false;
   bool source = true;
   bool debuginfod = false;
-  uint64_t sample_bytes = 0;      // one sample in so many; 0: every block
-  double mark_every_seconds = 0;  // a mark by itself so often; 0: never
-  std::string python;             // empty: python3 on PATH
-  std::string report;             // HTML page to write when the recording has ended; empty: none
+  uint64_t max_bytes = 0;     // of the capture; 0: any number
+  uint64_t sample_bytes = 0;  // one sample in so many; 0: every block
+  MarkSources marks;
+  std::string python;  // empty: python3 on PATH
+  std::string report;  // HTML page to write when the recording has ended; empty: none
   ProgramForm form = ProgramForm::kProgram;
   std::vector<std::string> program;
 };
