@@ -149,6 +149,12 @@ std::optional<uint64_t> resident_bytes(int32_t pid) {
   return strtoull(second + 1, nullptr, 10) * page_bytes;
 }
 
+std::string process_text(int32_t pid, const char* file) {
+  std::string text;
+  if (!read_file(proc_path(pid, file), text)) text.clear();
+  return text;
+}
+
 std::vector<std::string> command_line_of(int32_t pid) {
   std::string content;
   std::vector<std::string> arguments;

@@ -43,6 +43,7 @@ enum class FrameKind : uint16_t {
   kMarks = 11,             // moments named from outside while the program ran
   kUnfinishedEvents = 12,  // as kEvents: what there is of a chunk that its thread still fills
   kSoFar = 13,             // no payload: every event before `ticks` is in the frames before
+  kResidentParts = 14,     // what resident sets are made of (resident_parts.h)
 };
 
 inline constexpr uint16_t kFrameCompressed = 1;  // payload is one zstd frame

@@ -75,6 +75,10 @@ const std::vector<ResidentSample>& Capture::resident_samples() const {
   return impl_->resident_samples;
 }
 
+const std::vector<ResidentPartsSample>& Capture::resident_parts() const {
+  return impl_->resident_parts;
+}
+
 // An exec continues the process that it replaces.
 std::optional<MemoryLimit> limit_that_killed(const Capture& capture) {
   const CaptureInfo& info = capture.info();

@@ -10,6 +10,7 @@
 
 #include "interposer/format/file_layout.h"
 #include "interposer/format/metadata_records.h"
+#include "interposer/format/resident_parts.h"
 #include "reader/cache/cache_options.h"
 #include "reader/capture/heap_table.h"
 #include "reader/file/left_out.h"
@@ -118,6 +119,13 @@ struct ResidentSample {
   uint64_t bytes = 0;
 };
 
+// What one was made of.
+struct ResidentPartsSample {
+  double seconds = 0;
+  uint32_t process_index = 0;
+  format::ResidentParts parts;
+};
+
 class Capture {
  public:
   // Reads headers and metadata; events are read by analyze() and dump(). Throws CaptureError
@@ -130,7 +138,9 @@ class Capture {
   Capture& operator=(Capture&&) noexcept;
 
   const CaptureInfo& info() const;
+  // Each in time order.
   const std::vector<ResidentSample>& resident_samples() const;
+  const std::vector<ResidentPartsSample>& resident_parts() const;
 
   // The stack of a node, innermost frame first. Without `native`, only Python (and label) frames,
   // or one fallback frame when there are none. Never empty. Inlined frames are expanded.

@@ -87,6 +87,7 @@ void CaptureOpener::describe() {
   impl_.end_ticks.clear();
   impl_.earliest_end_ticks.clear();
   impl_.resident_samples.clear();
+  impl_.resident_parts.clear();
   impl_.frames_of_places.clear();
   impl_.clock.finish();
   bound_times();
@@ -169,6 +170,9 @@ void CaptureOpener::take_other(const FrameRef& frame) {
         }
       });
       break;
+    case FrameKind::kResidentParts:
+      parse(frame, [&](ByteView view) { take_resident_parts(view); });
+      break;
     case FrameKind::kMarks:
       parse(frame, [&](ByteView view) {
         while (!view.empty()) {
@@ -201,6 +205,22 @@ void CaptureOpener::take_other(const FrameRef& frame) {
       break;
     default:
       break;  // from a later minor version
+  }
+}
+
+void CaptureOpener::take_resident_parts(ByteView view) {
+  while (!view.empty()) {
+    PartsAt at{};
+    at.ticks = view.read_varint();
+    at.process = view.read_varint32();
+    const uint64_t count = view.read_varint();
+    for (uint64_t i = 0; i < count; ++i) {
+      const uint64_t value = view.read_varint();
+      if (i < format::kResidentPartFields.size()) at.parts.*format::kResidentPartFields[i] = value;
+    }
+    budget_.spend(2 * sizeof(ResidentPartsSample));
+    own_ticks_ = std::max(own_ticks_, at.ticks);
+    resident_parts_.push_back(at);
   }
 }
 
@@ -413,6 +433,11 @@ void CaptureOpener::sample_residents() {
       add({told.ticks, process, told.resident_bytes});
   }
   std::ranges::stable_sort(impl_.resident_samples, {}, &ResidentSample::seconds);
+  for (const PartsAt& at : resident_parts_) {
+    impl_.resident_parts.push_back(
+        {std::max(0.0, impl_.clock.seconds_at(at.ticks)), at.process, at.parts});
+  }
+  std::ranges::stable_sort(impl_.resident_parts, {}, &ResidentPartsSample::seconds);
 }
 
 void CaptureOpener::place_marks() {

@@ -37,6 +37,12 @@ class CaptureOpener {
     uint64_t bytes;
   };
 
+  struct PartsAt {
+    uint64_t ticks;
+    uint32_t process;
+    format::ResidentParts parts;
+  };
+
   struct NamedTicks {
     uint64_t ticks;
     uint32_t process;
@@ -52,6 +58,7 @@ class CaptureOpener {
   void find_frames();
   void take_metadata(const FrameRef& frame);
   void take_other(const FrameRef& frame);
+  void take_resident_parts(ByteView view);
 
   // From everything taken until now. Also once more, with more.
   void describe();
@@ -80,6 +87,7 @@ class CaptureOpener {
   TrailerFrame trailer_;
   std::vector<ProcessEndFrame> ends_;
   std::vector<Resident> residents_;
+  std::vector<PartsAt> resident_parts_;
   std::vector<NamedTicks> marks_;
   uint64_t last_ticks_ = 0;
   uint64_t own_ticks_ = 0;  // the latest that the collector itself noted

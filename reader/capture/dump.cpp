@@ -1,5 +1,6 @@
 #include "reader/capture/dump.h"
 
+#include <array>
 #include <cstdio>
 #include <map>
 
@@ -118,6 +119,8 @@ const char* frame_kind_name(FrameKind kind) {
       return "unfinished_events";
     case FrameKind::kSoFar:
       return "so_far";
+    case FrameKind::kResidentParts:
+      return "resident_parts";
   }
   return "unknown";
 }
@@ -203,6 +206,9 @@ class Dumper {
           fields_.number("resident_bytes", view.read_varint());
           emit("memory");
         }
+        break;
+      case FrameKind::kResidentParts:
+        while (!view.empty()) dump_resident_parts(view);
         break;
       case FrameKind::kMarks:
         while (!view.empty()) {
@@ -331,6 +337,20 @@ class Dumper {
   }
 
   // The first line has the process's own numbers before the range's.
+  void dump_resident_parts(ByteView& view) {
+    static constexpr std::array<const char*, format::kResidentPartFields.size()> kNames = {
+        "resident", "proportional", "own",          "anonymous",        "files", "shared", "stack",
+        "recorder", "swapped",      "thread_heaps", "thread_heap_bytes"};
+    fields_.seconds("seconds", seconds_at(view.read_varint()));
+    fields_.number("of_process", view.read_varint());
+    const uint64_t count = view.read_varint();
+    for (uint64_t i = 0; i < count; ++i) {
+      const uint64_t value = view.read_varint();
+      if (i < kNames.size()) fields_.number(kNames[i], value);
+    }
+    emit("resident_parts");
+  }
+
   void dump_resident_ranges(ByteView ranges) {
     emit("resident_memory");
     while (!ranges.empty()) {

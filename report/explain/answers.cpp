@@ -26,9 +26,13 @@ Answers find_answers(const reader::Capture& capture, const reader::Analysis& ana
   answers.temporary = find_locations(lists[2], answers.tree, View::kTemporary, origins);
   answers.resident =
       resident_memory(capture.info(), capture.resident_samples(), analysis.totals, query);
+  answers.resident_parts = resident_parts_at(capture, analysis.totals.peak_seconds, query);
+  if (const std::optional<double> seconds = answers.resident.highest_seconds) {
+    answers.resident_parts_highest = resident_parts_at(capture, *seconds, query);
+  }
   answers.killed_for = reader::limit_that_killed(capture);
-  answers.findings = find_findings(
-      {capture.info(), capture.resident_samples(), analysis, query, answers, origins});
+  answers.findings = find_findings({capture.info(), capture.resident_samples(),
+                                    capture.resident_parts(), analysis, query, answers, origins});
   return answers;
 }
 

@@ -25,6 +25,8 @@ struct Answers {
   std::vector<Location> temporary;
   Growing growing;
   ResidentMemory resident;
+  std::optional<ResidentPartsAt> resident_parts;          // at the peak
+  std::optional<ResidentPartsAt> resident_parts_highest;  // when RSS was highest
   std::optional<reader::MemoryLimit> killed_for;  // the kernel ended the program for this limit
   std::vector<Finding> findings;                  // the most important first
 };

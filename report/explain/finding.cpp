@@ -3,17 +3,20 @@
 namespace memlens::report {
 
 std::string_view finding_kind_name(FindingKind kind) {
-  constexpr std::string_view kNames[] = {"oom",     "killed",  "incomplete", "untracked_allocator",
-                                         "leak",    "growth",  "churn",      "fragmentation",
-                                         "rss_gap", "reserve", "peak",       "cache"};
+  constexpr std::string_view kNames[] = {
+      "oom",     "killed",  "incomplete",   "untracked_allocator",
+      "leak",    "growth",  "churn",        "fragmentation",
+      "rss_gap", "reserve", "copied_pages", "shared_pages",
+      "peak",    "cache"};
   return kNames[static_cast<unsigned>(kind)];
 }
 
 std::string_view finding_title(FindingKind kind) {
   constexpr std::string_view kTitles[] = {
-      "Out of memory", "Killed",  "Incomplete", "Untracked allocator",
-      "Leak",          "Growth",  "Churn",      "Freed memory kept",
-      "RSS gap",       "Reserve", "Peak",       "Cache"};
+      "Out of memory", "Killed",  "Incomplete",   "Untracked allocator",
+      "Leak",          "Growth",  "Churn",        "Freed memory kept",
+      "RSS gap",       "Reserve", "Copied pages", "Shared pages",
+      "Peak",          "Cache"};
   return kTitles[static_cast<unsigned>(kind)];
 }
 

@@ -21,6 +21,8 @@ enum class FindingKind : uint8_t {
   kFragmentation,       // freed, and still in memory
   kRssGap,              // in memory, and no recorded block
   kReserve,             // asked for and never touched
+  kCopiedPages,         // inherited by fork, and written to
+  kSharedPages,         // counted in the RSS of several processes
   kPeak,
   kCache,  // rose and levelled off
 };

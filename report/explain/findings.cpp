@@ -137,6 +137,7 @@ std::vector<Finding> find_findings(const Evidence& evidence) {
   find_growth(evidence, findings);
   find_churn(evidence, findings);
   find_resident(evidence, findings);
+  find_sharing(evidence, findings);
   find_peak(evidence, findings);
   // The order of the rules among equals.
   std::ranges::stable_sort(findings, {}, &Finding::severity);

@@ -11,6 +11,7 @@ namespace memlens::report {
 struct Evidence {
   const reader::CaptureInfo& info;
   std::span<const reader::ResidentSample> samples;
+  std::span<const reader::ResidentPartsSample> parts;
   const reader::Analysis& analysis;
   const reader::Query& query;
   const Answers& answers;  // but for its findings
@@ -30,6 +31,8 @@ void find_peak(const Evidence& evidence, std::vector<Finding>& findings);
 void find_churn(const Evidence& evidence, std::vector<Finding>& findings);
 // RSS against blocks.
 void find_resident(const Evidence& evidence, std::vector<Finding>& findings);
+// Pages that several processes share, and those that forked children made their own.
+void find_sharing(const Evidence& evidence, std::vector<Finding>& findings);
 
 // "Index.add (index_words.py:32)".
 std::string place_text(const reader::Frame& frame, const reader::CaptureInfo& info);

@@ -1,6 +1,8 @@
 // Rules about RSS: what is in memory and no block, freed and still in memory, asked for and not.
 
 #include <algorithm>
+#include <cmath>
+#include <functional>
 
 #include "report/explain/findings.h"
 #include "report/text/units.h"
@@ -18,6 +20,11 @@ constexpr uint64_t kReserveBytes = 16'000'000;
 // The program's end takes its memory away: samples of the last part say nothing.
 constexpr double kBeforeEnd = 0.98;
 constexpr size_t kSamplesInRow = 3;
+constexpr double kPartsNearSeconds = 6;  // the collector looks every five seconds at first
+constexpr double kPartsNearShare = 0.05;
+constexpr uint64_t kManyThreadHeaps = 4;
+// Of the gap.
+constexpr double kWorthNamingOfGap = 0.05;
 
 uint64_t live_bytes_at(const reader::Analysis& analysis, double seconds) {
   const auto after =
@@ -37,6 +44,19 @@ double end_of_use(const Evidence& evidence) {
     end = std::min(end, evidence.analysis.shutdowns.back().seconds);
   }
   return end;
+}
+
+// The parts of the resident set at about that moment; nullptr: not known.
+const format::ResidentParts* parts_near(const Evidence& evidence, double seconds, uint64_t rss) {
+  const format::ResidentParts* nearest = nullptr;
+  double distance = kPartsNearSeconds + kPartsNearShare * evidence.info.duration_seconds;
+  for (const reader::ResidentPartsSample& sample : evidence.parts) {
+    const double away = std::abs(sample.seconds - seconds);
+    if (away > distance || sample.parts.resident > rss + rss / 8) continue;
+    nearest = &sample.parts;
+    distance = away;
+  }
+  return nearest;
 }
 
 void add_kept(const Evidence& evidence, std::vector<Finding>& findings) {
@@ -67,6 +87,10 @@ void add_kept(const Evidence& evidence, std::vector<Finding>& findings) {
     at = sample.seconds;
   }
   if (kept == 0) return;
+  // Files and shared memory are no memory of an allocator's.
+  const format::ResidentParts* parts = parts_near(evidence, at, rss);
+  if (parts != nullptr) kept = std::min(kept, parts->anonymous - std::min(parts->anonymous, live));
+  if (kept < kWorthGapBytes) return;
   Finding finding;
   finding.kind = FindingKind::kFragmentation;
   finding.severity = Severity::kMedium;
@@ -77,26 +101,85 @@ void add_kept(const Evidence& evidence, std::vector<Finding>& findings) {
                  format_bytes(kept) +
                  " had been freed and was kept by the allocator (malloc_trim gives it back, unless "
                  "blocks that live lie in between).";
+  if (parts != nullptr && parts->thread_heaps >= kManyThreadHeaps &&
+      parts->thread_heap_bytes >= kept / 2) {
+    finding.text += " malloc had " + format_count(parts->thread_heaps) +
+                    " heaps for threads, with " + format_bytes(parts->thread_heap_bytes) +
+                    " in memory: fewer arenas (MALLOC_ARENA_MAX=2) share what is free.";
+  }
   // Freed is what had made the peak.
   if (!evidence.answers.peak.empty()) finding.place = evidence.answers.peak[0].frame;
   findings.push_back(finding);
 }
 
-void add_gap(const Evidence& evidence, std::vector<Finding>& findings) {
-  const ResidentMemory& resident = evidence.answers.resident;
-  if (!resident.untracked || *resident.untracked < kWorthGapBytes) return;
-  if (static_cast<double>(*resident.untracked) <
-      kGapShare * static_cast<double>(*resident.at_peak)) {
-    return;
+// What memory that is no block is, the largest first: "45.1 MB shared memory, ...".
+std::string parts_text(const format::ResidentParts& parts, uint64_t tracked, uint64_t gap) {
+  std::vector<std::pair<uint64_t, const char*>> named = {
+      {parts.files, "code, data and files"},
+      {parts.shared, "shared memory"},
+      {parts.stack, "the main thread's stack"},
+      {parts.recorder, "what memlens shares with the program"},
+      {parts.anonymous - std::min(parts.anonymous, tracked),
+       "anonymous memory that is no block (freed and kept by allocators, what they need "
+       "themselves, threads' stacks)"}};
+  std::ranges::sort(named, std::greater());
+  std::string text;
+  for (const auto& [bytes, name] : named) {
+    if (static_cast<double>(bytes) < kWorthNamingOfGap * static_cast<double>(gap)) break;
+    text += (text.empty() ? "" : ", ") + format_bytes(bytes) + " " + name;
   }
+  return text;
+}
+
+// What was in memory at a moment and is no recorded block.
+struct Gap {
+  std::string moment;  // "RSS at the peak was"
+  uint64_t resident = 0;
+  uint64_t tracked = 0;
+  const std::optional<ResidentPartsAt>* parts = nullptr;
+
+  uint64_t bytes() const { return resident - std::min(resident, tracked); }
+};
+
+// Of several processes, RSS says what they share once each: PSS, where it is known, says it once.
+bool says_proportional(const std::optional<ResidentPartsAt>& at) {
+  return at && at->processes.size() > 1 && at->sum.proportional != 0;
+}
+
+// Where RSS was highest, when that says a good deal more than the peak of the blocks does.
+Gap most_telling_gap(const Evidence& evidence) {
+  const ResidentMemory& resident = evidence.answers.resident;
+  if (const auto& at = evidence.answers.resident_parts; says_proportional(at)) {
+    return {
+        "The processes' memory at the peak, with pages that they share counted once (PSS), was ",
+        at->sum.proportional, evidence.analysis.totals.peak_bytes, nullptr};
+  }
+  Gap gap{"RSS at the peak was ", resident.at_peak.value_or(0), evidence.analysis.totals.peak_bytes,
+          &evidence.answers.resident_parts};
+  if (!resident.highest_seconds || *resident.highest_seconds > end_of_use(evidence)) return gap;
+  const Gap highest{"RSS was highest at " + format_seconds(*resident.highest_seconds) + ", with ",
+                    *resident.highest, live_bytes_at(evidence.analysis, *resident.highest_seconds),
+                    &evidence.answers.resident_parts_highest};
+  return highest.bytes() > gap.bytes() + gap.bytes() / 4 ? highest : gap;
+}
+
+void add_gap(const Evidence& evidence, std::vector<Finding>& findings) {
+  const Gap gap = most_telling_gap(evidence);
+  const uint64_t bytes = gap.bytes();
+  if (bytes < kWorthGapBytes) return;
+  if (static_cast<double>(bytes) < kGapShare * static_cast<double>(gap.resident)) return;
   Finding finding;
   finding.kind = FindingKind::kRssGap;
   finding.severity = Severity::kMedium;
-  finding.bytes = resident.untracked;
-  finding.text = "RSS at the peak was " + format_bytes(*resident.at_peak) + ", of which " +
-                 format_bytes(*resident.untracked) +
-                 " is no recorded block: code and data of the program and its libraries, files, "
-                 "stacks, shared memory, or what its allocators hold free.";
+  finding.bytes = bytes;
+  finding.text = gap.moment + format_bytes(gap.resident) + ", of which " + format_bytes(bytes) +
+                 " is no recorded block: ";
+  const std::string named =
+      gap.parts != nullptr && *gap.parts ? parts_text((*gap.parts)->sum, gap.tracked, bytes) : "";
+  finding.text += named.empty() ? "code and data of the program and its libraries, files, stacks, "
+                                  "shared memory, or what its allocators hold free"
+                                : named;
+  finding.text += ".";
   findings.push_back(finding);
 }
 

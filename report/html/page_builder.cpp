@@ -149,9 +149,19 @@ class PageBuilder {
     const ResidentMemory memory =
         resident_memory(info_, capture_.resident_samples(), analysis_.totals, options_.query);
     if (!memory.at_peak) return {};
-    return {{"at_peak", *memory.at_peak},
-            {"highest", memory.highest.value_or(0)},
-            {"untracked", memory.untracked.value_or(0)}};
+    json about = {{"at_peak", *memory.at_peak},
+                  {"highest", memory.highest.value_or(0)},
+                  {"untracked", memory.untracked.value_or(0)}};
+    if (const auto at =
+            resident_parts_at(capture_, analysis_.totals.peak_seconds, options_.query)) {
+      about["parts"] = {{"anonymous", at->sum.anonymous + at->sum.stack},
+                        {"files", at->sum.files},
+                        {"shared", at->sum.shared},
+                        {"recorder", at->sum.recorder},
+                        {"swapped", at->sum.swapped},
+                        {"proportional", at->sum.proportional}};
+    }
+    return about;
   }
 
   json processes() const {

@@ -110,6 +110,30 @@ void write_optional(JsonWriter& json, const char* name, const std::optional<uint
   value ? json.value(*value) : json.null();
 }
 
+void write_resident_parts(JsonWriter& json, const std::optional<ResidentPartsAt>& at) {
+  json.key("rss_at_peak_parts");
+  if (!at) {
+    json.null();
+    return;
+  }
+  const format::ResidentParts& sum = at->sum;
+  json.begin_compact_object();
+  json.member("resident_bytes", sum.resident);
+  const bool looked_at = sum.proportional != 0;
+  write_optional(json, "proportional_bytes",
+                 looked_at ? std::optional(sum.proportional) : std::nullopt);
+  write_optional(json, "own_bytes", looked_at ? std::optional(sum.own) : std::nullopt);
+  json.member("anonymous_bytes", sum.anonymous);
+  json.member("file_bytes", sum.files);
+  json.member("shared_memory_bytes", sum.shared);
+  json.member("stack_bytes", sum.stack);
+  json.member("recorder_bytes", sum.recorder);
+  json.member("swapped_bytes", sum.swapped);
+  json.member("thread_heaps", sum.thread_heaps);
+  json.member("thread_heap_bytes", sum.thread_heap_bytes);
+  json.end_object();
+}
+
 // RSS beside what is tracked; of what ended the program, only what did so by force.
 void write_resident(JsonWriter& json, const Summary& summary) {
   const ResidentMemory& resident = summary.answers.resident;
@@ -117,6 +141,7 @@ void write_resident(JsonWriter& json, const Summary& summary) {
   write_optional(json, "rss_peak_bytes", resident.highest);
   write_optional(json, "untracked_at_peak_bytes", resident.untracked);
   write_optional(json, "untouched_at_peak_bytes", resident.untouched);
+  write_resident_parts(json, summary.answers.resident_parts);
   json.key("ended_by");
   const std::optional<int> signal = ending_signal(summary.info);
   signal ? json.value(signal_name(*signal)) : json.null();

@@ -60,6 +60,15 @@ class SummaryPrinter {
     }
     const ResidentMemory& resident = summary_.answers.resident;
     if (resident.at_peak) table.add_row({{"RSS at the peak", Paint::kBold}, rss_text(resident)});
+    if (const auto& parts = summary_.answers.resident_parts) {
+      table.add_row({{"  made of", Paint::kBold}, parts_text(parts->sum)});
+      if (const std::string rest = shared_parts_text(parts->sum); !rest.empty()) {
+        table.add_row({"", rest});
+      }
+      if (parts->processes.size() > 1 && parts->sum.proportional != 0) {
+        table.add_row({{"PSS at the peak", Paint::kBold}, pss_text(parts->sum)});
+      }
+    }
     const uint64_t reserved = totals_.untouched_at_peak_bytes.value_or(0);
     if (reserved > 0) {
       table.add_row({{"Never touched", Paint::kBold},
@@ -94,6 +103,29 @@ class SummaryPrinter {
     if (resident.highest && *resident.highest > *resident.at_peak)
       text += "; at most " + format_bytes(*resident.highest);
     return text;
+  }
+
+  // "52.1 MB heap and stacks, 9.41 MB code and files".
+  static std::string parts_text(const format::ResidentParts& parts) {
+    return format_bytes(parts.anonymous + parts.stack) + " heap and stacks, " +
+           format_bytes(parts.files) + " code and files";
+  }
+
+  // "19.1 MB shared, 528 kB memlens, 3.02 MB swapped"; empty where there is hardly any.
+  static std::string shared_parts_text(const format::ResidentParts& parts) {
+    constexpr uint64_t kWorthNaming = 20;  // of the whole, one part
+    if (parts.shared + parts.swapped == 0 && parts.recorder < parts.resident / kWorthNaming) {
+      return {};
+    }
+    std::string text = format_bytes(parts.shared) + " shared";
+    if (parts.recorder > 0) text += ", " + format_bytes(parts.recorder) + " memlens";
+    if (parts.swapped > 0) text += ", " + format_bytes(parts.swapped) + " swapped";
+    return text;
+  }
+
+  static std::string pss_text(const format::ResidentParts& parts) {
+    return format_bytes(parts.proportional) + " (shared pages once), " + format_bytes(parts.own) +
+           " of one only";
   }
 
   void print_allocators() {

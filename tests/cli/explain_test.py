@@ -109,6 +109,66 @@ class BesideTracked(MemlensTest):
         thread = self.stacks("peak", capture)["stacks"][0]["thread"]
         self.assertIsNone(self.summary(capture, "--thread", thread)["rss_at_peak_bytes"])
 
+    def findings(self, script):
+        """The summary, and what explains it, by kind."""
+        capture = self.record([sys.executable, self.script(script)], "--no-native")
+        report = json.loads(self.memlens("explain", capture, "--json").stdout)
+        return self.summary(capture), {finding["kind"]: finding for finding in report["findings"]}
+
+    def test_memory_that_is_no_block_is_told_by_what_it_is(self):
+        summary, findings = self.findings("""
+import mmap, time
+kept = bytearray(20_000_000)
+shared = mmap.mmap(-1, 80_000_000)
+for at in range(0, len(shared), 4096): shared[at] = 1
+time.sleep(0.5)
+more = bytearray(1_000_000)
+time.sleep(0.5)
+""")
+        parts = summary["rss_at_peak_parts"]
+        self.assertEqual(parts["resident_bytes"],
+                         sum(parts[name] for name in ("anonymous_bytes", "file_bytes", "stack_bytes",
+                                                      "shared_memory_bytes", "recorder_bytes")))
+        self.assertLess(abs(parts["shared_memory_bytes"] - 80_000_000), 2_000_000)
+        self.assertGreater(parts["anonymous_bytes"], 20_000_000)
+        self.assertLess(abs(parts["resident_bytes"] - summary["rss_at_peak_bytes"]),
+                        summary["rss_at_peak_bytes"] / 6)
+        self.assertRegex(findings["rss_gap"]["text"], r"(79|80|81)\.\d MB shared memory")
+
+    FORKED = """
+import os, time
+inherited = [bytearray(100_000) for _ in range(600)]
+def child():
+    if %s:
+        for block in inherited:
+            for at in range(0, len(block), 4096): block[at] = 1
+    time.sleep(1.5)
+    os._exit(0)
+for _ in range(2):
+    if os.fork() == 0: child()
+time.sleep(1)
+own = bytearray(15_000_000)
+time.sleep(0.2)
+for _ in range(2): os.wait()
+"""
+
+    def test_pages_that_processes_share_are_counted_once(self):
+        summary, findings = self.findings(self.FORKED % False)
+        self.assertGreater(summary["rss_at_peak_bytes"], 180_000_000)
+        parts = summary["rss_at_peak_parts"]
+        self.assertLess(parts["proportional_bytes"], 120_000_000)
+        self.assertLessEqual(parts["own_bytes"], parts["proportional_bytes"])
+        self.assertIn("shared_pages", findings)
+        self.assertNotIn("copied_pages", findings)
+        self.assertNotIn("rss_gap", findings)
+
+    def test_pages_copied_after_a_fork_are_no_blocks_of_the_child(self):
+        _, findings = self.findings(self.FORKED % True)
+        copied = findings["copied_pages"]
+        self.assertGreater(copied["bytes"], 100_000_000)
+        self.assertLess(copied["bytes"], 160_000_000)
+        self.assertIn("2 forked processes", copied["text"])
+
     def kinds_with_memory_kept_by_malloc(self, start):
         """60 MB are freed half a second before the end, below one block that stays."""
         script = f"""

@@ -41,6 +41,14 @@ void describe_info(std::ostream& out, const reader::CaptureInfo& info) {
   if (info.ending == "write_failed") out << info.early_end << "\n";
 }
 
+void describe_resident_parts(std::ostream& out, const Capture& capture) {
+  for (const reader::ResidentPartsSample& sample : capture.resident_parts()) {
+    out << "resident parts of " << sample.process_index << " at " << sample.seconds << ":";
+    for (const auto field : format::kResidentPartFields) out << " " << sample.parts.*field;
+    out << "\n";
+  }
+}
+
 void describe_totals(std::ostream& out, const reader::Totals& totals) {
   out << "allocations " << totals.allocations << " frees " << totals.frees << " bytes "
       << totals.allocated_bytes << "\npeak " << totals.peak_bytes << " in " << totals.peak_blocks
@@ -86,6 +94,7 @@ std::string describe_capture(const std::string& path) {
     const Capture capture = Capture::open(path);
     std::ostringstream out;
     describe_info(out, capture.info());
+    describe_resident_parts(out, capture);
     const Analysis analysis = reader::analyze(capture, {.timeline_points = 8});
     describe_totals(out, analysis.totals);
     for (const reader::LeftOut& left_out : analysis.left_out)

@@ -286,6 +286,29 @@ std::string untouched_mapping() {
   return capture.bytes();
 }
 
+// Of a process whose mappings were looked at, of one that was only counted, and by a writer that
+// knows a number more.
+std::string resident_parts() {
+  CaptureBytes capture;
+  MetadataBytes metadata;
+  metadata.add_process(41, 1, 0, format::ProcessOrigin::kStart, kStart, "/opt/app", {"app"});
+  capture.add_frame({.kind = FrameKind::kMetadata, .process = 1}, metadata.take());
+  std::string parts;
+  const auto add = [&](uint64_t ticks, uint32_t process, std::initializer_list<uint64_t> numbers) {
+    append_varint(parts, ticks);
+    append_varint(parts, process);
+    append_varint(parts, numbers.size());
+    for (const uint64_t number : numbers) append_varint(parts, number);
+  };
+  add(kStart + 3000, 1, {300, 0, 0, 200, 90, 10, 0, 0, 5});
+  add(kStart + 1000, 1, {100, 80, 60, 50, 30, 10, 6, 4, 0, 2, 40, 77});
+  capture.add_frame({.kind = FrameKind::kResidentParts, .ticks = kStart + 1000}, parts);
+  capture.add_frame({.kind = FrameKind::kResidentParts, .ticks = kStart + 4000},
+                    std::string("\x01\x01\xff\xff\x03\x01", 6));
+  capture.add_trailer(kStart + 9000);
+  return capture.bytes();
+}
+
 std::string metadata_only(MetadataBytes& metadata) {
   CaptureBytes capture;
   capture.add_frame({.kind = FrameKind::kMetadata, .process = 1}, metadata.take());
@@ -376,6 +399,7 @@ std::map<std::string, std::string> sample_captures() {
   samples["registered_heaps"] = registered_heaps();
   samples["tasks"] = tasks();
   samples["untouched_mapping"] = untouched_mapping();
+  samples["resident_parts"] = resident_parts();
   samples["no_events"] = write_history({}, {});
   samples["cut_in_a_frame"] = everything().substr(0, 700);
   samples["cut_between_frames"] = CaptureBytes().bytes();

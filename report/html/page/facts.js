@@ -8,10 +8,20 @@ function fact(title, value, hint) {
     element('dt', {}, title), element('dd', {}, value));
 }
 
+function madeOf({ anonymous, files, shared, recorder, swapped, proportional }, processes) {
+  const named = [`${formatBytes(anonymous)} heap and stacks`,
+    `${formatBytes(files)} code, data and files`];
+  if (shared > 0) named.push(`${formatBytes(shared)} shared memory`);
+  if (recorder > 0) named.push(`${formatBytes(recorder)} memlens`);
+  return named.join(', ')
+    + (swapped > 0 ? `; ${formatBytes(swapped)} more in swap` : '')
+    + (processes > 1 && proportional > 0 ? `; ${formatBytes(proportional)} with shared pages counted once (PSS)` : '');
+}
+
 // At the peak of the heap, not of the resident set: that is often while everything is torn down.
 // A page that processes share counts in the resident set of each, so that of several processes the
 // sum is only a bound.
-function residentFact({ at_peak: resident, highest, untracked }, totals, processes) {
+function residentFact({ at_peak: resident, highest, untracked, parts: made }, totals, processes) {
   const bound = processes > 1 ? 'at most ' : '';
   const parts = resident >= totals.peak_bytes
     ? ` = ${formatBytes(totals.peak_bytes)} tracked + ${bound}${formatBytes(untracked)} other`
@@ -19,6 +29,7 @@ function residentFact({ at_peak: resident, highest, untracked }, totals, process
   return fact('RSS at the peak', formatBytes(resident) + parts,
     'Resident memory when tracked memory was at its highest'
     + (highest > resident ? `; at most it was ${formatBytes(highest)}` : '')
+    + (made ? `. Made of ${madeOf(made, processes)}` : '')
     + '. Other: program and library pages, the interpreter, thread stacks, and what allocators keep '
     + 'beyond the blocks in use. Blocks that were allocated and never touched are tracked, and not '
     + 'resident'
