@@ -122,6 +122,36 @@ class Time(PageTest):
         self.assertRegex(readout, r"heap [\d.]+.[kMG]?B")
         self.assertIn("untracked", readout)
 
+    def test_a_bars_curve_is_its_part_of_the_peak_inside_each_bucket(self):
+        self.open("view=allocations")
+        self.assertFalse(self.find("#selected-legend").is_displayed())
+        bar = self.run_script("""
+            const { tree, flame } = memlens;
+            let node = [...tree.children(0)][0];
+            flame.selected = node;
+            memlens.select(node);
+            return { node, curve: [...memlens.timeline.selected], path: tree.frame(node) };""")
+        self.assertTrue(self.find("#selected-legend").is_displayed())
+        self.assertEqual(len(bar["curve"]), 64)
+        self.assertGreater(max(bar["curve"]), 0)
+        self.assertGreater(len(set(bar["curve"])), 3)
+        for bucket in (0, 7, 20, 41, 63):
+            inside = self.run_script("""
+                memlens.update({ view: 'peak', range: [arguments[0], arguments[0] + 1] });
+                const { tree } = memlens;
+                const node = [...tree.children(0)].find((child) => tree.frame(child) === arguments[1]);
+                return node === undefined ? 0 : tree.total(node);""", bucket, bar["path"])
+            self.assertEqual(bar["curve"][bucket], inside, bucket)
+        # The same bar, the same curve, whatever view and range are looked at; none for all of it.
+        self.assertEqual(self.run_script("""
+            const { tree } = memlens;
+            memlens.select([...tree.children(0)].find((child) => tree.frame(child) === arguments[0]));
+            return [...memlens.timeline.selected];""", bar["path"]), bar["curve"])
+        self.assertRegex(self.text("#over-time"), r"at most [\d.]+.[kMG]?B at [\d.]+")
+        self.run_script("memlens.select(0)")
+        self.assertIsNone(self.run_script("return memlens.timeline.selected"))
+        self.assertEqual(self.driver.find_elements(By.ID, "over-time"), [])
+
 
 if __name__ == "__main__":
     page_testing.main()

@@ -1,6 +1,7 @@
 // What the page says before anybody asks: the lines that hold most of the view, and what grows.
 
 import { byId, element } from './dom.js';
+import { sparkline } from './sparkline.js';
 import { formatBytes, formatMetric, formatSeconds, formatShare } from './units.js';
 
 const SHAPES = {
@@ -48,15 +49,6 @@ export function showPlaces(capture, state, onSearch) {
     element('span', { class: 'answer-name' }, place.function),
     element('span', { class: 'quiet' }, ` ${placeText(capture, place)}`));
   }));
-}
-
-// The shape of it stands in the shell: a script would have to name an address to make one.
-function sparkline(points) {
-  const highest = points.reduce((a, b) => Math.max(a, b), 1);
-  const svg = byId('sparkline').content.firstElementChild.cloneNode(true);
-  svg.firstElementChild.setAttribute('points', points.map((value, i) =>
-    `${((120 * i) / Math.max(1, points.length - 1)).toFixed(1)},${(23 - (22 * value) / highest).toFixed(1)}`).join(' '));
-  return svg;
 }
 
 export function growingTotal(capture) {

@@ -10,6 +10,7 @@ import { announce, byId, element } from './dom.js';
 import { fillFacts } from './facts.js';
 import { FlameView } from './flame_view.js';
 import { InvertedTree } from './grouped_tree.js';
+import { liveCurve } from './live_curve.js';
 import { Panel } from './panel.js';
 import { endPrint, preparePrint } from './print.js';
 import { Sandwich } from './sandwich.js';
@@ -233,7 +234,11 @@ class App {
   // row: of the table, if the node stands for all of it.
   showPanel(tree, node, inverted, row = null) {
     this.panelNode = [tree, node, inverted, row];
+    const isAll = tree.frame(node) === this.capture.rootFrame;
+    const curve = isAll || this.capture.isDiff ? null : liveCurve(this.capture, tree, node);
+    this.timeline.setSelected(curve);
     this.panel.show(tree, node, {
+      curve,
       values: this.values,
       whole: this.callTree.total(0),
       viewTitle: viewTitle(this.state),

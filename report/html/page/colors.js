@@ -80,6 +80,7 @@ export class Palette {
     this.line = read('--line');
     this.strong = read('--ink');
     this.accent = read('--accent');
+    this.selectedFill = read('--selected-fill');
     this.mark = read('--mark');
     this.heap = read('--heap');
     this.heapFill = read('--heap-fill');

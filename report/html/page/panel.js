@@ -3,8 +3,10 @@
 import { KIND_NAMES } from './capture.js';
 import { announce, byId, element } from './dom.js';
 import { editorUrl } from './editor.js';
+import { highestOf } from './live_curve.js';
+import { sparkline } from './sparkline.js';
 import {
-  formatBytes, formatChange, formatCount, formatExact, formatShare, formatSizeClass,
+  formatBytes, formatChange, formatCount, formatExact, formatSeconds, formatShare, formatSizeClass,
 } from './units.js';
 
 const CONTEXT_LINES = 6;
@@ -93,7 +95,8 @@ export class Panel {
     this.container = byId('panel-content');
   }
 
-  // context: {values: {bytes, blocks}, whole, viewTitle, inverted, row}. whole: what the view holds.
+  // context: {values: {bytes, blocks}, whole, viewTitle, inverted, row, curve}. whole: what the view
+  // holds. curve: of what the bar held over time; null: there is none.
   // row: of the table, where the bar stands for all of a function, file or module.
   show(tree, node, context) {
     const { capture } = this;
@@ -112,6 +115,7 @@ export class Panel {
       capture.lanes.length > 1 && !capture.isDiff
         ? this.bars('By thread', sums.lanes, (lane) => capture.lanes[lane].label)
         : null,
+      this.overTime(context.curve),
       this.histogram(sums.sizes, sums.sizesAreExact),
       this.stack(tree, node, context.inverted),
     ];
@@ -231,6 +235,17 @@ export class Panel {
     if (count < sorted.length) shown.push([this.capture.othersLabel(sorted.length - count), rest]);
     return element('section', {}, element('h3', {}, title),
       ...shown.map(([name, amount]) => amountBar(name, formatBytes(amount), sum > 0 ? amount / sum : 0)));
+  }
+
+  overTime(curve) {
+    if (!curve) return null;
+    const highest = highestOf(curve);
+    if (!(curve[highest] > 0)) return null;
+    const seconds = this.capture.bucketHighSeconds(highest);
+    return element('section', { id: 'over-time' },
+      element('h3', { title: 'What was alive of it, over the whole recording' }, 'Alive over time'),
+      element('div', { class: 'over-time' }, sparkline([...curve]),
+        element('span', {}, `at most ${formatBytes(curve[highest])} at ${formatSeconds(seconds)}`)));
   }
 
   histogram(sizes, isExact) {

@@ -47,6 +47,7 @@ export class Timeline {
     container.append(this.canvas, this.startHandle, this.endHandle, this.readout);
     this.processCurves = processCurves(capture);
     this.moment = null;
+    this.selected = null;
     this.paper = null;
     this.listen();
     new ResizeObserver(() => this.draw()).observe(container);
@@ -96,6 +97,13 @@ export class Timeline {
   // A moment to point out: the peak that the graph shows.
   setMoment(seconds) {
     this.moment = seconds;
+    this.draw();
+  }
+
+  // What the bar that is looked at held, a value a bucket; null: none is.
+  setSelected(curve) {
+    this.selected = curve;
+    byId('selected-legend').hidden = curve === null;
     this.draw();
   }
 
@@ -199,6 +207,11 @@ export class Timeline {
     if (resident > 0) {
       lines.push(`RSS ${formatBytes(resident)}`);
       lines.push(`untracked ${formatBytes(Math.max(0, resident - heap))}`);
+    }
+    if (this.selected) {
+      const bucket = Math.floor(this.hoverX * this.selected.length);
+      const alive = this.selected[Math.min(this.selected.length - 1, bucket)];
+      lines.push(`bar ${formatBytes(alive)}`);
     }
     const mark = this.markNear(seconds);
     if (mark) lines.push(mark);
@@ -314,6 +327,9 @@ export class Timeline {
       context.globalAlpha = 1;
       this.trace(context, curve.values, yOf, { stroke, width: 1.25 });
     });
+    if (this.selected) {
+      this.trace(context, this.selected, yOf, { fill: palette.selectedFill, stroke: palette.strong });
+    }
   }
 
   trace(context, values, yOf, { fill, stroke, width = 1.5, dash = [] }) {
@@ -419,6 +435,8 @@ export function fillTimelineLegend(capture) {
     entries.push([`process-${i + 1}`, name]);
   });
   if (capture.about.marks.length > 0) entries.push(['mark', 'marks']);
-  byId('timeline-legend').append(...entries.map(([color, text]) =>
-    element('span', { class: 'legend-entry' }, element('i', { class: `swatch swatch-${color}` }), text)));
+  const entry = ([color, text], attributes = {}) => element('span',
+    { class: 'legend-entry', ...attributes }, element('i', { class: `swatch swatch-${color}` }), text);
+  byId('timeline-legend').append(...entries.map((each) => entry(each)),
+    entry(['selected', 'selected bar'], { id: 'selected-legend', hidden: true }));
 }
