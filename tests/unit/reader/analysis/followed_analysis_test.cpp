@@ -234,6 +234,33 @@ TEST_CASE("processes that come and end are followed event by event") {
   }
 }
 
+TEST_CASE("a time cuts the events of several processes where it says") {
+  for (uint64_t seed = 1; seed <= 6; ++seed) {
+    testing::RandomHistoryOptions options;
+    options.processes = 3;
+    options.threads = 2;
+    options.events = 2000;
+    options.process_ends = seed % 2 == 0;
+    const auto history = testing::random_history(options, seed);
+    for (const bool with_looks : {false, true}) {
+      std::mt19937_64 random(seed);
+      WritingOptions writing{.events_per_chunk = 40};
+      if (with_looks) writing.looks = random_looks(history, 12, random);
+      const testing::TemporaryFile file(
+          with_chunks_in_any_order(testing::write_history(history, writing), random));
+      const Capture capture = Capture::open(file.path());
+      for (const size_t cut : random_looks(history, 12, random)) {
+        CAPTURE(seed);
+        CAPTURE(with_looks);
+        CAPTURE(cut);
+        Query until;
+        until.to_seconds = testing::history_seconds(cut) - 0.5e-9;
+        check_history(analyze(capture, until), history, cut, /*in_order=*/true);
+      }
+    }
+  }
+}
+
 TEST_CASE("a step goes as far as it is told") {
   const auto history = testing::random_history({.events = 500}, 3);
   const testing::TemporaryFile file(testing::write_history(history, {}));
