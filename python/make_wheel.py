@@ -1,7 +1,7 @@
 """The wheel: one file for every Python from 3.8 on, made of what `cmake --target portable` linked.
 
-No CPython ABI is involved, so there is nothing to compile for a Python and no back end to install:
-this file is one (PEP 517: `pip wheel .`), and a program (`make wheel`):
+No CPython ABI is involved, so there is nothing to compile for a Python. build_backend.py is what pip asks
+for it; `make wheel` calls it as a program:
 
     python3 python/make_wheel.py BUILD FOLDER
     python3 python/make_wheel.py --metadata FOLDER      what is not built, for other packages
@@ -16,6 +16,7 @@ import os
 import re
 import subprocess
 import sys
+import urllib.parse
 import zipfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -40,7 +41,8 @@ COMPONENTS = (
     ("libjemalloc-dev", "BSD-2-Clause"), ("libxxhash-dev", "BSD-2-Clause"),
     ("nlohmann-json3-dev", "MIT"), ("libcli11-dev", "BSD-3-Clause"),
     ("libprotozero-dev", "BSD-2-Clause"), ("libc6-dev", "LGPL-2.1-or-later"),
-    ("libstdc++-12-dev", "GPL-3.0-or-later WITH GCC-exception-3.1"))
+    ("libstdc++-{gcc}-dev", "GPL-3.0-or-later WITH GCC-exception-3.1"),
+    ("libgcc-{gcc}-dev", "GPL-3.0-or-later WITH GCC-exception-3.1"))
 
 
 def version():
@@ -69,7 +71,10 @@ Description-Content-Type: text/markdown
 
 def components():
     """(package, version, licence, text of its copyright file) of what is linked in."""
+    gcc = subprocess.run(["gcc", "-dumpversion"], stdout=subprocess.PIPE, text=True,
+                         check=True).stdout.strip()
     for package, licence in COMPONENTS:
+        package = package.format(gcc=gcc)
         found = subprocess.run(["dpkg-query", "-W", "-f=${Version}", package],
                                stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         path = "/usr/share/doc/%s/copyright" % package
@@ -83,7 +88,8 @@ def components():
 def sbom():
     import json
     parts = [{"type": "library", "name": package, "version": number,
-              "purl": "pkg:deb/debian/%s@%s" % (package, number),
+              "purl": "pkg:deb/debian/%s@%s" % (urllib.parse.quote(package, safe=""),
+                                                urllib.parse.quote(number, safe="~")),
               "licenses": [{"expression": licence}]}
              for package, number, licence, _ in components()]
     return json.dumps({"bomFormat": "CycloneDX", "specVersion": "1.5", "version": 1,
@@ -92,9 +98,7 @@ def sbom():
                        "components": parts}, indent=1) + "\n"
 
 
-def files(build):
-    """(path in the wheel, bytes, whether it is executable)"""
-    info, data = "memlens-%s.dist-info/" % version(), "memlens-%s.data/" % version()
+def package_files():
     package = os.path.join(HERE, "memlens")
     for folder, subfolders, names in os.walk(package):
         subfolders[:] = sorted(name for name in subfolders if name != "__pycache__")
@@ -102,6 +106,15 @@ def files(build):
             if name.endswith((".py", ".pyi", ".typed")):
                 path = os.path.join(folder, name)
                 yield os.path.relpath(path, HERE), read(path), False
+
+
+def files(build, package_in_place):
+    """(path in the wheel, bytes, whether it is executable)"""
+    info, data = "memlens-%s.dist-info/" % version(), "memlens-%s.data/" % version()
+    if package_in_place:
+        yield "memlens.pth", HERE.encode() + b"\n", False
+    else:
+        yield from package_files()
     yield data + "scripts/memlens", read(os.path.join(build, "portable", "bin", "memlens")), True
     yield (data + "data/lib/libmemlens.so",
            read(os.path.join(build, "portable", "lib", "libmemlens.so")), True)
@@ -151,7 +164,7 @@ def read(path):
         return file.read()
 
 
-def make_wheel(build, folder):
+def make_wheel(build, folder, package_in_place=False):
     """Writes the wheel; its file name."""
     name = "memlens-%s-%s.whl" % (version(), TAG)
     os.makedirs(folder, exist_ok=True)
@@ -164,27 +177,13 @@ def make_wheel(build, folder):
             entry.compress_type = zipfile.ZIP_DEFLATED
             wheel.writestr(entry, content)
 
-        for path, content, executable in files(build):
+        for path, content, executable in files(build, package_in_place):
             digest = base64.urlsafe_b64encode(hashlib.sha256(content).digest()).rstrip(b"=")
             record.append("%s,sha256=%s,%d" % (path, digest.decode(), len(content)))
             add(path, content, executable)
         path = "memlens-%s.dist-info/RECORD" % version()
         add(path, "\n".join(record + [path + ",,", ""]))
     return name
-
-
-# ---- PEP 517
-
-def build_wheel(wheel_directory, config_settings=None, metadata_directory=None):
-    build = os.path.join(SOURCE, "build")
-    subprocess.run(["cmake", "--preset", "release", "-Wno-dev"], cwd=SOURCE, check=True)
-    subprocess.run(["cmake", "--build", build, "--target", "portable", "memlens_shell"],
-                   check=True)
-    return make_wheel(build, wheel_directory)
-
-
-def get_requires_for_build_wheel(config_settings=None):
-    return []
 
 
 def main():

@@ -7,6 +7,9 @@ import os
 
 from ._capture import VIEWS, Capture
 
+#: Half as large as by Snappy, and read wherever Parquet is.
+_COMPRESSION = "zstd"
+
 
 def _pyarrow():
     try:
@@ -68,14 +71,14 @@ def to_parquet(capture, folder, views=VIEWS, build="", host=None):
     if table.num_rows == 0:
         raise ValueError("%s has no stacks" % capture.path)
     if os.fspath(folder).endswith(".parquet"):
-        arrow.parquet.write_table(table, folder)
+        arrow.parquet.write_table(table, folder, compression=_COMPRESSION)
         return os.fspath(folder)
     name, day = table["host"][0].as_py(), table["day"][0].as_py()
     place = os.path.join(folder, "host=%s" % name, "day=%s" % day)
     os.makedirs(place, exist_ok=True)
     path = os.path.join(place, os.path.basename(capture.path) + ".parquet")
     # They are in the folders' names.
-    arrow.parquet.write_table(table.drop(["host", "day"]), path)
+    arrow.parquet.write_table(table.drop(["host", "day"]), path, compression=_COMPRESSION)
     return path
 
 

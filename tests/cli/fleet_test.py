@@ -1,6 +1,7 @@
 """The queries of docs/fleet.md, over captures of several hosts and builds.
 
-On demand: MEMLENS_FLEET_PYTHON names a Python with pyarrow and duckdb, and perhaps pyspark.
+On demand: MEMLENS_FLEET_PYTHON names a Python with pyarrow and duckdb, and perhaps pyspark;
+MEMLENS_FLEET_CAPTURES how many captures there shall be (3).
 """
 import json
 import os
@@ -34,7 +35,9 @@ print(json.dumps([connection.execute(query).fetchall() for query in queries], de
 IN_SPARK = """
 import json, sys
 from pyspark.sql import SparkSession
-spark = SparkSession.builder.master("local[1]").config("spark.ui.enabled", "false").getOrCreate()
+spark = (SparkSession.builder.master("local[1]").config("spark.ui.enabled", "false")
+         .config("spark.driver.host", "127.0.0.1").config("spark.driver.bindAddress", "127.0.0.1")
+         .getOrCreate())
 spark.read.parquet("fleet").createOrReplaceTempView("fleet")
 queries = [query.rstrip(";\\n").replace("epoch(time)", "unix_timestamp(time)")
            for query in json.load(sys.stdin)[1:]]
@@ -42,6 +45,19 @@ print(json.dumps([[list(row) for row in spark.sql(query).collect()] for query in
                  default=str))
 """
 DAY = 86400
+CAPTURES = int(os.environ.get("MEMLENS_FLEET_CAPTURES", "3"))
+#: What each leaks more than the one of the day before.
+STEP = 1_000_000 if CAPTURES < 10 else 10_000
+#: The last of them is of the new release, which takes more at its peak.
+PEAKS = {"1.4.1": 9_000_000, "1.4.2": 12_000_000}
+
+
+class Sample:
+    def __init__(self, number):
+        self.leaked = (number + 1) * STEP
+        self.build = "1.4.2" if number == CAPTURES - 1 else "1.4.1"
+        self.host = "pod-b" if number % 2 else "pod-a"
+        self.seconds = 1_500_000_000 + number * DAY
 
 
 class Fleet(MemlensTest):
@@ -58,13 +74,11 @@ class Fleet(MemlensTest):
         self.environment = {**os.environ, "PYTHONPATH": os.path.join(SOURCE, "python"),
                             "MEMLENS_PROGRAM": MEMLENS}
         specs = []
-        for number, (leaked, peak, build, host) in enumerate((
-                (1_000_000, 9_000_000, "1.4.1", "pod-a"), (2_000_000, 9_000_000, "1.4.1", "pod-b"),
-                (3_000_000, 12_000_000, "1.4.2", "pod-a"))):
-            text = PROGRAM.format(leaked=leaked, peak=peak)
+        for sample in map(Sample, range(CAPTURES)):
+            text = PROGRAM.format(leaked=sample.leaked, peak=PEAKS[sample.build])
             capture = self.record(["python3", "-S", self.script(text, "shop.py")])
-            os.utime(capture, (1_700_000_000 + number * DAY,) * 2)
-            specs.append("%s,%s,%s" % (capture, build, host))
+            os.utime(capture, (sample.seconds,) * 2)
+            specs.append("%s,%s,%s" % (capture, sample.build, sample.host))
         self.run_python(EXPORT, *specs)
 
     def run_python(self, code, *arguments, **options):
@@ -74,14 +88,23 @@ class Fleet(MemlensTest):
 
     def check(self, results):
         left, growing, release, pods = results
-        self.assertEqual((left[0][0], left[0][2], left[0][4]), ("keep", 4, 3))
-        self.assertAlmostEqual(left[0][3], 6_000_000, delta=10_000)
-        self.assertEqual(growing[0][0], "keep")
-        self.assertAlmostEqual(growing[0][3], 1_000_000, delta=10_000)
-        self.assertEqual(pods[0][0], "pod-a")
-        self.assertAlmostEqual(pods[0][1], 15_000_000, delta=4_000_000)
-        self.assertEqual([row[2] for row in pods], [2, 1])
-        self.assertIn("keep", [row[0] for row in release])
+        samples = [Sample(number) for number in range(CAPTURES)]
+        self.assertEqual((left[0][0], left[0][2], left[0][4]), ("keep", 4, CAPTURES))
+        leaked = sum(sample.leaked for sample in samples)
+        self.assertAlmostEqual(left[0][3], leaked, delta=500 * CAPTURES)
+        self.assertEqual((growing[0][0], growing[0][4]), ("keep", CAPTURES))
+        self.assertAlmostEqual(growing[0][3], STEP, delta=STEP / 100)
+        self.assertEqual({row[0]: row[2] for row in pods},
+                         {"pod-a": (CAPTURES + 1) // 2, "pod-b": CAPTURES // 2})
+        for host, peak, _ in pods:
+            expected = max(sample.leaked + PEAKS[sample.build] for sample in samples
+                           if sample.host == host)
+            self.assertAlmostEqual(peak, expected, delta=4_000_000)
+        kept = max(sample.leaked for sample in samples) - sum(
+            sample.leaked for sample in samples[:-1]) / (CAPTURES - 1)
+        more = {row[0]: row[2] for row in release}
+        self.assertAlmostEqual(more["keep"], kept, delta=500)
+        self.assertAlmostEqual(more["work"], PEAKS["1.4.2"] - PEAKS["1.4.1"], delta=500)
 
     def test_they_give_what_was_put_in_with_duckdb(self):
         self.check(json.loads(self.run_python(IN_DUCKDB, input=json.dumps(self.queries))))

@@ -268,6 +268,17 @@ async def test_little(): await work(1000)
         self.assertIn("test_it.py F.", said)
         self.assertIn("limit_memory: the test peaked at 3.0", said)
 
+    def test_without_pytest_s_cache_the_capture_goes_to_a_temporary_folder(self):
+        self.suite("""
+@pytest.mark.limit_memory("1 MB")
+def test_much(): bytearray(2_000_000)
+""")
+        said = self.pytest("-p", "no:cacheprovider", code=1,
+                           environment={"TMPDIR": self.directory})
+        self.assertIn("limit_memory: the test peaked at 2.00 MB", said)
+        self.assertRegex(said, r"more: memlens ranges memlens-pytest-\w+/\S+\.mlens")
+        self.assertFalse(os.path.exists(os.path.join(self.directory, ".pytest_cache")))
+
     def test_output_exit_codes_and_xfail_are_pytest_s(self):
         self.suite("""
 @pytest.mark.xfail(strict=True)

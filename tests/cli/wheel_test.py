@@ -8,6 +8,8 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
+import unittest
 import zipfile
 
 from memlens_testing import BUILD, SOURCE, MemlensTest, main
@@ -17,13 +19,15 @@ PORTABLE = os.path.join(BUILD, "portable")
 
 
 class Wheel(MemlensTest):
-    def setUp(self):
-        super().setUp()
+    @classmethod
+    def setUpClass(cls):
         if not os.path.exists(os.path.join(PORTABLE, "bin", "memlens")):
-            self.skipTest("not built: cmake --build build --target portable")
+            raise unittest.SkipTest("not built: cmake --build build --target portable")
+        cls.made_in = tempfile.TemporaryDirectory(prefix="memlens-wheel-")
+        cls.addClassCleanup(cls.made_in.cleanup)
         said = subprocess.run([sys.executable, os.path.join(SOURCE, "python", "make_wheel.py"), BUILD,
-                               self.directory], stdout=subprocess.PIPE, text=True, check=True).stdout
-        self.wheel = said.rsplit(",", 1)[0]
+                               cls.made_in.name], stdout=subprocess.PIPE, text=True, check=True).stdout
+        cls.wheel = said.rsplit(",", 1)[0]
 
     def install(self, name="env"):
         """An environment with the wheel in it, not activated."""
@@ -85,6 +89,40 @@ class Wheel(MemlensTest):
             licences = wheel.read([n for n in names if n.endswith("linked-in.txt")][0]).decode()
             self.assertIn("libdeflate-dev", licences)
             self.assertGreater(len(licences), 20_000)
+
+    def test_its_bill_of_materials_names_every_archive_on_the_linker_s_command_line(self):
+        self.need("dpkg-query")
+        with open(os.path.join(BUILD, "build.ninja"), encoding="utf-8") as file:
+            command = re.search(r"COMMAND = (.*-static-pie.*)", file.read()).group(1)
+        archives = set(re.findall(r"/usr/lib/[\w/.+-]+\.a\b", command))
+        self.assertGreater(len(archives), 6)
+        # And what the compiler's driver adds.
+        for name in ("libc.a", "libgcc.a", "libstdc++.a"):
+            archives.add(subprocess.run(["g++", "-print-file-name=" + name], stdout=subprocess.PIPE,
+                                        text=True, check=True).stdout.strip())
+        owners = set()
+        for archive in archives:
+            path = os.path.realpath(archive)
+            said = subprocess.run(["dpkg-query", "-S", path], stdout=subprocess.PIPE, text=True)
+            if said.returncode:  # /usr/lib is /lib's since the folders were merged
+                said = subprocess.run(["dpkg-query", "-S", re.sub("^/usr", "", path)],
+                                      stdout=subprocess.PIPE, text=True, check=True)
+            owners.add(said.stdout.split(":")[0])
+        with zipfile.ZipFile(self.wheel) as wheel:
+            bom = json.loads(wheel.read([n for n in wheel.namelist()
+                                         if n.endswith(".cdx.json")][0]))
+        parts = {part["name"]: part for part in bom["components"]}
+        self.assertLessEqual(owners, set(parts))
+        for name, part in parts.items():
+            installed = subprocess.run(["dpkg-query", "-W", "-f=${Version}", name], text=True,
+                                       stdout=subprocess.PIPE, check=True).stdout
+            self.assertEqual(part["version"], installed, name)
+            self.assertRegex(part["purl"], r"^pkg:deb/debian/[^/@:]+@[^/@:]+$")
+            with zipfile.ZipFile(self.wheel) as wheel:
+                texts = wheel.read([n for n in wheel.namelist()
+                                    if n.endswith("linked-in.txt")][0]).decode()
+            self.assertRegex(texts, r"(?m)^%s %s\n.*\n\n(?!\n)" % tuple(
+                map(re.escape, (name, installed))))
 
     def test_installed_it_records_with_the_environment_s_python_and_is_found_by_the_package(self):
         environment = self.install()

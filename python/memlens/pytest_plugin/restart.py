@@ -141,13 +141,13 @@ def _capture_folder(config):
     if chosen:
         os.makedirs(chosen, exist_ok=True)
         return os.path.abspath(chosen)
-    cache = os.path.join(str(config.rootpath), config.getini("cache_dir") or ".pytest_cache")
     try:
-        folder = os.path.join(cache, "d", "memlens")
+        # ValueError: with -p no:cacheprovider nothing is to be kept beside the tests.
+        folder = os.path.join(str(config.rootpath), config.getini("cache_dir"), "d", "memlens")
         os.makedirs(folder, exist_ok=True)
         if os.access(folder, os.W_OK):
             return folder
-    except OSError:
+    except (OSError, ValueError):
         pass
     import tempfile
     return tempfile.mkdtemp(prefix="memlens-pytest-")
