@@ -47,7 +47,7 @@ def to_arrow(capture, views=VIEWS, build="", host=None):
             "duration_seconds": summary["duration_seconds"],
             "marks": [{"seconds": mark.seconds, "name": mark.name} for mark in capture.marks]}
     for view in views:
-        for record in capture.stacks(view):
+        for record in capture.iterate(view):
             leaf = record.frames[0]
             row = dict(
                 same, view=view, pid=record.pid, thread=record.thread, bytes=record.bytes,

@@ -30,14 +30,23 @@ def _frames(stack):
                        f.get("source", "")) for f in stack["frames"])
 
 
+def _error(stderr, code):
+    lines = stderr.decode("utf-8", "replace").strip().splitlines()
+    return MemlensError(without_prefix(lines[-1] if lines else "exit code %d" % code))
+
+
 def _run(*arguments):
     result = subprocess.run([find_program(), *arguments], stdin=subprocess.DEVNULL,
                             stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     if result.returncode != 0:
-        lines = result.stderr.decode("utf-8", "replace").strip().splitlines()
-        text = lines[-1] if lines else "exit code %d" % result.returncode
-        raise MemlensError(without_prefix(text))
+        raise _error(result.stderr, result.returncode)
     return json.loads(result.stdout.decode("utf-8"))
+
+
+def _records(arguments):
+    from ._stream import stacks
+    for s in stacks(arguments, _error):
+        yield Record(s["bytes"], s["blocks"], s["pid"], s["thread"], _frames(s))
 
 
 def read(path):
@@ -71,20 +80,25 @@ class Capture:
                native=None):
         """The records of a view ("peak", "leaks", "temporary", "allocations"), heaviest first.
 
-        limit: only so many; 0: all, and their sums are the view's totals.
+        limit: only so many; 0: all, and their sums are the view's totals. from_seconds, to_seconds:
+        of the recording, or names of marks. native: with native frames, or without; None: as
+        recorded. Raises ValueError for another view, MemlensError for what the program says.
         """
+        return list(self.iterate(view, limit, from_seconds, to_seconds, pid, thread, native))
+
+    def iterate(self, view, limit=0, from_seconds=None, to_seconds=None, pid=None, thread=None,
+                native=None):
+        """The same one by one, as they are made: a view with millions of stacks is never in memory."""
         if view not in VIEWS:
             raise ValueError("no view %r; there are %s" % (view, ", ".join(VIEWS)))
-        options = ["-n", str(limit)]
+        arguments = [view, self.path, "--json", "-n", str(limit)]
         for name, value in (("--from", from_seconds), ("--to", to_seconds), ("--pid", pid),
                             ("--thread", thread)):
             if value is not None:
-                options += [name, str(value)]
+                arguments += [name, str(value)]
         if native is not None:
-            options.append("--native" if native else "--no-native")
-        report = _run(view, self.path, "--json", *options)
-        return [Record(s["bytes"], s["blocks"], s["pid"], s["thread"], _frames(s))
-                for s in report["stacks"]]
+            arguments.append("--native" if native else "--no-native")
+        return _records(arguments)
 
     def peak(self, **options):
         """Alive when the program's blocks took the most bytes. Options as of stacks()."""
@@ -144,7 +158,7 @@ class Capture:
         """
         columns = {name: [] for name in ("bytes", "blocks", "pid", "thread", "function", "file",
                                          "line", "stack")}
-        for record in self.stacks(view, **options):
+        for record in self.iterate(view, **options):
             leaf = record.frames[0]
             row = (record.bytes, record.blocks, record.pid, record.thread, leaf.function, leaf.file,
                    leaf.line, ";".join(f.function for f in reversed(record.frames)))

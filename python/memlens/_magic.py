@@ -70,6 +70,9 @@ def _run(shell, line, code):
         if options.help:
             print(parser.format_help())
             return
+        if _needs_running_loop(shell, code):
+            raise _Usage("the cell awaits at its top level, which only the kernel itself can run; in an "
+                         "ordinary cell: with memlens.Tracker('cell.mlens'): ...")
         tracker = Tracker(options.output, native=options.native,
                           python_allocators=not options.no_python_allocators)
         tracker.start()
@@ -84,6 +87,16 @@ def _run(shell, line, code):
         print(_totals_of(tracker.path))
     except MemlensError as error:
         raise UsageError("memlens: %s" % error) from None
+
+
+def _needs_running_loop(shell, code):
+    """Whether the cell awaits, and the loop that would run it is waiting for this very magic."""
+    import asyncio
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return shell.should_run_async(code, transformed_cell=shell.transform_cell(code))
 
 
 def load_ipython_extension(shell):

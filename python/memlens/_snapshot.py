@@ -13,6 +13,7 @@ from ._sizes import format_size
 
 
 class Frame(namedtuple("Frame", "filename lineno")):
+    """A line of a file."""
     __slots__ = ()
 
     def __str__(self):
@@ -56,6 +57,7 @@ class Statistic(namedtuple("Statistic", "traceback size count")):
 
 
 class StatisticDiff(namedtuple("StatisticDiff", "traceback size size_diff count count_diff")):
+    """What is now, in bytes and blocks, and how much more than before."""
     __slots__ = ()
 
     def __str__(self):

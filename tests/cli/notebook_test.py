@@ -11,16 +11,41 @@ PYTHON = "/usr/bin/python3"
 
 # Runs cells as a kernel does, and writes down what each printed and displayed.
 KERNEL = '''
-import json, sys
+import asyncio, json, sys
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
 shell = InteractiveShell.instance()
 seen = []
-for cell in json.load(open(sys.argv[1])):
-    with capture_output() as output:
-        result = shell.run_cell(cell)
-    seen.append({"stdout": output.stdout, "stderr": output.stderr,
-                 "html": [each.data.get("text/html", "") for each in output.outputs]})
+def run_cells():
+    for cell in json.load(open(sys.argv[1])):
+        with capture_output() as output:
+            result = shell.run_cell(cell)
+        seen.append({"stdout": output.stdout, "stderr": output.stderr,
+                     "html": [each.data.get("text/html", "") for each in output.outputs]})
+async def run_in_loop():
+    run_cells()
+if "loop" in sys.argv:
+    asyncio.run(run_in_loop())
+else:
+    run_cells()
+json.dump(seen, open(sys.argv[2], "w"))
+'''
+
+# The same by a real kernel, in another process.
+CLIENT = '''
+import json, sys
+import nbclient, nbformat
+notebook = nbformat.v4.new_notebook()
+notebook.cells = [nbformat.v4.new_code_cell(cell) for cell in json.load(open(sys.argv[1]))]
+nbclient.NotebookClient(notebook, kernel_name="python3", allow_errors=True).execute()
+seen = []
+for cell in notebook.cells:
+    stream = lambda name: "".join(o.text for o in cell.outputs
+                                  if o.output_type == "stream" and o.name == name)
+    seen.append({"stdout": stream("stdout"), "stderr": stream("stderr"),
+                 "error": [o.evalue for o in cell.outputs if o.output_type == "error"],
+                 "html": [o.data["text/html"] for o in cell.outputs
+                          if o.output_type == "display_data" and "text/html" in o.data]})
 json.dump(seen, open(sys.argv[2], "w"))
 '''
 
@@ -34,15 +59,16 @@ class Notebook(MemlensTest):
         if known.returncode != 0:
             raise unittest.SkipTest("no IPython (python3-ipython)")
 
-    def cells(self, *cells, dormant=True, program=MEMLENS):
+    def cells(self, *cells, dormant=True, program=MEMLENS, in_loop=False, python=PYTHON, text=KERNEL):
         kernel, source, seen = (os.path.join(self.directory, name)
                                 for name in ("kernel.py", "cells.json", "seen.json"))
         with open(kernel, "w") as file:
-            file.write(KERNEL)
+            file.write(text)
         with open(source, "w") as file:
             json.dump(["%load_ext memlens", *cells], file)
         start = [MEMLENS, "run", "--dormant", "--"] if dormant else []
-        subprocess.run([*start, PYTHON, kernel, source, seen], cwd=self.directory, check=True,
+        arguments = ["loop"] if in_loop else []
+        subprocess.run([*start, python, kernel, source, seen, *arguments], cwd=self.directory, check=True,
                        env={**os.environ, "PYTHONPATH": os.path.join(SOURCE, "python"),
                             "MEMLENS_PROGRAM": program, "IPYTHONDIR": self.directory})
         with open(seen) as file:
@@ -75,6 +101,35 @@ class Notebook(MemlensTest):
             self.assertEqual(each["stderr"], "")
         left = self.summary(os.path.join(self.directory, "cell.mlens"))["leaked_bytes"]
         self.assertTrue(3_000_300 <= left < 3_200_000, left)
+
+    def test_a_cell_that_awaits_within_the_kernel_s_loop_says_what_to_write_and_does_not_run(self):
+        awaits, after = self.cells("%%memlens\nimport asyncio\nawait asyncio.sleep(0)\nran = 1",
+                                   "%%memlens\nprint('ran' in globals())", in_loop=True)
+        self.assertIn("awaits at its top level", awaits["stderr"])
+        self.assertIn("with memlens.Tracker(", awaits["stderr"])
+        self.assertIn("False", after["stdout"])
+
+    def test_on_demand_a_real_kernel_and_nbclient(self):
+        python = os.environ.get("MEMLENS_NOTEBOOK_PYTHON")
+        if not python:
+            self.skipTest("MEMLENS_NOTEBOOK_PYTHON names no Python with ipykernel and nbclient")
+        cell, line, error, after, awaits, tracked = self.cells(
+            "%%memlens -o cell.mlens --native\n" + WORK, "%memlens sum(range(10**5))",
+            "%%memlens\nheld = bytes(5_000_000)\n1 / 0", "print(len(kept), len(held))",
+            "%%memlens\nimport asyncio\nawait asyncio.sleep(0)",
+            "import memlens, asyncio\nwith memlens.Tracker('await.mlens'):\n"
+            "    await asyncio.sleep(0)\n    kept = bytes(4_000_000)",
+            python=python, text=CLIENT, dormant=False)
+        self.assertRegex(cell["stdout"], r"memlens: 3\.\d\d MB at the peak")
+        self.assertIn('<iframe srcdoc="&lt;!doctype html', cell["html"][0].lower())
+        self.assertRegex(line["stdout"], r"memlens: .* allocations")
+        self.assertEqual(error["error"], ["division by zero"])
+        self.assertRegex(error["stdout"], r"memlens: \d.* MB at the peak")
+        self.assertEqual(after["stdout"], "300 5000000\n")
+        self.assertIn("awaits at its top level", awaits["stderr"])
+        self.assertEqual(tracked["error"], [])
+        left = self.summary(os.path.join(self.directory, "await.mlens"))["leaked_bytes"]
+        self.assertGreaterEqual(left, 4_000_000)
 
     def test_a_kernel_that_finds_no_library_says_so_and_the_cell_does_not_run(self):
         alone = os.path.join(self.directory, "memlens")

@@ -267,6 +267,9 @@ async def test_little(): await work(1000)
         said = self.pytest(code=1)
         self.assertIn("test_it.py F.", said)
         self.assertIn("limit_memory: the test peaked at 3.0", said)
+        # The event loop that runs the test is not shown.
+        self.assertRegex(said, r"\n +test_much +test_it\.py:\d+ .*\n(1 more|\d+ more stacks|\n)")
+        self.assertNotIn("_run_once", said)
 
     def test_without_pytest_s_cache_the_capture_goes_to_a_temporary_folder(self):
         self.suite("""

@@ -23,7 +23,7 @@ import zipfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 SUPPORT = os.path.join(os.path.dirname(HERE), "support")
-TIME_LIMIT_SECONDS = 300
+TIME_LIMIT_SECONDS = 600
 
 #: Keeps blocks on a line of their own and prints what Python says of them.
 KEEP = '''
@@ -271,18 +271,23 @@ def try_here(options, name, python, folder):
     return failed
 
 
+#: This system's own files are read-only there: package scripts of that system would write into them.
 MOUNT = """
 set -e
+show() {
+  mount --bind "$1" "$ROOT$2"
+  mount -o remount,bind,ro "$ROOT$2"
+}
 mkdir -p "$ROOT/tmp/try-wheel"
 mount -t tmpfs none "$ROOT/tmp/try-wheel"
 mkdir "$ROOT/tmp/try-wheel/tests" "$ROOT/tmp/try-wheel/uv" "$ROOT/tmp/try-wheel/work"
-mount --bind "$TESTS" "$ROOT/tmp/try-wheel/tests"
-[ -z "$UV" ] || mount --bind "$UV" "$ROOT/tmp/try-wheel/uv"
+show "$TESTS" /tmp/try-wheel/tests
+[ -z "$UV" ] || show "$UV" /tmp/try-wheel/uv
 cp "$WHEEL" "$ROOT/tmp/try-wheel/"
 touch "$ROOT/etc/resolv.conf"
-mount --bind /etc/resolv.conf "$ROOT/etc/resolv.conf"
+show /etc/resolv.conf /etc/resolv.conf
 mkdir -p "$ROOT/etc/ssl/certs"
-mount --bind /etc/ssl/certs "$ROOT/etc/ssl/certs"
+show /etc/ssl/certs /etc/ssl/certs
 mountpoint -q "$ROOT/proc" || mount -t proc proc "$ROOT/proc"
 mountpoint -q "$ROOT/dev/shm" || { mkdir -p "$ROOT/dev/shm"; mount -t tmpfs none "$ROOT/dev/shm"; }
 [ -e "$ROOT/dev/null" ] || mknod -m 666 "$ROOT/dev/null" c 1 3

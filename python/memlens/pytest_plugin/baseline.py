@@ -17,6 +17,7 @@ class Baseline:
         self.path = path
         self.written = written
         self.tolerance = tolerance
+        self.locations = {}  # by test, as pytest reports them
         self.peaks = {}
         if path:
             try:
@@ -34,7 +35,11 @@ class Baseline:
             return None
         return cls(path, config.getoption("memlens_tolerance"), written)
 
-    def report_increases(self, config, report, locations, stacks, root):
+    def pytest_runtest_logreport(self, report):
+        if report.when == "call":
+            self.locations[report.nodeid] = report.location
+
+    def report_increases(self, config, report, stacks, root):
         """Errors for tests that took more, after they were done. Whether there are any."""
         if self.written:
             self._write(report)
@@ -53,7 +58,7 @@ class Baseline:
             lines = stack_lines(with_stacks.get(name, {}).get("peak", []), stacks, root)
             lines += ["", "more: %s" % command("ranges", path, name)]
             config.hook.pytest_runtest_logreport(report=pytest.TestReport(
-                nodeid=name, location=locations.get(name, (name.split("::")[0], None, name)),
+                nodeid=name, location=self.locations.get(name, (name.split("::")[0], None, name)),
                 keywords={}, outcome="failed", longrepr=text, when="teardown",
                 sections=[("memlens: what held most", "\n".join(lines))]))
         return True

@@ -9,7 +9,11 @@ Stack = namedtuple("Stack", "frames")
 StackFrame = namedtuple("StackFrame", "function filename lineno")
 
 
-class MemoryLimit(namedtuple("MemoryLimit", "limit current_thread_only")):
+_MemoryLimit = namedtuple("_MemoryLimit", "limit current_thread_only")
+_LeakLimit = namedtuple("_LeakLimit", "limit filter_fn warmups current_thread_only")
+
+
+class MemoryLimit(_MemoryLimit):
     """limit_memory: the peak."""
     warmups = 0
     needs_collection = False
@@ -28,7 +32,7 @@ class MemoryLimit(namedtuple("MemoryLimit", "limit current_thread_only")):
             "at the peak", measured["peak"])
 
 
-class LeakLimit(namedtuple("LeakLimit", "limit filter_fn warmups current_thread_only")):
+class LeakLimit(_LeakLimit):
     """limit_leaks: what any one place leaves."""
     needs_collection = True
 

@@ -6,6 +6,7 @@ import pytest
 
 from .. import mark
 from .baseline import Baseline
+from .findings import Findings
 from .junit import add_junit_properties
 from .limits import limits_of
 from .ranges import MemlensError, range_of_test, ranges_of_session
@@ -29,10 +30,11 @@ class Measuring:
         self.wants_all = config.getoption("memlens")
         self.stacks = max(1, config.getoption("stacks", 3) or 3)
         self.listed = max(0, config.getoption("most_allocations", 5) or 0) if self.wants_all else 0
-        self.findings = {}  # by test: what makereport adds
-        self.locations = {}  # by test, as pytest reports them
+        self.findings = None  # registered when there is one: a hook costs each test its calls
         self.session_ranges, self.session_error = None, "the session was broken off"
         self.baseline = None if self.is_worker else Baseline.from_config(config)
+        if self.baseline:
+            config.pluginmanager.register(self.baseline, "memlens_baseline")
         if not self.is_worker:
             # A pytest that a test starts has nothing to do with this one's capture.
             os.environ.pop(CAPTURE_VARIABLE, None)
@@ -100,22 +102,14 @@ class Measuring:
             path = shown_path(measured["capture"], self.root)
             lines.append("more: %s" % command("ranges", path, name))
             sections.append(("memlens: what held most", "\n".join(lines)))
-        self.findings[item.nodeid] = properties, sections
+        self._add_findings(item.nodeid, properties, sections)
         return "\n".join(messages)
 
-    @pytest.hookimpl(hookwrapper=True)
-    def pytest_runtest_makereport(self, item, call):
-        outcome = yield
-        if call.when != "call":
-            return
-        properties, sections = self.findings.pop(item.nodeid, ((), ()))
-        report = outcome.get_result()
-        report.user_properties.extend(properties)
-        report.sections.extend(sections)
-
-    def pytest_runtest_logreport(self, report):
-        if report.when == "call":
-            self.locations[report.nodeid] = report.location
+    def _add_findings(self, nodeid, properties, sections):
+        if self.findings is None:
+            self.findings = Findings()
+            self.config.pluginmanager.register(self.findings, "memlens_findings")
+        self.findings.by_test[nodeid] = properties, sections
 
     # ---- the whole session
 
@@ -132,7 +126,7 @@ class Measuring:
             return
         add_junit_properties(self.config, self.session_ranges["ranges"])
         if self.baseline and self.baseline.report_increases(
-                self.config, self.session_ranges, self.locations, self.stacks, self.root):
+                self.config, self.session_ranges, self.stacks, self.root):
             if session.exitstatus == 0:
                 session.exitstatus = pytest.ExitCode.TESTS_FAILED
 

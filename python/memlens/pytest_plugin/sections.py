@@ -9,6 +9,10 @@ from .._sizes import format_size
 _FRAMES_SHOWN = 6
 _LEAST_SHARE = 0.01
 _RUNNER = ("/_pytest/", "/pluggy/", "/memlens/pytest_plugin/", "/pytest_asyncio/")
+#: What runs an async test: its outermost frames are not the test's either.
+_LOOPS = ("/python%d.%d/asyncio/" % sys.version_info[:2], "/site-packages/anyio/",
+          "/dist-packages/anyio/", "/site-packages/trio/", "/dist-packages/trio/",
+          "/site-packages/outcome/", "/dist-packages/outcome/")
 #: What is in them is named by its path from there.
 _LIBRARIES = ("/site-packages/", "/dist-packages/", "/lib/python%d.%d/" % sys.version_info[:2])
 
@@ -18,10 +22,11 @@ def without_runner(frames):
 
     Of what pytest allocates itself, the first.
     """
-    for place, frame in enumerate(frames):
-        if any(part in frame["file"] for part in _RUNNER):
-            return frames[:max(place, 1)]
-    return frames
+    count = next((place for place, frame in enumerate(frames)
+                  if any(part in frame["file"] for part in _RUNNER)), len(frames))
+    while count > 1 and any(part in frames[count - 1]["file"] for part in _LOOPS):
+        count -= 1
+    return frames[:max(count, 1)]
 
 
 def stack_lines(stacks, count, root):
@@ -39,7 +44,8 @@ def stack_lines(stacks, count, root):
             line = "      %-*s  %-*s  %s" % (widths[0], function, widths[1], place, _source(frame))
             lines.append(line.rstrip())
         if len(frames) > _FRAMES_SHOWN:
-            lines.append("      ... %d more frames" % (len(frames) - _FRAMES_SHOWN))
+            more = len(frames) - _FRAMES_SHOWN
+            lines.append("      ... %d more frame%s" % (more, "s"[:more != 1]))
     left = stacks[len(shown):]
     if left:
         lines.append("%d more stack%s: %s" % (len(left), "s"[:len(left) != 1],
