@@ -46,6 +46,75 @@ class Zoom(PageTest):
         self.assertEqual(self.run_script("return memlens.flame.focus"), selected)
         self.assertIn("%", self.text("#announcement"))
 
+    def wheel(self, fraction, **event):
+        """A turn of the wheel over the graph, so far from its left; whether the page kept it."""
+        return self.run_script("""
+            const [fraction, event] = arguments;
+            const { canvas } = memlens.flame;
+            const { left, top, width } = canvas.getBoundingClientRect();
+            return canvas.dispatchEvent(new WheelEvent('wheel', {
+              bubbles: true, cancelable: true, clientX: left + fraction * width, clientY: top + 30,
+              ...event }));""", fraction, event)
+
+    def window(self):
+        return self.run_script("""
+            const { window, tree } = memlens.flame;
+            const whole = tree.total(0);
+            return [window.from / whole, window.to / whole];""")
+
+    def test_the_wheel_zooms_around_the_pointer_and_pans(self):
+        self.open()
+        self.assertFalse(self.find("#minimap").is_displayed())
+        self.assertTrue(self.wheel(0.25, deltaY=100), "a plain wheel scrolls")
+        self.assertEqual(self.window(), [0, 1])
+        self.assertFalse(self.wheel(0.25, deltaY=-200, ctrlKey=True))
+        first, end = self.window()
+        self.assertLess(end - first, 0.7)
+        # A pointer stands on a whole pixel.
+        self.assertAlmostEqual(first + 0.25 * (end - first), 0.25, delta=0.001)
+        self.assertFalse(self.wheel(0.5, deltaY=50, shiftKey=True))
+        self.assertGreater(self.window()[0], first)
+        self.assertAlmostEqual(self.window()[1] - self.window()[0], end - first, places=9)
+        # No further than to the end.
+        for _ in range(60):
+            self.wheel(0.5, deltaX=400)
+        self.assertAlmostEqual(self.window()[1], 1, places=9)
+        for _ in range(30):
+            self.wheel(0.5, deltaY=400, ctrlKey=True)
+        self.assertEqual(self.window(), [0, 1])
+
+    def test_a_drag_moves_the_zoomed_graph_and_chooses_no_bar(self):
+        self.open()
+        self.wheel(0.5, deltaY=-500, ctrlKey=True)
+        before = self.window()
+        canvas = self.find("#flame canvas")
+        ActionChains(self.driver).move_to_element_with_offset(canvas, 0, 10 - canvas.size["height"] // 2) \
+            .click_and_hold().move_by_offset(-60, 0).move_by_offset(-60, 0).release().perform()
+        after = self.window()
+        self.assertAlmostEqual(after[0] - before[0],
+                               (before[1] - before[0]) * 120 / canvas.size["width"], places=3)
+        self.assertEqual(self.run_script("return memlens.flame.focus"), 0)
+        self.press(Keys.ESCAPE)
+        self.wait_for("return !memlens.flame.isFree() && !memlens.flame.animation")
+        self.assertEqual(self.window(), [0, 1])
+
+    def test_the_minimap_shows_the_window_and_moves_it(self):
+        self.open()
+        self.wheel(0.1, deltaY=-900, ctrlKey=True)
+        self.wait_for("return !document.getElementById('minimap').hidden")
+        first, end = self.window()
+        drawn = self.run_script("""
+            const { canvas } = memlens.minimap;
+            const row = canvas.getContext('2d').getImageData(0, 2, canvas.width, 1).data;
+            return new Set(Array.from({ length: canvas.width }, (_, i) =>
+              row.slice(4 * i, 4 * i + 4).join())).size;""")
+        self.assertGreater(drawn, 1)
+        minimap = self.find("#minimap canvas")
+        ActionChains(self.driver).move_to_element(minimap).click().perform()
+        moved = self.window()
+        self.assertAlmostEqual((moved[0] + moved[1]) / 2, 0.5, delta=0.01)
+        self.assertAlmostEqual(moved[1] - moved[0], end - first, places=9)
+
     def test_merged_bars_say_how_many_and_sum_up(self):
         self.open()
         wrong, found = self.run_script("""

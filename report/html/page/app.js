@@ -8,9 +8,11 @@ import { bindControls, reflectControls } from './controls.js';
 import { decodeEmbedded } from './decode.js';
 import { announce, byId, element } from './dom.js';
 import { fillFacts } from './facts.js';
+import { FlameGestures } from './flame_gestures.js';
 import { FlameView } from './flame_view.js';
 import { InvertedTree } from './grouped_tree.js';
 import { liveCurve } from './live_curve.js';
+import { Minimap } from './minimap.js';
 import { Panel } from './panel.js';
 import { endPrint, preparePrint } from './print.js';
 import { Sandwich } from './sandwich.js';
@@ -53,7 +55,10 @@ class App {
       onLeave: () => this.tooltip.hide(),
       onSelect: (node) => this.select(node),
       onZoom: (node) => this.zoomTo(node),
+      onDraw: () => this.minimap.show(this.flame),
     }, 'Flame graph. Arrow keys move, Enter zooms, Escape goes back.');
+    this.minimap = new Minimap(capture);
+    this.gestures = new FlameGestures(this.flame);
     this.table = new Table(capture, {
       onSort: (column) => this.sortBy(column),
       onPick: (row) => this.pickRow(row),
@@ -192,7 +197,7 @@ class App {
 
   zoomTo(node) {
     this.tooltip.hide();
-    if (node !== this.flame.focus) this.flame.zoomTo(node);
+    if (node !== this.flame.focus || this.flame.isFree()) this.flame.zoomTo(node);
     this.flame.selected = node;
     this.showPanel(this.tree, node, this.state.inverted);
     this.showBreadcrumb();
@@ -203,6 +208,10 @@ class App {
   zoomOut() {
     if (this.state.mode === 'table') {
       this.sandwich.zoomOut();
+      return;
+    }
+    if (this.flame.isFree()) {
+      this.flame.zoomTo(this.flame.focus);
       return;
     }
     const parent = this.tree.parent(this.flame.focus);

@@ -9,11 +9,14 @@ const FONT_PIXELS = 12;
 const PADDING = 6;
 const MINIMUM_TEXT = 28;
 const ZOOM_MILLISECONDS = 180;
+// A window is not narrower than so small a part of the whole: bars would be wider than numbers are exact.
+const NARROWEST = 1e-9;
 // Opacity of what a bar holds but did not allocate itself, when own bytes are to stand out.
 const PALE = 0.3;
 
 export class FlameView {
-  // handlers: onHover(node, bar, event), onSelect(node), onZoom(node), onLeave()
+  // handlers: onHover(node, bar, event), onSelect(node), onZoom(node), onLeave(), and, if wanted,
+  // onDraw()
   // firstDepth: 1 leaves out the root's own bar.
   constructor(container, capture, handlers, label, { firstDepth = 0 } = {}) {
     this.firstDepth = firstDepth;
@@ -125,6 +128,35 @@ export class FlameView {
     this.animation = 0;
   }
 
+  // Whether the window is another than that of the bar zoomed to.
+  isFree() {
+    const { from, to } = this.windowOf(this.focus);
+    return !this.animation && (this.window.from !== from || this.window.to !== to);
+  }
+
+  // Any window, kept within the whole.
+  moveWindow({ from, to }) {
+    this.stopAnimation();
+    const whole = this.tree.total(this.tree.root());
+    const span = Math.min(whole, Math.max(to - from, whole * NARROWEST));
+    const start = Math.min(Math.max(0, from), whole - span);
+    this.window = { from: start, to: start + span };
+    this.layOutNow();
+  }
+
+  // What is `x` pixels from the left stays there. factor: of the window's width.
+  zoomAround(x, factor) {
+    const { from, to } = this.window;
+    const at = from + ((to - from) * x) / this.width;
+    this.moveWindow({ from: at - (at - from) * factor, to: at + (to - at) * factor });
+  }
+
+  pan(pixels) {
+    const { from, to } = this.window;
+    const by = ((to - from) * pixels) / this.width;
+    this.moveWindow({ from: from + by, to: to + by });
+  }
+
   // What the drawing has to fit: on paper, what was asked for.
   get box() {
     return this.paper ?? this.container;
@@ -204,6 +236,7 @@ export class FlameView {
     }
     this.drawOutline(context, this.hovered, scrollTop, this.palette.strong, 1);
     this.drawOutline(context, this.selected, scrollTop, this.palette.accent, 2);
+    this.handlers.onDraw?.();
   }
 
   drawBar(context, i, top) {
@@ -379,13 +412,8 @@ export class FlameView {
       from: from + this.bars.left[bar] * scale,
       to: from + this.bars.right[bar] * scale,
     };
-    if (prefersReducedMotion()) {
-      this.window = target;
-      this.layOutNow();
-    } else {
-      this.animateTo(target);
-    }
-    this.handlers.onWindow?.();
+    if (prefersReducedMotion()) this.moveWindow(target);
+    else this.animateTo(target);
   }
 
   select(node) {
