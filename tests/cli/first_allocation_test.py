@@ -24,6 +24,13 @@ class FirstAllocation(MemlensTest):
         self.assertGreater(self.summary(capture)["allocations"], 0)
 
 
+class Strings(MemlensTest):
+    def test_a_hook_does_not_call_string_functions_that_a_library_interposes(self):
+        capture = self.record([self.program("strings_not_ready")])
+        self.assertEqual(self.recording.stdout, "1\n")
+        self.assertGreater(self.summary(capture)["allocations"], 0)
+
+
 def add_test(moment):
     setattr(FirstAllocation, f"test_inside_{moment}", lambda self: self.check(moment))
 
