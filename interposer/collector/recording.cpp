@@ -365,7 +365,7 @@ void Recording::end_events() {
           std::to_string(damaged_chunks()) +
               " blocks of the recording's shared memory were written over by the program and "
               "are left out",
-          format::DiagnosticCode::kOther);
+          format::DiagnosticCode::kLeftOut);
     }
     sampler_->flush();
     append_clock_frame(*writer_);

@@ -81,6 +81,7 @@ enum class DiagnosticCode : uint8_t {
   kStaticAllocator = 3,      // the program brings its own malloc
   kTableFull = 4,            // stacks beyond a limit are shown under a fallback frame
   kStopped = 5,              // this process stopped recording early
+  kLeftOut = 6,              // something recorded is in no frame: it was written over
 };
 
 // Node 0 is the root: an event on it has no frames (native code outside Python when native stacks

@@ -30,6 +30,7 @@ void Capture::Impl::leave_out_damaged_chunks() const {
   std::call_once(sound_once, [this] {
     sound = find_sound_streams(source, event_streams(), latest_ticks);
     has_sound = true;
+    if (!sound.left_out.empty()) info.has_gaps = true;
   });
 }
 

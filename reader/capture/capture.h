@@ -85,6 +85,9 @@ struct CaptureInfo {
   bool complete = false;  // a trailer is there, and nothing before it could not be written
   std::string ending;     // "finished", "interrupted", "write_failed", "running"
   bool running = false;   // somebody still writes it: everything is so far
+  // Its end is there, and something before it is not: the program wrote over it, or it could not be
+  // recorded; notes and `left_out` say what. Of events that is known once they have been read.
+  bool has_gaps = false;
   // Of one that is not complete, what goes on "the recording ...": why and where it ends.
   std::string early_end;
   std::vector<std::string> command;
@@ -110,6 +113,9 @@ struct CaptureInfo {
   std::vector<Mark> marks;
   std::vector<LeftOut> left_out;  // all but events, which Analysis tells of
   HeapTable heaps;
+
+  // All that was recorded is in the reports.
+  bool is_whole() const { return complete && !has_gaps; }
 };
 
 // A sample of a process's resident set.

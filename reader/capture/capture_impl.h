@@ -44,7 +44,7 @@ struct Capture::Impl {
 
   Source source;
   FrameIndex index;
-  CaptureInfo info;
+  mutable CaptureInfo info;  // has_gaps alone changes once the capture is open
   TickClock clock;
   uint64_t latest_ticks = UINT64_MAX;  // times beyond it make no sense
   StringPool pool;

@@ -97,6 +97,7 @@ void CaptureOpener::describe() {
   sample_residents();
   place_marks();
   list_left_out();
+  find_gaps();
 }
 
 template <typename Parse>
@@ -234,6 +235,18 @@ void CaptureOpener::bound_times() {
 void CaptureOpener::list_left_out() {
   impl_.info.left_out = left_out_.entries();
   for (const LeftOut& entry : impl_.index.left_out) impl_.info.left_out.push_back(entry);
+}
+
+void CaptureOpener::find_gaps() {
+  CaptureInfo& info = impl_.info;
+  using enum format::DiagnosticCode;
+  info.has_gaps =
+      !info.left_out.empty() || !impl_.left_out_events().empty() || trailer_.lost_processes > 0 ||
+      std::ranges::any_of(info.threads,
+                          [](const ThreadInfo& thread) { return thread.lost_events > 0; }) ||
+      std::ranges::any_of(info.diagnostics, [](const Diagnostic& each) {
+        return each.code == kStopped || each.code == kLeftOut;
+      });
 }
 
 void CaptureOpener::describe_processes() {

@@ -66,6 +66,7 @@ class CaptureOpener {
   // own tell how late they can be: no clock of one machine is off by an hour.
   void bound_times();
   void list_left_out();
+  void find_gaps();
   void describe_processes();
   // The images of one pid, each of which ended the one before. (With pids used again there may be
   // several such chains in a row.)

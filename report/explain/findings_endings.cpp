@@ -130,6 +130,9 @@ void find_endings(const Evidence& evidence, std::vector<Finding>& findings) {
       case format::DiagnosticCode::kStaticAllocator:
         add_note(FindingKind::kUntrackedAllocator, Severity::kHigh, diagnostic.text, findings);
         break;
+      case format::DiagnosticCode::kLeftOut:
+        add_note(FindingKind::kIncomplete, Severity::kMedium, diagnostic.text, findings);
+        break;
       case format::DiagnosticCode::kStopped:
       case format::DiagnosticCode::kPythonLayoutUnknown:
         add_note(FindingKind::kIncomplete, Severity::kHigh, diagnostic.text, findings);

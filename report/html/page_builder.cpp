@@ -93,6 +93,7 @@ class PageBuilder {
     about["memlens"] = MEMLENS_VERSION;
     about["command"] = frames_.command();
     about["complete"] = info_.complete;
+    about["has_gaps"] = info_.has_gaps;
     about["ending"] = info_.ending;
     about["early_end"] = info_.early_end;
     about["python"] = info_.python ? json(*info_.python) : json();

@@ -26,7 +26,7 @@ void write_capture(JsonWriter& json, const char* name, const reader::CaptureInfo
   json.key(name);
   json.begin_object();
   json.member("capture", info.path);
-  json.member("complete", info.complete);
+  json.member("complete", info.is_whole());
   json.key("command");
   json.begin_compact_array();
   for (const std::string& argument : info.command) json.value(argument);

@@ -9,7 +9,7 @@ void write_explain_json(std::ostream& out, const reader::CaptureInfo& info,
   JsonWriter json(out);
   json.begin_object();
   json.member("schema", "memlens.explain/1");
-  json.member("complete", info.complete);
+  json.member("complete", info.is_whole());
   json.key("command");
   json.begin_compact_array();
   for (const std::string& argument : info.command) json.value(argument);

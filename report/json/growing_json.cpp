@@ -77,7 +77,7 @@ void write_growing_json(std::ostream& out, const reader::CaptureInfo& info,
   json.begin_object();
   json.member("schema", "memlens.growing/1");
   json.member("view", "growing");
-  json.member("complete", info.complete);
+  json.member("complete", info.is_whole());
   write_left_out(json, info, left_out);
   json.member("total_bytes", total.bytes);
   json.member("total_blocks", total.blocks);

@@ -24,7 +24,7 @@ void write_lines_json(std::ostream& out, const reader::CaptureInfo& info,
   JsonWriter json(out);
   json.begin_object();
   json.member("schema", "memlens.lines/1");
-  json.member("complete", info.complete);
+  json.member("complete", info.is_whole());
   if (info.sample_bytes != 0) json.member("sample_bytes", info.sample_bytes);
   json.key("totals");
   json.begin_object();

@@ -31,7 +31,7 @@ void write_ranges_json(std::ostream& out, const reader::CaptureInfo& info,
   json.begin_object();
   json.member("schema", "memlens.ranges/1");
   json.member("capture", info.path);
-  json.member("complete", info.complete);
+  json.member("complete", info.is_whole());
   json.member("range_count", static_cast<uint64_t>(range_count));
   json.key("ranges");
   json.begin_array();

@@ -83,7 +83,7 @@ void write_stacks_json(std::ostream& out, const reader::CaptureInfo& info,
   json.begin_object();
   json.member("schema", "memlens.stacks/1");
   json.member("view", view_name(view));
-  json.member("complete", info.complete);
+  json.member("complete", info.is_whole());
   write_left_out(json, info, left_out);
   json.member("total_bytes", list.total().bytes);
   json.member("total_blocks", list.total().blocks);

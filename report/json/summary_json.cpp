@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "reader/capture/left_out_text.h"
 #include "report/json/json_writer.h"
 #include "report/json/left_out_json.h"
 #include "report/text/signal_name.h"
@@ -18,7 +19,7 @@ void write_strings(JsonWriter& json, std::string_view name, const std::vector<st
 }
 
 void write_capture(JsonWriter& json, const reader::CaptureInfo& info) {
-  json.member("complete", info.complete);
+  json.member("complete", info.is_whole());
   json.member("running", info.running);
   write_strings(json, "command", info.command);
   json.key("python");
@@ -206,6 +207,12 @@ void write_summary_json(std::ostream& out, const Summary& summary, size_t locati
   json.key("diagnostics");
   json.begin_array();
   if (!summary.info.complete) json.value("the capture " + summary.info.early_end);
+  for (const auto* list : {&summary.analysis.left_out, &summary.info.left_out}) {
+    for (const reader::LeftOut& entry : *list) json.value(reader::describe(entry, summary.info));
+  }
+  if (const uint64_t lost = summary.analysis.totals.lost_events; lost != 0) {
+    json.value(std::to_string(lost) + " events could not be recorded; the totals lack them");
+  }
   for (const reader::Diagnostic& diagnostic : summary.info.diagnostics) {
     json.value(diagnostic.text);
   }

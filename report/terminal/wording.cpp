@@ -86,6 +86,7 @@ std::string capture_heading(const reader::CaptureInfo& info, const Terminal& ter
       });
   if (itself_left_out && !info.processes.empty()) facts += dot + "its children only";
   if (!info.complete) facts += dot + (info.running ? "still running" : "ended early");
+  if (info.complete && info.has_gaps) facts += dot + std::string("incomplete");
   const size_t room = terminal.columns - std::min(terminal.columns, column_count(facts));
   std::vector<std::string> arguments = info.command;
   if (!arguments.empty()) arguments[0].erase(0, arguments[0].rfind('/') + 1);

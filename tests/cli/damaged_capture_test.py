@@ -33,6 +33,12 @@ class HarmedByItsProgram(MemlensTest):
         for entry in summary["left_out"]:
             self.assertGreater(entry["count"], 0)
             self.assertTrue(entry["reason"])
+        # Whole, or not and in words why.
+        left_out = [text for text in summary["diagnostics"] if HARMED.search(text)]
+        self.assertEqual(len(left_out), len(summary["left_out"]))
+        lost = [text for text in summary["diagnostics"]
+                if re.search("written over|stray write|could not be recorded", text)]
+        self.assertEqual(summary["complete"], not left_out and not lost)
         # What is said when a recording ends is what every report finds.
         self.assertEqual(bool(summary["left_out"]), bool(HARMED.search(self.recording.stderr)))
         totals = {"peak": "peak_bytes", "leaks": "leaked_bytes", "temporary": None,
@@ -40,6 +46,7 @@ class HarmedByItsProgram(MemlensTest):
         for view in VIEWS:
             stacks = self.stacks(view, capture)
             self.assertEqual(stacks["left_out"], summary["left_out"])
+            self.assertEqual(stacks["complete"], summary["complete"])
             if totals[view] is not None:
                 self.assertEqual(stacks["total_bytes"], summary[totals[view]])
         self.assertEqual(summary["allocations"] - summary["frees"], summary["leaked_blocks"])
@@ -57,7 +64,9 @@ class HarmedByItsProgram(MemlensTest):
                 self.assertNotIn("did not load", said)
                 self.assertNotIn("not recorded: too many", said)
                 self.assertNotIn("could not be recorded", said)
-                self.assertIn("stray write", " ".join(self.summary(capture)["diagnostics"]))
+                summary = self.summary(capture)
+                self.assertIn("stray write", " ".join(summary["diagnostics"]))
+                self.assertFalse(summary["complete"])
                 self.assertIn("Incomplete: a stray write", self.memlens("summary", capture).stdout)
 
     def test_times_and_processes_that_cannot_be_are_not_believed(self):

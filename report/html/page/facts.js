@@ -104,10 +104,11 @@ export function fillFacts(capture) {
   byId('command').title = command;
   const ending = byId('ending');
   const running = about.ending === 'running';
-  ending.textContent = about.complete ? 'complete' : running ? 'still running'
-    : about.ending || 'interrupted';
-  ending.classList.toggle('is-warning', !about.complete);
-  ending.title = about.complete
+  const hasGaps = about.complete && about.has_gaps;
+  ending.textContent = hasGaps ? 'incomplete' : about.complete ? 'complete'
+    : running ? 'still running' : about.ending || 'interrupted';
+  ending.classList.toggle('is-warning', !about.complete || hasGaps);
+  ending.title = hasGaps ? 'Something of what was recorded is missing here: the notes say what' : about.complete
     ? 'The recording ended as it should'
     : running ? 'The page was made while the recording ran: everything here is so far' : 'The recording stopped early; everything up to its last complete frame is here';
 
