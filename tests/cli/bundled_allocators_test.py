@@ -144,10 +144,11 @@ class Wheels(MemlensTest):
             self.skipTest(f"{package} is not installed (MEMLENS_WHEELS names a python that has it)")
         return python
 
-    def test_arrows_pool_is_the_sum_of_its_buffers(self):
+    def record_pool(self, pool):
+        """(bytes that the pool says it holds, per function and allocating function what is held)."""
         python = self.python_with("pyarrow")
         script = self.script("import pyarrow as pa\n"
-                             "pool = pa.mimalloc_memory_pool()\n"
+                             f"pool = pa.{pool}_memory_pool()\n"
                              "pa.set_memory_pool(pool)\n"
                              "def small():\n"
                              "    return [pa.allocate_buffer(1000) for _ in range(10_000)]\n"
@@ -155,20 +156,47 @@ class Wheels(MemlensTest):
                              "    return [pa.allocate_buffer(8_000_000) for _ in range(5)]\n"
                              "kept = small(), large()\n"
                              "small()\n"
-                             "print(pool.bytes_allocated())\n")
+                             "print(pool.bytes_allocated(), pool.max_memory())\n")
         capture = self.record([python, script], "--no-native")
-        held = int(self.recording.stdout)
-        summary = self.summary(capture)
-        (heap,) = [part for name, part in summary["by_allocator"].items() if "mimalloc" in name]
-        self.assertEqual(heap["leaked_bytes"], held)
-        self.assertEqual(summary["by_allocator"]["mmap"]["peak_bytes"] // (64 << 20), 0)
-        by_function = {}
+        held, most = (int(word) for word in self.recording.stdout.split())
+        parts = {}
         for stack in self.stacks("leaks", capture)["stacks"]:
-            if any("mi_malloc" in name for name in stack["allocated_by"]):
-                name = next(f["function"] for f in stack["frames"] if f["file"].endswith("script.py")
-                            and f["function"] != "<module>" and "comp" not in f["function"])
-                by_function[name] = by_function.get(name, 0) + stack["bytes"]
-        self.assertEqual(by_function, {"small": 10_000 * 1024, "large": 5 * 8_000_000})
+            names = {frame["function"] for frame in stack["frames"]}
+            for name in {"small", "large"} & names:
+                for allocator, tally in stack["allocated_by"].items():
+                    key = name, allocator
+                    parts[key] = parts.get(key, 0) + tally["bytes"]
+        return capture, held, most, parts
+
+    # What else is on those lines are the Python objects that own the buffers.
+    def test_arrows_mimalloc_is_recorded_as_its_own_counters_have_it(self):
+        capture, held, most, parts = self.record_pool("mimalloc")
+        (heap,) = [part for name, part in self.summary(capture)["by_allocator"].items()
+                   if "mimalloc" in name]
+        self.assertEqual(heap["leaked_bytes"], held)
+        self.assertEqual(heap["peak_bytes"], most)
+        arrow = {name: size for (name, allocator), size in parts.items() if "mi_malloc" in allocator}
+        self.assertEqual(arrow, {"small": 10_000 * 1024, "large": 5 * 8_000_000})
+        self.assertFalse([key for key in parts if "mmap" in key[1]])
+
+    def test_arrows_system_pool_is_the_programs_malloc(self):
+        _, held, _, parts = self.record_pool("system")
+        arrow = sum(size for (_, allocator), size in parts.items() if "memalign" in allocator)
+        self.assertEqual(arrow, held)
+
+    def test_what_arrow_asks_of_its_hidden_jemalloc_is_said_not_to_be_seen(self):
+        capture, _, _, parts = self.record_pool("jemalloc")
+        self.assertIn("brings jemalloc under names of its own", " ".join(
+            self.summary(capture)["diagnostics"]))
+        self.assertFalse([key for key in parts if "je" in key[1]])
+
+    def test_the_allocator_inside_polars_is_named(self):
+        python = self.python_with("polars")
+        script = self.script("import polars\n"
+                             "kept = polars.DataFrame({'a': list(range(300_000))}).sort('a')\n")
+        capture = self.record([python, script], "--no-native")
+        self.assertRegex(" ".join(self.summary(capture)["diagnostics"]),
+                         "polars.*brings (jemalloc|mimalloc) under names of its own")
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ All of it happens on the loopback.
 """
 import concurrent.futures
 import hashlib
+import json
 import os
 import shutil
 import signal
@@ -396,4 +397,129 @@ class Make(Server):
         return [subprocess.run([os.path.join(self.directory, "all")]).returncode]
 
 
-SERVERS = (Redis, Memcached, Nginx, PreforkPython, Postgres, MariaDb, Java, Node, Php, GitDaemon, Make)
+class Gunicorn(HttpServer):
+    """A master and three workers that it forks."""
+    needs = ("gunicorn",)
+    paths = ["/1", "/2", "/300", "/4000"]
+
+    def prepare(self):
+        self.write("application.py", """
+import hashlib
+def application(environment, start_response):
+    rows = [{"n": i, "text": hashlib.md5(str(i).encode()).hexdigest()}
+            for i in range(int(environment["PATH_INFO"][1:]))]
+    body = repr(rows).encode()
+    start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", str(len(body)))])
+    return [body]
+""")
+
+    @property
+    def command(self):
+        return [find_command("gunicorn"), "--workers", "3", "--bind", f"127.0.0.1:{self.port}",
+                "--chdir", self.directory, "application:application"]
+
+
+class Uvicorn(HttpServer):
+    """A parent and two workers that multiprocessing spawns; asyncio in each."""
+    needs = ("uvicorn",)
+    paths = ["/1", "/2", "/300", "/4000"]
+    codes = (0, -signal.SIGTERM)
+
+    def prepare(self):
+        self.write("application.py", """
+import asyncio, hashlib
+async def row(i):
+    await asyncio.sleep(0)
+    return {"n": i, "text": hashlib.md5(str(i).encode()).hexdigest()}
+async def application(scope, receive, send):
+    if scope["type"] == "lifespan":
+        while True:
+            message = await receive()
+            await send({"type": message["type"] + ".complete"})
+            if message["type"] == "lifespan.shutdown":
+                return
+    body = repr(await asyncio.gather(*(row(i) for i in range(int(scope["path"][1:]))))).encode()
+    await send({"type": "http.response.start", "status": 200,
+                "headers": [(b"content-length", str(len(body)).encode())]})
+    await send({"type": "http.response.body", "body": body})
+""")
+
+    @property
+    def command(self):
+        return [find_command("uvicorn"), "--workers", "2", "--host", "127.0.0.1", "--port",
+                str(self.port), "--app-dir", self.directory, "application:application"]
+
+
+class PhpFpm(Server):
+    """The process manager with three workers, asked by a FastCGI client a request."""
+    needs = ("php-fpm8.2", "cgi-fcgi")
+    signal = signal.SIGQUIT
+
+    def prepare(self):
+        os.chmod(self.directory, 0o755)
+        self.script = self.write("page.php", "<?php $n = (int)$_GET['n']; $rows = [];\n"
+                                 "for ($i = 0; $i < $n; $i++) $rows[] = ['n' => $i, 'text' => md5($i)];\n"
+                                 "echo json_encode($rows), strlen(str_repeat('x', $n * 100));\n")
+        self.configuration = self.write("fpm.conf", f"""
+[global]
+daemonize = no
+error_log = {self.directory}/error.log
+pid = {self.directory}/pid
+[pool]
+listen = 127.0.0.1:{self.port}
+user = nobody
+group = nogroup
+pm = static
+pm.max_children = 3
+""")
+
+    @property
+    def command(self):
+        return [find_command("php-fpm8.2"), "--nodaemonize", "--fpm-config", self.configuration]
+
+    def ask(self, n):
+        answer = subprocess.run(["cgi-fcgi", "-bind", "-connect", f"127.0.0.1:{self.port}"],
+                                env={"PATH": os.environ["PATH"], "SCRIPT_FILENAME": self.script,
+                                     "REQUEST_METHOD": "GET", "QUERY_STRING": f"n={n}"},
+                                stdin=subprocess.DEVNULL, capture_output=True, check=False)
+        return answer.returncode, hashlib.sha256(answer.stdout).hexdigest()
+
+    def load(self):
+        with concurrent.futures.ThreadPoolExecutor(CLIENTS) as pool:
+            return list(pool.map(self.ask, [(1, 20, 300, 4000)[i % 4] for i in range(REQUESTS // 2)]))
+
+
+class Npm(Server):
+    """No server: an installation of packages that have scripts, each a shell and a node."""
+    needs = ("npm", "node")
+    listens = False
+    packages = 8
+
+    def prepare(self):
+        for i in range(self.packages):
+            os.mkdir(os.path.join(self.directory, f"p{i}"))
+            self.write(f"p{i}/package.json", json.dumps({
+                "name": f"p{i}", "version": "1.0.0", "main": "index.js",
+                "scripts": {"install": f"node -e \"require('fs').writeFileSync('made.txt', '{i}'.repeat(1000))\""}}))
+            self.write(f"p{i}/index.js", f"module.exports = {i};\n")
+        self.write("package.json", json.dumps({
+            "name": "whole", "version": "1.0.0",
+            "dependencies": {f"p{i}": f"file:p{i}" for i in range(self.packages)}}))
+
+    @property
+    def command(self):
+        return [find_command("npm"), "install", "--offline", "--no-audit", "--no-fund",
+                "--install-links", "--cache", os.path.join(self.directory, "cache")]
+
+    def load(self):
+        answers = []
+        for i in range(self.packages):
+            with open(os.path.join(self.directory, f"node_modules/p{i}/made.txt"), "rb") as file:
+                answers.append(hashlib.sha256(file.read()).hexdigest())
+        with open(os.path.join(self.directory, "package-lock.json"), "rb") as file:
+            answers.append(hashlib.sha256(file.read()).hexdigest())
+        return answers
+
+
+SERVERS = (Redis, Memcached, Nginx, PreforkPython, Gunicorn, Uvicorn, Postgres, MariaDb, Java, Node, Npm,
+           Php, PhpFpm, GitDaemon, Make)

@@ -2,7 +2,7 @@
 """Other projects' own test suites, with memlens and without it: is any test's outcome another?
 
     compare_suites.py cpython [--python PATH] [MODULE ...]   CPython's regression tests (default: a choice)
-    compare_suites.py pytest  [--python PATH] numpy|pandas|...   any package that brings its tests, by pytest
+    compare_suites.py pytest  [--python PATH] numpy|pandas|...   any package (numpy.fft) that brings its tests, by pytest
     compare_suites.py tap     PROGRAM ...                    GLib's installed tests, and others with its options
 
 Run on demand; `make test` has no part in it. A unit (one module, one program) is run untracked, then
@@ -92,6 +92,10 @@ def compare(unit, command, read_outcomes):
                          for t in tests if not untracked.get(t, set()) & tracked.get(t, set())}
             if not differing:
                 break
+    # Neither the same nor different: nothing was compared.
+    if untracked["exit status"] == {"time limit"}:
+        print(f"TOO LONG {unit}", flush=True)
+        return 0, {}, []
     wavering = [t for t in tests if t not in differing and len(untracked.get(t, ())) > 1]
     count = len(tests) - 1
     print(f"{'DIFFERS' if differing else 'same':8} {unit}: {count} tests"
@@ -128,11 +132,11 @@ def tap_outcomes(text, folder):
             re.findall(r"^(ok|not ok) \d+ ?-? ?([^#\n]*)", text, re.MULTILINE)}
 
 
-def unit_folders(python, package):
-    """The package's folders of tests: one unit each, so that a crash costs no more than its own."""
+def unit_files(python, package):
+    """The package's files of tests: one unit each, so that a crash costs no more than its own."""
     found = subprocess.run([python, "-c", f"import {package}; print({package}.__path__[0])"],
                            capture_output=True, text=True, check=True).stdout.strip()
-    return sorted(str(p) for p in Path(found).rglob("tests") if p.is_dir())
+    return sorted(str(p) for p in Path(found).rglob("test_*.py") if "tests" in p.parts)
 
 
 def units(arguments):
@@ -149,9 +153,9 @@ def units(arguments):
                 print(f"absent   {module}", flush=True)
     elif arguments.suite == "pytest":
         for package in arguments.names:
-            for folder in unit_folders(arguments.python, package):
-                yield folder, [arguments.python, "-m", "pytest", "-q", "-p", "no:cacheprovider",
-                               "--junitxml", "outcomes.xml", folder], junit_outcomes
+            for file in unit_files(arguments.python, package):
+                yield file, [arguments.python, "-m", "pytest", "-q", "-p", "no:cacheprovider",
+                             "--junitxml", "outcomes.xml", file], junit_outcomes
     else:
         for program in arguments.names:
             # Some name their tests by numbers drawn at random.
