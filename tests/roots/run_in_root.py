@@ -41,6 +41,19 @@ exec unshare --root="$0" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LA
 """
 
 
+# What programs here call of glibc 2.34, for an older one.
+SINCE = r"""
+#define _GNU_SOURCE
+#include <sys/syscall.h>
+#include <unistd.h>
+int _Fork(void) { return syscall(SYS_fork); }
+int execveat(int fd, const char* path, char* const* arguments, char* const* environment, int flags) {
+  return syscall(SYS_execveat, fd, path, arguments, environment, flags);
+}
+int close_range(unsigned first, unsigned last, int flags) { return syscall(436, first, last, flags); }
+"""
+
+
 def in_root(root, command, time_limit=900):
     return subprocess.run(["unshare", "-m", "--propagation", "private", "sh", "-ec", ENTER, root, command],
                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
@@ -48,6 +61,8 @@ def in_root(root, command, time_limit=900):
 
 
 def find_python(root):
+    if not os.path.lexists(os.path.join(root, "usr/bin/python3")):
+        sys.exit(f"{root} has no /usr/bin/python3, which tests run")
     found = [p for p in glob.glob(os.path.join(root, "usr/bin/python3.*")) if re.search(r"/python3\.\d+$", p)]
     if not found:
         sys.exit(f"{root} has no python3")
@@ -71,7 +86,8 @@ library plain_allocator libraries/plain_allocator.c
 library first_allocation libraries/first_allocation.c
 for f in *.c; do n=${{f%.c}}; more=
   [ $n = first_allocation ] && more="-L$out/libraries -lmemlens_test_first_allocation -Wl,-rpath,$out/libraries"
-  gcc {flags} $f -o $out/$n $more -ldl || echo "not compiled: $f"
+  gcc {flags} $f -o $out/$n $more -ldl 2>/dev/null || gcc {flags} $f {inside}/since.c -o $out/$n -ldl -lutil ||
+    echo "not compiled: $f"
 done
 gcc {flags} -static -no-pie allocate.c -o $out/allocate_static 2>/dev/null
 command -v g++ >/dev/null && for f in *.cpp; do g++ {flags} $f -o $out/${{f%.cpp}} -ldl; done; true
@@ -89,7 +105,10 @@ def main():
     inside = "/" + os.path.relpath(folder, root)
     failed = False
     try:
-        shutil.copytree(os.path.join(SOURCE, "tests"), os.path.join(folder, "source/tests"))
+        for part in ("tests", "interposer"):
+            shutil.copytree(os.path.join(SOURCE, part), os.path.join(folder, "source", part))
+        with open(os.path.join(folder, "since.c"), "w", encoding="utf-8") as file:
+            file.write(SINCE)
         for part in ("bin/memlens", "lib/libmemlens.so"):
             os.makedirs(os.path.join(folder, "build", os.path.dirname(part)))
             shutil.copy(os.path.join(BUILD, "portable", part), os.path.join(folder, "build", part))
@@ -99,7 +118,7 @@ def main():
         print(compile_programs(root, inside))
         for test in tests:
             command = (f"cd {inside} && PATH={inside}/path:$PATH PYTHONPATH={inside}/source/tests/support "
-                       f"MEMLENS_BUILD={inside}/build PYTHONDONTWRITEBYTECODE=1 MEMLENS_NO_CACHE=1 "
+                       f"MEMLENS_BUILD={inside}/build PYTHONDONTWRITEBYTECODE=1 MEMLENS_NO_CACHE=1 MEMLENS_SKIP_UNBUILT=1 "
                        f"python3 source/tests/cli/{test}_test.py")
             try:
                 result = in_root(root, command)

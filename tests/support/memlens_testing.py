@@ -84,6 +84,8 @@ class MemlensTest(unittest.TestCase):
     def program(self, name):
         """The built tests/programs/<name>.c or .cpp."""
         path = os.path.join(PROGRAMS, name)
+        if "MEMLENS_SKIP_UNBUILT" in os.environ and not os.path.exists(path):
+            self.skipTest(f"{name} was not built")  # tests/roots: there is no compiler for it
         self.assertTrue(os.path.exists(path), f"{path} was not built")
         return path
 
