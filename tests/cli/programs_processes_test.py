@@ -6,7 +6,7 @@ import struct
 import subprocess
 import unittest
 
-from memlens_testing import LIBRARY, MEMLENS, MemlensTest, main
+from memlens_testing import LIBRARY, MEMLENS, SUBPROCESS_IMAGES, MemlensTest, main
 
 FIRST, SHARED, STARTED = 1000, 2000, 3000
 
@@ -255,7 +255,7 @@ class PythonTrees(MemlensTest):
     def test_subprocess_with_an_empty_environment(self):
         count = self.processes("import subprocess\n"
                                f"subprocess.run([{self.program('allocate')!r}], env={{}})\n")
-        self.assertEqual(count, 2)
+        self.assertEqual(count, 1 + SUBPROCESS_IMAGES)
 
     def test_subprocess_with_a_shell_pipeline(self):
         count = self.processes(

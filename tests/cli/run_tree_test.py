@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 
-from memlens_testing import LIBRARY, MEMLENS, MemlensTest, main
+from memlens_testing import LIBRARY, MEMLENS, SUBPROCESS_IMAGES, MemlensTest, main
 
 
 class ProcessTree(MemlensTest):
@@ -22,7 +22,7 @@ os.wait()
 subprocess.run(["true"])
 os.waitpid(os.posix_spawn("/bin/true", ["true"], os.environ), 0)
 """)
-        self.assertEqual(self.processes(self.record([script])), 4)
+        self.assertEqual(self.processes(self.record([script])), 3 + SUBPROCESS_IMAGES)
 
     def test_without_following_there_is_the_first_process_only(self):
         script = self.script("""
@@ -114,7 +114,7 @@ for i in range(300):
             os.mkdir(os.path.join(self.directory, folder))
             installed.append(shutil.copy(file, os.path.join(self.directory, folder)))
         capture = self.record([script], "--python", "/usr/bin/python3", memlens=installed[0])
-        self.assertEqual(self.processes(capture), 2)
+        self.assertEqual(self.processes(capture), 1 + SUBPROCESS_IMAGES)
 
     def test_exit_codes_of_processes_are_known(self):
         capture = self.record(["sh", "-c", "sh -c 'exit 7'; exit 5"], code=5)

@@ -31,6 +31,10 @@ LIBRARY = os.path.join(BUILD, "lib", "libmemlens.so")
 PROGRAMS = os.path.join(BUILD, "tests", "programs")
 SKIPPED = 77
 
+# Images of a child that `subprocess` starts: before 3.10 it forks, and what it forked is one of its own
+# until it executes the program.
+SUBPROCESS_IMAGES = 1 if sys.version_info >= (3, 10) else 2
+
 VIEWS = ("peak", "leaks", "temporary", "allocations")
 
 
