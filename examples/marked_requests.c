@@ -3,7 +3,6 @@
 //   gcc -g -I include examples/marked_requests.c -o marked_requests
 //   memlens run -o requests.mlens ./marked_requests
 //   memlens ranges requests.mlens
-#define _GNU_SOURCE
 #include <memlens.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -163,6 +163,29 @@ class EventEncoder {
     return out;
   }
 
+  uint8_t* encode_pool_allocation(uint8_t* out, uint32_t pool, format::AllocationKind kind,
+                                  uint64_t address, uint64_t size_bytes, uint32_t node, bool shared,
+                                  uint32_t stamp) {
+    out = start_pool_event(out, format::PoolOperation::kAllocate, pool);
+    *out++ = static_cast<uint8_t>(kind);
+    out = format::encode_varint(out, address);
+    out = format::encode_varint(out, size_bytes);
+    out = format::encode_varint(out, node);
+    return end_pool_event(out, pool, shared, stamp);
+  }
+
+  uint8_t* encode_pool_free(uint8_t* out, uint32_t pool, uint64_t address, bool shared,
+                            uint32_t stamp) {
+    out = start_pool_event(out, format::PoolOperation::kFree, pool);
+    out = format::encode_varint(out, address);
+    return end_pool_event(out, pool, shared, stamp);
+  }
+
+  uint8_t* encode_pool_reset(uint8_t* out, uint32_t pool, bool shared, uint32_t stamp) {
+    out = start_pool_event(out, format::PoolOperation::kReset, pool);
+    return end_pool_event(out, pool, shared, stamp);
+  }
+
  private:
   // Which recent allocation of this chunk has an address. An entry is the upper 33 bits of
   // address / 16 (its place in the table tells the others) and a one; the class in which the block,
@@ -192,6 +215,15 @@ class EventEncoder {
     return static_cast<uint8_t>(
         static_cast<uint8_t>(format::Operation::kExtended) |
         static_cast<uint8_t>(static_cast<uint8_t>(operation) << format::kFieldShift));
+  }
+
+  static uint8_t* start_pool_event(uint8_t* out, format::PoolOperation operation, uint32_t pool) {
+    *out++ = extended_tag(format::ExtendedOperation::kPool);
+    *out++ = static_cast<uint8_t>(operation);
+    return format::encode_varint(out, pool);
+  }
+  uint8_t* end_pool_event(uint8_t* out, uint32_t pool, bool shared, uint32_t stamp) {
+    return shared ? encode_explicit_stamp(out, format::shard_of_pool(pool), stamp, 1) : out;
   }
 
   // Small values ride in the tag, others follow as a varint.

@@ -14,8 +14,10 @@
 #include "interposer/hooks/next_definition.h"
 #include "interposer/hooks/program_hooks.h"
 #include "interposer/loader_list.h"
+#include "interposer/object_notes.h"
 #include "interposer/private_memory.h"
 #include "interposer/process.h"
+#include "interposer/program_gates.h"
 #include "interposer/program_path.h"
 #include "interposer/stacks/module_places.h"
 #include "interposer/stacks/unwind_rule_cache.h"
@@ -95,28 +97,15 @@ Module* new_module() {
 
 // The build id lies in a note of the mapped file.
 void read_build_id(const LoadedObject& object, Module& module) {
-  for (size_t i = 0; i < object.segment_count; ++i) {
-    const ElfW(Phdr)& segment = object.segments[i];
-    if (segment.p_type != PT_NOTE) continue;
-    const uint64_t alignment = segment.p_align == 8 ? 8 : 4;
-    const auto* note = reinterpret_cast<const char*>(object.load_bias + segment.p_vaddr);
-    const char* const end = note + segment.p_memsz;
-    while (note + sizeof(ElfW(Nhdr)) <= end) {
-      ElfW(Nhdr) header;
-      std::memcpy(&header, note, sizeof header);
-      const char* name = note + sizeof header;
-      const char* content = name + ((header.n_namesz + alignment - 1) & ~(alignment - 1));
-      const char* next = content + ((header.n_descsz + alignment - 1) & ~(alignment - 1));
-      if (content + header.n_descsz > end) break;
-      if (header.n_type == NT_GNU_BUILD_ID && header.n_namesz == 4 &&
-          std::memcmp(name, "GNU", 4) == 0 && header.n_descsz <= kMaxBuildIdBytes) {
-        module.build_id_bytes = static_cast<uint8_t>(header.n_descsz);
-        std::memcpy(module.build_id, content, header.n_descsz);
-        return;
-      }
-      note = next;
+  for_each_note(object, [&](const Note& note) {
+    if (note.type != NT_GNU_BUILD_ID || note.name_bytes != 4 ||
+        std::memcmp(note.name, "GNU", 4) != 0 || note.content_bytes > kMaxBuildIdBytes) {
+      return false;
     }
-  }
+    module.build_id_bytes = static_cast<uint8_t>(note.content_bytes);
+    std::memcpy(module.build_id, note.content, note.content_bytes);
+    return true;
+  });
 }
 
 // The loader has no name for the program itself, and relative ones for libraries opened by such.
@@ -229,6 +218,7 @@ void compare_with_loader() {
     LoadedObject object;
     if (!loaded_object_at(i, object) || !is_fresh(object)) continue;
     if (late && object.link == own_object()) continue;
+    open_program_gates(object);
     // Loaded late, its slots are led to the hooks with all others' (program_hooks.h).
     if (!late && !first) hook_deep_bindings(object);
     look_for_bundled_allocator(object, late ? !was_there_at_start(object.link) : !first);

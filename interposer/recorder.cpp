@@ -8,6 +8,7 @@
 #include "interposer/lifecycle.h"
 #include "interposer/platform/clock.h"
 #include "interposer/poll.h"
+#include "interposer/pools.h"
 #include "interposer/process.h"
 #include "interposer/python/attach.h"
 #include "interposer/sampled_blocks.h"
@@ -53,14 +54,19 @@ void enter_epoch(ThreadState& state, uint64_t word) {
 }
 
 void close_chunk(ThreadState& state) {
-  if (state.chunk == nullptr) return;
-  // A chunk nothing was committed to is no part of the stream.
-  if (state.chunk->committed.load(std::memory_order_relaxed) == 0) --state.sequence;
-  hand_over_chunk(process.segment, state.chunk_index, process.slot);
+  const segment::ChunkHeader* const chunk = state.chunk;
+  if (chunk == nullptr) return;
+  // A signal handler may jump out between any two of these, and open_chunk(): so the next number is
+  // made of the chunk's own, and a chunk is handed over at most once (at the latest when the process
+  // ends). One that nothing was committed to is no part of the stream.
+  if (chunk->committed.load(std::memory_order_relaxed) != 0) state.sequence = chunk->sequence + 1;
+  compiler_barrier();
   state.chunk = nullptr;
   state.cursor = nullptr;
   state.soft_limit = nullptr;
   state.hard_limit = nullptr;
+  compiler_barrier();
+  hand_over_chunk(process.segment, state.chunk_index, process.slot);
 }
 
 void set_soft_limit(ThreadState& state) {
@@ -91,13 +97,14 @@ bool open_chunk(ThreadState& state) {
   header.shared_order = state.shards != nullptr;
   header.process = process.index;
   header.thread = state.thread_index;
-  header.sequence = state.sequence++;
+  header.sequence = state.sequence;
   header.lost_events = state.lost_events + take_events_without_state();
   header.ticks = state.last_ticks;
   header.order_epoch = order::epoch_of(state.order_word);
   state.lost_events = 0;
   state.encoder.start_chunk();
   state.chunk_interval = 0;
+  compiler_barrier();
   state.cursor = payload_of(state.chunk);
   state.hard_limit = reinterpret_cast<uint8_t*>(state.chunk) + segment::kChunkBytes -
                      3 * format::kMaxEventBytes;  // an epoch, a time and an event always fit
@@ -346,6 +353,137 @@ bool recorded_since(const StreamPosition& position, const void* block) {
   if (state == nullptr) return false;
   const bool moved = state->cursor != position.cursor || state->sequence != position.sequence;
   return moved && state->encoder.last_allocated_address() == reinterpret_cast<uint64_t>(block);
+}
+
+// ---- pools
+
+namespace {
+
+// Nothing else may count the stamps of a pool's events: with them, all of them are in one order.
+inline uint32_t bump_pool_shard(ThreadState& state, uint32_t pool) {
+  return state.shards == nullptr ? 0 : bump_shard(state, format::shard_of_pool(pool));
+}
+
+void write_pool_free(ThreadState& state, uint8_t* out, uint32_t pool, uint64_t address) {
+  const uint32_t stamp = bump_pool_shard(state, pool);
+  commit(state, state.encoder.encode_pool_free(out, pool, address, state.shards != nullptr, stamp));
+}
+
+void write_pool_allocation(ThreadState& state, uint8_t* out, const PoolIdentity& pool,
+                           uint64_t address, size_t bytes, uint32_t node) {
+  const uint32_t stamp = bump_pool_shard(state, pool.number);
+  commit(state, state.encoder.encode_pool_allocation(out, pool.number, pool.kind, address, bytes,
+                                                     node, state.shards != nullptr, stamp));
+}
+
+// Among the sampled blocks, where no other address has the highest bit. Pools whose numbers differ
+// by 2^15 are not told apart there; of a pool that is not its own a free counts nothing.
+constexpr unsigned kPoolNumberShift = 48;
+constexpr uint64_t kAddressInPool = (uint64_t{1} << kPoolNumberShift) - 1;
+constexpr uint64_t key_of_pool(uint32_t pool) {
+  return (uint64_t{pool} | uint64_t{1} << 15) << kPoolNumberShift;
+}
+
+__attribute__((noinline)) void sample_pool_allocation(Pool& pool, const void* block, size_t bytes) {
+  const uint64_t interval = draw(bytes);
+  const auto address = reinterpret_cast<uint64_t>(block);
+  if (interval == 0 || address > kAddressInPool) return;
+  ThreadState* state = get_ready(thread_state);
+  if (state == nullptr) return;
+  const PoolIdentity identity = identity_of(pool);
+  if (identity.number == 0 ||
+      !sampled_blocks::insert(key_of_pool(identity.number) | address, sampler::place(*state))) {
+    ++state->lost_events;
+    return;
+  }
+  pool.samples.fetch_add(1, std::memory_order_relaxed);
+  const uint32_t node = capture_stack(state->stacks);
+  uint8_t* out = start_record(*state);
+  if (state->chunk_interval != interval) {
+    state->chunk_interval = interval;
+    out = EventEncoder::encode_interval(out, interval);
+  }
+  write_pool_allocation(*state, out, identity, address, bytes, node);
+}
+
+// A sample that has been taken out of the table.
+void write_sampled_pool_free(ThreadState& state, uint32_t pool, uint64_t address, uint64_t place) {
+  uint8_t* out = start_record(state);
+  if (place != sampler::place(state)) out = EventEncoder::encode_outlived(out);
+  write_pool_free(state, out, pool, address);
+}
+
+__attribute__((noinline)) void sample_pool_free(Pool& pool, const void* block) {
+  const auto address = reinterpret_cast<uint64_t>(block);
+  if (!sampler::active() || pool.samples.load(std::memory_order_relaxed) == 0) return;
+  ThreadState* state = get_ready(thread_state);
+  if (state == nullptr) return;
+  const PoolIdentity identity = known_identity(pool);
+  uint64_t place = 0;
+  if (identity.number == 0 || address > kAddressInPool ||
+      !sampled_blocks::remove(key_of_pool(identity.number) | address, place)) {
+    return;
+  }
+  pool.samples.fetch_sub(1, std::memory_order_relaxed);
+  write_sampled_pool_free(*state, identity.number, address, place);
+}
+
+// Each sample is freed by itself: they are few, and what is no sample must stay out of the table.
+__attribute__((noinline)) void sample_pool_reset(Pool& pool) {
+  if (!sampler::active() || pool.samples.load(std::memory_order_relaxed) == 0) return;
+  if (get_ready(thread_state) == nullptr) return;
+  const PoolIdentity identity = known_identity(pool);
+  if (identity.number == 0) return;
+  pool.samples.store(0, std::memory_order_relaxed);
+  const uint32_t number = identity.number;
+  sampled_blocks::remove_all(
+      ~kAddressInPool, key_of_pool(number),
+      [](uint64_t key, uint64_t place, void* argument) {
+        ThreadState* state = get_ready(thread_state);
+        if (state == nullptr) return;
+        write_sampled_pool_free(*state, *static_cast<const uint32_t*>(argument),
+                                key & kAddressInPool, place);
+      },
+      const_cast<uint32_t*>(&number));
+}
+
+}  // namespace
+
+void record_pool_allocation(Pool& pool, const void* block, size_t bytes) {
+  ThreadState* state = prepare();
+  if (__builtin_expect(state == nullptr, 0)) return sample_pool_allocation(pool, block, bytes);
+  // After prepare(), by which a forked child is a process of its own.
+  const PoolIdentity identity = identity_of(pool);
+  if (identity.number == 0) {
+    ++state->lost_events;
+    return;
+  }
+  const uint32_t node = capture_stack(state->stacks);
+  write_pool_allocation(*state, start_record(*state), identity, reinterpret_cast<uint64_t>(block),
+                        bytes, node);
+}
+
+void record_pool_free(Pool& pool, const void* block) {
+  ThreadState* state = prepare();
+  if (__builtin_expect(state == nullptr, 0)) return sample_pool_free(pool, block);
+  // Also of a pool that this session has not seen yet: counted, if not believed.
+  const PoolIdentity identity = identity_of(pool);
+  if (identity.number == 0) {
+    ++state->lost_events;
+    return;
+  }
+  write_pool_free(*state, start_record(*state), identity.number, reinterpret_cast<uint64_t>(block));
+}
+
+void record_pool_reset(Pool& pool) {
+  ThreadState* state = prepare();
+  if (__builtin_expect(state == nullptr, 0)) return sample_pool_reset(pool);
+  const PoolIdentity identity = known_identity(pool);
+  if (identity.number == 0) return;
+  uint8_t* const out = start_record(*state);
+  const uint32_t stamp = bump_pool_shard(*state, identity.number);
+  commit(*state,
+         state->encoder.encode_pool_reset(out, identity.number, state->shards != nullptr, stamp));
 }
 
 // The three that follow are rare, and recorded also where blocks are sampled.

@@ -48,6 +48,14 @@ struct StreamPosition {
 StreamPosition stream_position();
 bool recorded_since(const StreamPosition& position, const void* block);
 
+// Blocks of the program's own pools (pools.h), as it reports them: an allocation after its pool has
+// made the block, a free before the pool takes it back.
+struct Pool;
+void record_pool_allocation(Pool& pool, const void* block, size_t bytes);
+void record_pool_free(Pool& pool, const void* block);
+// All of its blocks are freed.
+void record_pool_reset(Pool& pool);
+
 // Page ranges: anonymous private memory the program maps itself.
 void record_map(AllocationKind kind, const void* address, size_t bytes);
 void record_unmap(const void* address, size_t bytes);

@@ -116,6 +116,21 @@ bool remove(uint64_t address, uint64_t& place) {
   return true;
 }
 
+void remove_all(uint64_t mask, uint64_t value,
+                void (*removed)(uint64_t address, uint64_t place, void* argument), void* argument) {
+  for (unsigned number = 0; number < kLevels; ++number) {
+    Bucket* level = levels[number].load(std::memory_order_acquire);
+    if (level == nullptr) return;
+    for (size_t i = 0; i < bucket_count(number); ++i) {
+      for (Slot& slot : level[i].slots) {
+        const uint64_t address = slot.address.load(std::memory_order_acquire);
+        uint64_t place = 0;
+        if ((address & mask) == value && remove(address, place)) removed(address, place, argument);
+      }
+    }
+  }
+}
+
 bool begin() {
   if (filter == nullptr) {
     filter = static_cast<std::atomic<uint8_t>*>(map_pages(kFilterBytes));

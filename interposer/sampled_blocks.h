@@ -42,6 +42,11 @@ bool insert(uint64_t address, uint64_t place);
 // False: it is none of them.
 bool remove(uint64_t address, uint64_t& place);
 
+// Calls `removed` with each that equals `value` where `mask` has ones, and takes it out first.
+// Looks at the whole table.
+void remove_all(uint64_t mask, uint64_t value,
+                void (*removed)(uint64_t address, uint64_t place, void* argument), void* argument);
+
 // In a forked child, and before the first: there are none. False without memory.
 bool begin();
 

@@ -43,6 +43,14 @@ enum class ExtendedOperation : uint8_t {
   kMark = 8,       // varint string id: a named moment
   kInterval = 9,   // varint bytes: what follows is samples, one in so many bytes
   kOutlived = 10,  // the block freed next outlived unrecorded allocations of its thread
+  kPool = 11,      // a PoolOperation byte and what it has
+};
+
+// What a program says of a pool of its own. Each ends with a stamp on the pool's shard.
+enum class PoolOperation : uint8_t {
+  kAllocate = 0,  // varint pool, kind byte, varint address, size, node
+  kFree = 1,      // varint pool, address
+  kReset = 2,     // varint pool: all of its blocks are freed
 };
 
 inline constexpr unsigned kPointerShift = 4;  // aligned addresses are coded in units of 16 bytes
@@ -61,6 +69,8 @@ inline constexpr unsigned kShardCount = 257;
 constexpr unsigned shard_of(uint64_t address) {
   return static_cast<unsigned>(((address >> 12) * 0x9E3779B97F4A7C15ull) >> 56);
 }
+// Of everything that is said of one pool.
+constexpr unsigned shard_of_pool(uint32_t pool) { return shard_of(uint64_t{pool} << 12); }
 
 // ---- the dictionary of recent (node, size, kind) triples
 inline constexpr unsigned kDictionaryEntries = 256;

@@ -11,6 +11,7 @@
 #include "interposer/hooks/bundled_hooks.h"
 #include "interposer/hooks/call_tables.h"
 #include "interposer/hooks/slot_patch.h"
+#include "interposer/pools.h"
 #include "interposer/process.h"
 #include "interposer/symbol_table.h"
 
@@ -20,7 +21,8 @@ namespace {
 // ---- what has been registered: heaps and functions keep their numbers when a library is gone
 
 constexpr unsigned kMaxHeaps = 32;
-constexpr unsigned kMaxFunctions = format::kLastRegisteredKind - format::kFirstRegisteredKind;
+constexpr unsigned kMaxFunctions = kFirstPoolKind - format::kFirstRegisteredKind;
+static_assert(format::kFirstRegisteredHeap + kMaxHeaps <= kFirstPoolHeap);
 constexpr size_t kMaxNameBytes = 96;
 
 struct HeapName {

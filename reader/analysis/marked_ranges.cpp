@@ -4,6 +4,7 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <unordered_map>
 #include <utility>
 
 #include "reader/analysis/live_blocks.h"
@@ -75,6 +76,12 @@ class RangeAccounts {
         return;
       case EventType::kUndo:
         return undo(thread);
+      case EventType::kPoolAllocate:
+        return open_.empty() ? void() : allocate_in(pools_[event.stack], event);
+      case EventType::kPoolFree:
+        return free_in_pool(event);
+      case EventType::kPoolReset:
+        return reset_pool(event.stack);
       default:
         return;
     }
@@ -118,6 +125,7 @@ class RangeAccounts {
 
   void forget_blocks() {
     live_.clear();
+    pools_.clear();
     mappings_.clear();
     for (Thread& thread : threads_) thread = {};  // an undo later is of something else
   }
@@ -147,9 +155,11 @@ class RangeAccounts {
     }
   }
 
-  void allocate(const Event& event) {
+  void allocate(const Event& event) { allocate_in(live_, event); }
+
+  void allocate_in(LiveBlocks& blocks, const Event& event) {
     if (open_.empty()) return;
-    const auto [block, replaced] = live_.insert(event.address);
+    const auto [block, replaced] = blocks.insert(event.address);
     if (replaced) remove(block->birth, block->size_bytes, 1);
     *block = {};
     block->address = event.address;
@@ -167,6 +177,23 @@ class RangeAccounts {
     thread.block = *block;
     live_.erase(block);
     remove(thread.block->birth, thread.block->size_bytes, 1);
+  }
+
+  void free_in_pool(const Event& event) {
+    const auto blocks = pools_.find(event.stack);
+    const LiveBlock* block = blocks == pools_.end() ? nullptr : blocks->second.find(event.address);
+    if (block == nullptr) return;
+    remove(block->birth, block->size_bytes, 1);
+    blocks->second.erase(block);
+    if (blocks->second.size() == 0) pools_.erase(blocks);
+  }
+
+  void reset_pool(uint32_t pool) {
+    const auto blocks = pools_.find(pool);
+    if (blocks == pools_.end()) return;
+    blocks->second.for_each(
+        [&](const LiveBlock& block) { remove(block.birth, block.size_bytes, 1); });
+    pools_.erase(blocks);
   }
 
   void map(Thread& thread, const Event& event) {
@@ -229,6 +256,7 @@ class RangeAccounts {
   size_t begun_ = 0;
   uint64_t next_ticks_ = UINT64_MAX;  // a range begins or ends after it
   LiveBlocks live_;
+  std::unordered_map<uint32_t, LiveBlocks> pools_;  // by number
   Mappings mappings_;
   std::vector<Thread> threads_;
 };

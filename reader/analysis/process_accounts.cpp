@@ -29,8 +29,9 @@ inline uint32_t ProcessAccounts::site_of(const Stream& stream, const Event& even
 
 // What the block to be allocated counts for; a sample is kept with its variance, which the site
 // has from here on.
-const Sample& ProcessAccounts::weigh(StreamState& state, const Event& event, uint32_t site) {
-  Sample& sample = samples_[event.address];
+const Sample& ProcessAccounts::weigh(Blocks& blocks, StreamState& state, const Event& event,
+                                     uint32_t site) {
+  Sample& sample = blocks.samples[event.address];
   sample = accounts_.samples().weigh(site, state.sample_interval, event.size_bytes);
   accounts_.samples().add_live(site, accounts_.peak_epoch(), sample.variance);
   if (accounts_.in_range()) accounts_.samples().account(site).allocated += sample.variance;
@@ -38,8 +39,9 @@ const Sample& ProcessAccounts::weigh(StreamState& state, const Event& event, uin
 }
 
 // The sample that the block to be freed is, taken out of the live ones; nullptr: it is none.
-const Sample* ProcessAccounts::take_sample(const LiveBlock& block, Retired& retired) {
-  const auto sample = samples_.extract(block.address);
+const Sample* ProcessAccounts::take_sample(Blocks& blocks, const LiveBlock& block,
+                                           Retired& retired) {
+  const auto sample = blocks.samples.extract(block.address);
   if (!sample) return nullptr;
   retired.sample = sample.mapped();
   accounts_.samples().remove_live(block.site, accounts_.peak_epoch(), retired.sample.variance);
@@ -48,7 +50,7 @@ const Sample* ProcessAccounts::take_sample(const LiveBlock& block, Retired& reti
 
 void ProcessAccounts::undo_sample(const LiveBlock& block, const Retired& retired) {
   const SampleVariance& variance = retired.sample.variance;
-  samples_[block.address] = retired.sample;
+  own_.samples[block.address] = retired.sample;
   accounts_.samples().add_live(block.site, accounts_.peak_epoch(), variance);
   if (retired.freed) accounts_.samples().account(block.site).freed -= variance;
   if (retired.temporary) accounts_.samples().account(block.site).temporary -= variance;
@@ -65,11 +67,19 @@ inline void ProcessAccounts::allocate(Stream& stream, StreamState& state, const 
       state.stack_sites.push_back(site_number);
     }
   }
-  const auto [slot, replaced] = live_.insert(event.address);
+  allocate_in(own_, stream, state, event, site_number);
+}
+
+[[gnu::always_inline]] inline void ProcessAccounts::allocate_in(Blocks& blocks_of,
+                                                                const Stream& stream,
+                                                                StreamState& state,
+                                                                const Event& event,
+                                                                uint32_t site_number) {
+  const auto [slot, replaced] = blocks_of.live.insert(event.address);
   LiveBlock& block = *slot;
   if (__builtin_expect(replaced, 0)) {
     Retired ignored;
-    release(block, range_birth_of(block), ignored);
+    release(blocks_of, block, range_birth_of(blocks_of, block), ignored);
     ++replaced_blocks_;
   }
   const bool counted = accounts_.in_range();
@@ -77,7 +87,7 @@ inline void ProcessAccounts::allocate(Stream& stream, StreamState& state, const 
   uint64_t bytes = event.size_bytes;
   uint64_t blocks = 1;
   if (__builtin_expect(state.sample_interval != 0, 0) && site_number != kNoSite) {
-    const Sample& sample = weigh(state, event, site_number);
+    const Sample& sample = weigh(blocks_of, state, event, site_number);
     bytes = sample.bytes;
     blocks = sample.blocks;
   }
@@ -91,7 +101,7 @@ inline void ProcessAccounts::allocate(Stream& stream, StreamState& state, const 
   SiteAccount& site = accounts_.sites()[site_number];
   accounts_.add_live(site, bytes, blocks);
   if (ranges_ != nullptr) {
-    live_.range_birth(block) =
+    blocks_of.live.range_birth(block) =
         ranges_->allocate(site_number, number_, bytes, blocks, event.size_bytes);
   }
   if (counted) {
@@ -100,19 +110,20 @@ inline void ProcessAccounts::allocate(Stream& stream, StreamState& state, const 
   }
 }
 
-inline RangeRecorder::Birth ProcessAccounts::range_birth_of(const LiveBlock& block) {
-  return ranges_ != nullptr ? live_.range_birth(block) : 0;
+inline RangeRecorder::Birth ProcessAccounts::range_birth_of(Blocks& blocks,
+                                                            const LiveBlock& block) {
+  return ranges_ != nullptr ? blocks.live.range_birth(block) : 0;
 }
 
-inline void ProcessAccounts::release(const LiveBlock& block, RangeRecorder::Birth range_birth,
-                                     Retired& retired) {
+inline void ProcessAccounts::release(Blocks& blocks_of, const LiveBlock& block,
+                                     RangeRecorder::Birth range_birth, Retired& retired) {
   retired.freed = retired.temporary = retired.spared = false;
   if (block.site == kNoSite) return;
   SiteAccount& site = accounts_.sites()[block.site];
   const Sample* sample = nullptr;
   uint64_t blocks = 1;
-  if (__builtin_expect(!samples_.empty(), 0)) {
-    sample = take_sample(block, retired);
+  if (__builtin_expect(!blocks_of.samples.empty(), 0)) {
+    sample = take_sample(blocks_of, block, retired);
     if (sample != nullptr) blocks = sample->blocks;
   }
   retired.blocks = blocks;
@@ -191,14 +202,19 @@ void ProcessAccounts::uncount_temporary(uint32_t site_number, RangeRecorder::Bir
 }
 
 inline bool ProcessAccounts::free(StreamState& state, const Event& event) {
-  LiveBlock* block = live_.find(event.address);
+  return free_in(own_, state, event);
+}
+
+[[gnu::always_inline]] inline bool ProcessAccounts::free_in(Blocks& blocks, StreamState& state,
+                                                            const Event& event) {
+  LiveBlock* block = blocks.live.find(event.address);
   if (block == nullptr) return false;
   state.retired.outlived = std::exchange(state.outlived, false);
   state.retired.what = Retired::kBlock;
   state.retired.block = *block;
-  state.retired.range_birth = range_birth_of(*block);
-  live_.erase(block);
-  release(state.retired.block, state.retired.range_birth, state.retired);
+  state.retired.range_birth = range_birth_of(blocks, *block);
+  blocks.live.erase(block);
+  release(blocks, state.retired.block, state.retired.range_birth, state.retired);
   return true;
 }
 
@@ -226,12 +242,12 @@ void ProcessAccounts::free_unmatched(const Stream& stream, StreamState& state) {
   if (event + kPrefetchFar >= end) return;
   const SiteTable& sites = accounts_.sites();
   const Event& far = event[kPrefetchFar];
-  live_.prefetch(far.address);
+  own_.live.prefetch(far.address);
   if (__builtin_expect(far.type == EventType::kAllocate, 0))
     sites.prefetch_bucket(stream.global_number, far.node, far.kind);
   const Event& near = event[kPrefetchNear];
   if (near.type == EventType::kFree) {
-    prefetch_site(live_.likely_site(near.address));
+    prefetch_site(own_.live.likely_site(near.address));
   } else if (near.type == EventType::kAllocateKnown) {
     if (near.stack < state.stack_sites.size()) prefetch_site(state.stack_sites[near.stack]);
   } else if (near.type == EventType::kAllocate) {
@@ -240,7 +256,7 @@ void ProcessAccounts::free_unmatched(const Stream& stream, StreamState& state) {
 }
 
 inline bool ProcessAccounts::outgrew_cache() const {
-  return live_.table_bytes() + accounts_.sites().size() * sizeof(SiteAccount) > kCacheBytes;
+  return own_.live.table_bytes() + accounts_.sites().size() * sizeof(SiteAccount) > kCacheBytes;
 }
 
 void ProcessAccounts::prefetch(uint32_t stream_number, const Event* next, const Event* end) const {
@@ -336,10 +352,52 @@ void ProcessAccounts::apply(uint32_t stream_number, const Event& event) {
     case EventType::kMark:
       accounts_.add_mark(number_, event.node);
       break;
+    case EventType::kPoolAllocate:
+      allocate_in_pool(stream, state, event);
+      break;
+    case EventType::kPoolFree:
+      free_in_pool(stream, state, event);
+      break;
+    case EventType::kPoolReset:
+      reset_pool(state, event.stack);
+      break;
     case EventType::kEpoch:
     case EventType::kTime:
       break;
   }
+}
+
+ProcessAccounts::Blocks& ProcessAccounts::pool(uint32_t number) {
+  const auto [place, is_new] = pools_.try_emplace(number);
+  if (is_new && ranges_ != nullptr) place->second.live.keep_range_births();
+  return place->second;
+}
+
+void ProcessAccounts::allocate_in_pool(const Stream& stream, StreamState& state,
+                                       const Event& event) {
+  state.retired.what = Retired::kNothing;
+  allocate_in(pool(event.stack), stream, state, event, site_of(stream, event));
+}
+
+void ProcessAccounts::free_in_pool(const Stream& stream, StreamState& state, const Event& event) {
+  const auto blocks = pools_.find(event.stack);
+  if (blocks == pools_.end() || !free_in(blocks->second, state, event)) {
+    return free_unmatched(stream, state);
+  }
+  if (blocks->second.live.size() == 0) pools_.erase(blocks);
+  state.retired.what = Retired::kNothing;  // an undo is never about it
+}
+
+void ProcessAccounts::reset_pool(StreamState& state, uint32_t number) {
+  state.retired.what = Retired::kNothing;
+  const auto found = pools_.find(number);
+  if (found == pools_.end()) return;
+  Blocks& blocks = found->second;
+  Retired ignored;
+  blocks.live.for_each([&](const LiveBlock& block) {
+    release(blocks, block, range_birth_of(blocks, block), ignored);
+  });
+  pools_.erase(found);
 }
 
 void ProcessAccounts::map(Stream& stream, StreamState& state, const Event& event) {
@@ -423,11 +481,11 @@ void ProcessAccounts::undo(StreamState& state) {
       --unmatched_frees_;
       break;
     case Retired::kBlock: {
-      const auto [slot, replaced] = live_.insert(retired.block.address);
+      const auto [slot, replaced] = own_.live.insert(retired.block.address);
       LiveBlock& block = *slot;
       if (replaced) {  // against the format: somebody else has the address
         Retired ignored;
-        release(block, range_birth_of(block), ignored);
+        release(own_, block, range_birth_of(own_, block), ignored);
         ++replaced_blocks_;
       }
       block = retired.block;
@@ -436,7 +494,7 @@ void ProcessAccounts::undo(StreamState& state) {
       if (retired.is_sample) undo_sample(block, retired);
       accounts_.add_live(site, block.size_bytes, retired.blocks);
       if (ranges_ != nullptr) {
-        live_.range_birth(block) = retired.range_birth;
+        own_.live.range_birth(block) = retired.range_birth;
         ranges_->restore(block.site, number_, retired.range_birth, block.size_bytes, retired.blocks,
                          block.counted && !retired.freed);
       }
@@ -505,24 +563,35 @@ void ProcessAccounts::end_process() {
   accounts_.end_untouched(number_);
   if (ranges_ != nullptr) end_ranges();
   accounts_.end_sites(sites_);
+  const bool sampled =
+      !own_.samples.empty() || std::ranges::any_of(pools_, [](const auto& numbered) {
+        return !numbered.second.samples.empty();
+      });
   for (const uint32_t site_number : sites_) {
     SiteAccount& site = accounts_.sites()[site_number];
-    if (!samples_.empty()) accounts_.samples().end_live(site_number, accounts_.peak_epoch());
+    if (sampled) accounts_.samples().end_live(site_number, accounts_.peak_epoch());
     accounts_.remove_live(site, site.live_bytes, site.live_blocks);
   }
-  live_.clear();
-  samples_.clear();
+  own_.live.clear();
+  own_.samples.clear();
+  pools_.clear();
   mappings_.clear();
 }
 
 // The same by time, which takes each block's own.
-void ProcessAccounts::end_ranges() {
-  live_.for_each([&](const LiveBlock& block) {
+void ProcessAccounts::end_ranges_of(Blocks& own) {
+  own.live.for_each([&](const LiveBlock& block) {
     if (block.site == kNoSite) return;
-    const auto sample = samples_.find(block.address);
-    const uint64_t blocks = sample != samples_.end() ? sample->second.blocks : 1;
-    ranges_->remove(block.site, number_, live_.range_birth(block), block.size_bytes, blocks, true);
+    const auto sample = own.samples.find(block.address);
+    const uint64_t blocks = sample != own.samples.end() ? sample->second.blocks : 1;
+    ranges_->remove(block.site, number_, own.live.range_birth(block), block.size_bytes, blocks,
+                    true);
   });
+}
+
+void ProcessAccounts::end_ranges() {
+  end_ranges_of(own_);
+  for (auto& [number, blocks] : pools_) end_ranges_of(blocks);
   mappings_.for_each([&](uint64_t bytes, Mapping& mapping) {
     if (mapping.site == kNoSite) return;
     mapping.live_bytes -= bytes;

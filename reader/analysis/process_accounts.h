@@ -26,7 +26,7 @@ class ProcessAccounts {
         temporary_threshold_(query.temporary_threshold),
         until_exit_(query.until_exit),
         from_nothing_(from_nothing) {
-    if (ranges_ != nullptr) live_.keep_range_births();
+    if (ranges_ != nullptr) own_.live.keep_range_births();
   }
 
   // What is known of the mappings that live until the process ends; nullptr: nothing. Lives as
@@ -90,6 +90,12 @@ class ProcessAccounts {
     std::vector<Piece> pieces;
   };
 
+  // Blocks by address, of the process or of one of its pools.
+  struct Blocks {
+    LiveBlocks live;
+    std::unordered_map<uint64_t, Sample> samples;  // of those that are samples
+  };
+
   struct StreamState {
     std::vector<uint32_t> stack_sites;  // by Event::stack; of the chunk
     Retired retired;
@@ -113,12 +119,20 @@ class ProcessAccounts {
   const Event* apply_run_of(uint32_t stream_number, const Event* begin, const Event* end);
   uint32_t site_of(const Stream& stream, const Event& event);
   void allocate(Stream& stream, StreamState& state, const Event& event);
+  void allocate_in(Blocks& blocks, const Stream& stream, StreamState& state, const Event& event,
+                   uint32_t site);
   bool free(StreamState& state, const Event& event);
+  bool free_in(Blocks& blocks, StreamState& state, const Event& event);
   void free_unmatched(const Stream& stream, StreamState& state);
-  void release(const LiveBlock& block, RangeRecorder::Birth range_birth, Retired& retired);
-  const Sample& weigh(StreamState& state, const Event& event, uint32_t site);
-  const Sample* take_sample(const LiveBlock& block, Retired& retired);
+  void release(Blocks& blocks, const LiveBlock& block, RangeRecorder::Birth range_birth,
+               Retired& retired);
+  const Sample& weigh(Blocks& blocks, StreamState& state, const Event& event, uint32_t site);
+  const Sample* take_sample(Blocks& blocks, const LiveBlock& block, Retired& retired);
   void undo_sample(const LiveBlock& block, const Retired& retired);
+  Blocks& pool(uint32_t number);
+  void allocate_in_pool(const Stream& stream, StreamState& state, const Event& event);
+  void free_in_pool(const Stream& stream, StreamState& state, const Event& event);
+  void reset_pool(StreamState& state, uint32_t number);
   void map(Stream& stream, StreamState& state, const Event& event);
   void unmap(StreamState& state, uint64_t address, uint64_t size_bytes);
   void count_temporary(uint32_t site, RangeRecorder::Birth range_birth, uint64_t bytes,
@@ -133,7 +147,8 @@ class ProcessAccounts {
   void take_back_spared(uint32_t site, RangeRecorder::Birth range_birth, uint64_t bytes,
                         uint64_t blocks, bool counted, const Sample* sample);
   void count_spared_as_freed();
-  RangeRecorder::Birth range_birth_of(const LiveBlock& block);
+  RangeRecorder::Birth range_birth_of(Blocks& blocks, const LiveBlock& block);
+  void end_ranges_of(Blocks& blocks);
   void end_ranges();
 
   // What a shutdown has freed and not counted, of one site and range birth: the interpreter may be
@@ -163,8 +178,8 @@ class ProcessAccounts {
   const uint32_t temporary_threshold_;
   const bool until_exit_;
   const bool from_nothing_;
-  LiveBlocks live_;
-  std::unordered_map<uint64_t, Sample> samples_;  // of the live blocks that are samples
+  Blocks own_;
+  std::unordered_map<uint32_t, Blocks> pools_;  // those that have blocks, by number
   Mappings mappings_;
   std::vector<Stream> streams_;
   std::vector<uint32_t> sites_;  // of this process

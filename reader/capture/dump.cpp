@@ -414,6 +414,18 @@ class Dumper {
         return emit_event("interval", nullptr, false, seconds);
       case EventType::kOutlived:
         return emit_event("outlived", nullptr, false, seconds);
+      case EventType::kPoolAllocate:
+        fields_.number("pool", event.stack);
+        fields_.hex("address", event.address).number("bytes", event.size_bytes);
+        fields_.number("node", event.node);
+        fields_.word("function", function_name(event.kind));
+        return emit_event("pool_allocate", &event, shared, seconds);
+      case EventType::kPoolFree:
+        fields_.number("pool", event.stack).hex("address", event.address);
+        return emit_event("pool_free", &event, shared, seconds);
+      case EventType::kPoolReset:
+        fields_.number("pool", event.stack);
+        return emit_event("pool_reset", &event, shared, seconds);
       case EventType::kEpoch:
         fields_.number("epoch", event.address).number("shared", event.size_bytes);
         return emit("epoch");

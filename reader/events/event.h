@@ -19,6 +19,10 @@ enum class EventType : uint8_t {
   kMark,      // `node`: string id
   kInterval,  // `size_bytes`: the allocations that follow are samples, one in so many bytes
   kOutlived,  // the block freed next outlived allocations of its thread that were not sampled
+  // Of a pool of the program's, numbered `stack`.
+  kPoolAllocate,
+  kPoolFree,
+  kPoolReset,  // all of its blocks are freed
   // What follows is about the stream itself, not about memory.
   kEpoch,  // `address`: epoch; `size_bytes`: 1 shared
   kTime,   // `address`: ticks
@@ -31,7 +35,7 @@ struct Event {
   uint64_t size_bytes;
   uint32_t node;
   uint32_t stamp;  // in shared epochs, of what has an address
-  uint32_t stack;  // see ChunkStacks
+  uint32_t stack;  // see ChunkStacks; or a pool
   EventType type;
   format::AllocationKind kind;
 };

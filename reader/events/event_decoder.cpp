@@ -11,10 +11,10 @@ using format::DictionaryEntry;
 using format::ExtendedOperation;
 using format::Operation;
 
-// The longest record any bytes can make here: tag, kind, four varints. The zeros behind the payload
-// end every varint, so a record is read without looking at the end, and the end is checked after
-// it.
-static_assert(2 + 4 * format::kMaxVarintBytes <= PayloadBuffer::kPaddingBytes);
+// The longest record any bytes can make here: tag, operation, kind, five varints. The zeros behind
+// the payload end every varint, so a record is read without looking at the end, and the end is
+// checked after it.
+static_assert(3 + 5 * format::kMaxVarintBytes <= PayloadBuffer::kPaddingBytes);
 
 // Of a size class in allocations_.
 constexpr unsigned kClassBits = 8;
@@ -216,6 +216,9 @@ void EventDecoder::decode_extended(ExtendedOperation operation, Event& event) {
     case ExtendedOperation::kOutlived:
       event.type = EventType::kOutlived;
       break;
+    case ExtendedOperation::kPool:
+      decode_pool_event(event);
+      break;
     default:
       fail("an operation no version has");
   }
@@ -225,6 +228,32 @@ void EventDecoder::decode_extended(ExtendedOperation operation, Event& event) {
   if (event.address + event.size_bytes < event.address && event.type != EventType::kEpoch &&
       event.type != EventType::kTime)
     fail("a block beyond the address space");
+}
+
+void EventDecoder::decode_pool_event(Event& event) {
+  const auto operation = static_cast<format::PoolOperation>(*next_++);
+  event.stack = read_varint32();
+  switch (operation) {
+    case format::PoolOperation::kAllocate:
+      event.type = EventType::kPoolAllocate;
+      event.kind = static_cast<format::AllocationKind>(*next_++);
+      event.address = read_varint();
+      event.size_bytes = read_varint();
+      event.node = read_varint32();
+      if (event.node == format::kNoNode) fail("an allocation names an impossible stack");
+      if (event.address == 0) fail("an allocation at address 0");
+      break;
+    case format::PoolOperation::kFree:
+      event.type = EventType::kPoolFree;
+      event.address = read_varint();
+      break;
+    case format::PoolOperation::kReset:
+      event.type = EventType::kPoolReset;
+      break;
+    default:
+      fail("an operation on a pool that no version has");
+  }
+  if (shared_) event.stamp = pass_stamp(format::shard_of_pool(event.stack), read_stamp_delta(), 1);
 }
 
 }  // namespace memlens::reader

@@ -29,6 +29,7 @@ class EventDecoder {
 
  private:
   void decode_extended(format::ExtendedOperation operation, Event& event);
+  void decode_pool_event(Event& event);
   uint64_t read_varint();
   uint32_t read_varint32();
   uint64_t read_field(uint8_t tag);

@@ -11,6 +11,8 @@
 //   allocation: all are past the time by which the free had happened, or none can go on and the
 //   allocation is not in sight. Then the block was never recorded (older than the recording, or
 //   inherited by fork);
+//   what is said of a pool of the program's increments its shard's counter, allocations included,
+//   and so has its exact place without a search;
 //   an undo, which has no stamp, follows its free at once, so that nobody sees the block freed.
 //
 // A stream is opened only when its time has come, so a program with a hundred thousand short
@@ -419,6 +421,18 @@ class ProcessMerge {
           pass_free(event);
           break;
         }
+        case EventType::kPoolAllocate:
+        case EventType::kPoolFree:
+        case EventType::kPoolReset: {
+          const unsigned shard = shard_of(event);
+          if (!reached(counters_[shard], event.stamp)) {
+            wait_for_shard(active_[index], shard, event.stamp);
+            return;
+          }
+          sink_.apply(stream.number(), event);
+          pass_free(event);
+          break;
+        }
         default:
           sink_.apply(stream.number(), event);
           break;
@@ -449,6 +463,8 @@ class ProcessMerge {
   }
 
   static unsigned shard_of(const Event& event) {
+    if (event.type >= EventType::kPoolAllocate && event.type <= EventType::kPoolReset)
+      return format::shard_of_pool(event.stack);
     return event.type == EventType::kMap || event.type == EventType::kUnmap
                ? format::kMappingShard
                : format::shard_of(event.address);

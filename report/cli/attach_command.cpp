@@ -1,5 +1,6 @@
 // memlens attach, memlens detach
 #include <CLI/CLI.hpp>
+#include <cstdio>
 #include <map>
 #include <memory>
 #include <string>
@@ -7,6 +8,7 @@
 #include "interposer/collector/control_socket.h"
 #include "report/cli/attach/attachment.h"
 #include "report/cli/attach_command.h"
+#include "report/cli/run/preload.h"
 #include "report/cli/run/run_error.h"
 #include "report/cli/run/run_signals.h"
 #include "report/cli/run/running_recording.h"
@@ -19,6 +21,11 @@ int attach_to(const AttachOptions& options) {
   Attachment attachment(options);
   catch_signals([] { wake_recording(); });
   return attachment.record();
+}
+
+int tell_library() {
+  std::printf("%s\n", find_preload_library().c_str());
+  return 0;
 }
 
 int detach(int pid) {
@@ -74,7 +81,12 @@ void add_attach_commands(CLI::App& app, Action& chosen) {
   command->add_flag("-q,--quiet", options->quiet, "Say nothing but errors");
   // For who asks for a recording of itself (the Python package): spares it a thread of ours.
   command->add_flag("--wakes-itself", options->wakes_itself)->group("");
-  command->callback([options, &chosen] { chosen = [options] { return attach_to(*options); }; });
+  // For programs that bring it in themselves (memlens.h).
+  auto where = std::make_shared<bool>(false);
+  command->add_flag("--where-library", *where)->group("");
+  command->callback([options, where, &chosen] {
+    chosen = [options, where] { return *where ? tell_library() : attach_to(*options); };
+  });
 
   auto pid = std::make_shared<int>(0);
   CLI::App* end = app.add_subcommand("detach", "End a recording that is running");

@@ -173,8 +173,17 @@ bool is_container_machinery(const reader::Frame& frame) {
           is_in_library_namespace(without_return_type(frame.function)));
 }
 
+bool is_pool_report(const reader::Frame& frame) {
+  return frame.function.starts_with("memlens_") && reader::base_name(frame.file) == "memlens.h";
+}
+
+bool names_allocation(std::string_view function) {
+  return contains(function, "alloc") || contains(function, "Alloc");
+}
+
 bool is_native_machinery(const reader::Frame& frame) {
-  return std::ranges::find(kAllocatingFunctions, frame.function) !=
+  return is_pool_report(frame) ||
+         std::ranges::find(kAllocatingFunctions, frame.function) !=
              std::ranges::end(kAllocatingFunctions) ||
          begins_any(frame.function, kAllocatingPrefixes) ||
          std::ranges::find(kStartingFunctions, frame.function) !=

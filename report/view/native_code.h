@@ -14,6 +14,11 @@ bool is_container_machinery(const reader::Frame& frame);
 // Allocates on behalf of its caller, or begins a program, a thread or a library.
 bool is_native_machinery(const reader::Frame& frame);
 
+// A function of memlens.h by which a program's own pool tells of a block.
+bool is_pool_report(const reader::Frame& frame);
+// "arena_alloc", "Arena::allocate", "NewAllocator".
+bool names_allocation(std::string_view function);
+
 // Go's runtime, and what cgo puts between Go and C.
 bool is_go_runtime(const reader::Frame& frame);
 

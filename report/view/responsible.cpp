@@ -39,10 +39,22 @@ struct Search {
   }
 };
 
+// Who asked the pool whose function reports a block at `report`; the root: nobody.
+FrameTree::NodeId caller_of_pool(const FrameTree& tree, FrameTree::NodeId report) {
+  FrameTree::NodeId node = tree.parent(report);
+  while (node != FrameTree::kRoot && names_allocation(tree.frame(node).function))
+    node = tree.parent(node);
+  return node;
+}
+
 }  // namespace
 
 FrameTree::NodeId responsible_node(const FrameTree& tree, FrameTree::NodeId leaf,
                                    const CodeOrigins& origins) {
+  if (leaf != FrameTree::kRoot && is_pool_report(tree.frame(leaf))) {
+    const FrameTree::NodeId caller = caller_of_pool(tree, leaf);
+    leaf = caller != FrameTree::kRoot ? caller : tree.parent(leaf);
+  }
   std::vector<FrameTree::NodeId> nodes;
   for (FrameTree::NodeId node = leaf; node != FrameTree::kRoot; node = tree.parent(node))
     nodes.push_back(node);
@@ -56,13 +68,19 @@ ResponsibleNodes::ResponsibleNodes(const FrameTree& tree, const CodeOrigins& ori
     : nodes_(tree.size()) {
   std::vector<int8_t> ranks;
   ranks.reserve(tree.frames().size());
-  for (const reader::Frame& frame : tree.frames())
+  std::vector<bool> reports;
+  for (const reader::Frame& frame : tree.frames()) {
     ranks.push_back(static_cast<int8_t>(origins.rank_of(frame)));
+    reports.push_back(is_pool_report(frame));
+  }
   std::vector<Search> searches(tree.size());
   for (FrameTree::NodeId node = 1; node < tree.size(); ++node) {
     searches[node] = searches[tree.parent(node)];
     searches[node].add(node, tree.frame(node), ranks[tree.frame_id(node)]);
     nodes_[node] = searches[node].best;
+    if (!reports[tree.frame_id(node)]) continue;
+    const FrameTree::NodeId caller = caller_of_pool(tree, node);
+    if (caller != FrameTree::kRoot) nodes_[node] = searches[caller].best;
   }
 }
 

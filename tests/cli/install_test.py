@@ -58,10 +58,11 @@ add_executable(user user.c)
 target_link_libraries(user PRIVATE memlens::memlens)
 """, "CMakeLists.txt")
         self.script("""
-#define _GNU_SOURCE
 #include <memlens.h>
 #include <stdlib.h>
+static memlens_pool pool = MEMLENS_POOL("arena");
 int main(void) {
+  memlens_pool_alloc(&pool, &pool, 1234);
   memlens_range_begin("work");
   void* volatile block = malloc(5000000);
   memlens_range_end("work");
@@ -76,6 +77,8 @@ int main(void) {
         subprocess.run(["cmake", "--build", build], check=True, stdout=subprocess.DEVNULL)
         capture = self.record([os.path.join(build, "user")])
         self.assertRegex(self.memlens("ranges", capture).stdout, r"5\.00 MB .* work")
+        heaps = self.summary(capture)["by_allocator"]
+        self.assertEqual(heaps["pool arena"]["leaked_bytes"], 1234)
 
 
 if __name__ == "__main__":

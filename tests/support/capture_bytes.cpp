@@ -432,6 +432,38 @@ void EventBytes::interval(uint64_t sample_bytes) {
 
 void EventBytes::outlived() { extended(ExtendedOperation::kOutlived); }
 
+void EventBytes::begin_pool(format::PoolOperation operation, uint32_t pool) {
+  extended(ExtendedOperation::kPool);
+  payload_.push_back(static_cast<char>(operation));
+  append_varint(payload_, pool);
+}
+
+void EventBytes::end_pool(uint32_t pool, uint32_t stamp) {
+  const unsigned shard = format::shard_of(uint64_t{pool} << 12);
+  if (shared_) append_varint(payload_, stamp_delta(shard, stamp, 1));
+}
+
+void EventBytes::pool_allocate(uint32_t pool, AllocationKind kind, uint64_t address,
+                               uint64_t size_bytes, uint32_t node, uint32_t stamp) {
+  begin_pool(format::PoolOperation::kAllocate, pool);
+  payload_.push_back(static_cast<char>(kind));
+  append_varint(payload_, address);
+  append_varint(payload_, size_bytes);
+  append_varint(payload_, node);
+  end_pool(pool, stamp);
+}
+
+void EventBytes::pool_free(uint32_t pool, uint64_t address, uint32_t stamp) {
+  begin_pool(format::PoolOperation::kFree, pool);
+  append_varint(payload_, address);
+  end_pool(pool, stamp);
+}
+
+void EventBytes::pool_reset(uint32_t pool, uint32_t stamp) {
+  begin_pool(format::PoolOperation::kReset, pool);
+  end_pool(pool, stamp);
+}
+
 void EventBytes::epoch(uint64_t epoch, bool shared) {
   extended(ExtendedOperation::kEpoch);
   append_varint(payload_, epoch);

@@ -114,6 +114,10 @@ class EventBytes {
   void mark(uint32_t string_id);
   void interval(uint64_t sample_bytes);
   void outlived();
+  void pool_allocate(uint32_t pool, format::AllocationKind kind, uint64_t address,
+                     uint64_t size_bytes, uint32_t node, uint32_t stamp = 0);
+  void pool_free(uint32_t pool, uint64_t address, uint32_t stamp = 0);
+  void pool_reset(uint32_t pool, uint32_t stamp = 0);
 
   const std::string& payload() const { return payload_; }
 
@@ -126,6 +130,8 @@ class EventBytes {
   };
 
   void extended(format::ExtendedOperation operation);
+  void begin_pool(format::PoolOperation operation, uint32_t pool);
+  void end_pool(uint32_t pool, uint32_t stamp);
   // The delta to code for a stamp on `shard`, which moves on by `step`.
   uint32_t stamp_delta(unsigned shard, uint32_t stamp, uint32_t step);
 

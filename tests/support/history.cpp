@@ -173,6 +173,17 @@ class Writer {
       case Action::kShutdown:
         events.shutdown(event.size_bytes != 0);
         break;
+      case Action::kPoolAllocate:
+        events.pool_allocate(event.pool, event.kind, event.address, event.size_bytes, event.node,
+                             order.counters[format::shard_of_pool(event.pool)]++);
+        break;
+      case Action::kPoolFree:
+        events.pool_free(event.pool, event.address,
+                         order.counters[format::shard_of_pool(event.pool)]++);
+        break;
+      case Action::kPoolReset:
+        events.pool_reset(event.pool, order.counters[format::shard_of_pool(event.pool)]++);
+        break;
       case Action::kProcessEnd:
         break;
     }

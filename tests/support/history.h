@@ -13,7 +13,18 @@
 
 namespace memlens::testing {
 
-enum class Action : uint8_t { kAllocate, kFree, kUndo, kMap, kUnmap, kShutdown, kProcessEnd };
+enum class Action : uint8_t {
+  kAllocate,
+  kFree,
+  kUndo,
+  kMap,
+  kUnmap,
+  kShutdown,
+  kProcessEnd,
+  kPoolAllocate,
+  kPoolFree,
+  kPoolReset
+};
 
 struct HistoryEvent {
   Action action{};
@@ -23,6 +34,7 @@ struct HistoryEvent {
   uint64_t size_bytes = 0;  // kShutdown: 1 began, 0 undone
   uint32_t node = 0;
   format::AllocationKind kind = format::AllocationKind::kMalloc;
+  uint32_t pool = 0;
 };
 
 // Ticks of the event at `position` in the history; one tick is one nanosecond.

@@ -26,6 +26,7 @@ struct Block {
 
 struct Process {
   std::map<uint64_t, Block> blocks;
+  std::map<uint32_t, std::map<uint64_t, Block>> pools;
   std::vector<Block> mappings;
   bool in_shutdown = false;
   bool ended = false;
@@ -130,8 +131,30 @@ class Oracle {
         process.in_shutdown = event.size_bytes != 0;
         if (process.in_shutdown) {
           for (auto& [address, block] : process.blocks) block.before_shutdown = true;
+          for (auto& [number, blocks] : process.pools) {
+            for (auto& [address, block] : blocks) block.before_shutdown = true;
+          }
           for (Block& block : process.mappings) block.before_shutdown = true;
         }
+        break;
+      case Action::kPoolAllocate:
+        process.pools[event.pool][event.address] = make_block(event);
+        break;
+      case Action::kPoolFree: {
+        auto& blocks = process.pools[event.pool];
+        const auto found = blocks.find(event.address);
+        if (found == blocks.end()) {
+          if (in_range_ && selected(event)) ++result_.unmatched_frees;
+          break;
+        }
+        count_free(process, found->second, found->second.size_bytes, true);
+        blocks.erase(found);
+        break;
+      }
+      case Action::kPoolReset:
+        for (const auto& [address, block] : process.pools[event.pool])
+          count_free(process, block, block.size_bytes, true);
+        process.pools.erase(event.pool);
         break;
       case Action::kProcessEnd:
         process.ended = true;
@@ -204,6 +227,10 @@ class Oracle {
       if (process.ended) continue;
       for (const auto& [address, block] : process.blocks)
         bytes += block.selected ? block.live_bytes() : 0;
+      for (const auto& [pool, blocks] : process.pools) {
+        for (const auto& [address, block] : blocks)
+          bytes += block.selected ? block.live_bytes() : 0;
+      }
       for (const Block& block : process.mappings) bytes += block.selected ? block.live_bytes() : 0;
     }
     return bytes;
@@ -218,6 +245,9 @@ class Oracle {
     for (const auto& [number, process] : processes_) {
       if (process.ended) continue;
       for (const auto& [address, block] : process.blocks) add_to_peak(block);
+      for (const auto& [pool, blocks] : process.pools) {
+        for (const auto& [address, block] : blocks) add_to_peak(block);
+      }
       for (const Block& block : process.mappings) add_to_peak(block);
     }
   }

@@ -40,8 +40,9 @@ class Generator {
 
  private:
   struct Process {
-    std::vector<uint64_t> blocks;         // addresses
-    std::map<uint64_t, uint64_t> mapped;  // begin -> end
+    std::vector<uint64_t> blocks;                     // addresses
+    std::map<uint64_t, uint64_t> mapped;              // begin -> end
+    std::map<uint32_t, std::vector<uint64_t>> pools;  // addresses of blocks
     bool ended = false;
   };
 
@@ -74,6 +75,7 @@ class Generator {
 
   void step() {
     Process& process = processes_[process_];
+    if (options_.pools && below(3) == 0) return use_pool(process);
     const unsigned dice = below(100);
     // Phases of growing and shrinking, so that there are several maxima.
     const bool growing = history_.size() / 150 % 2 == 0;
@@ -89,6 +91,31 @@ class Generator {
     } else {
       free(process);
     }
+  }
+
+  // Pools at the same addresses, which are those of other blocks, too.
+  void use_pool(Process& process) {
+    const uint32_t pool = 1 + below(5);
+    std::vector<uint64_t>& blocks = process.pools[pool];
+    const unsigned dice = below(100);
+    if (dice < 3 || blocks.size() > 150) {
+      add(Action::kPoolReset, 0, 0);
+      blocks.clear();
+    } else if (dice < 6) {
+      add(Action::kPoolFree, 0x7000'0000'0000, 0);
+    } else if (dice < 60 || blocks.empty()) {
+      uint64_t address;
+      do {
+        address = 0x10000 + below(200) * 24;
+      } while (std::count(blocks.begin(), blocks.end(), address) != 0);
+      add(Action::kPoolAllocate, address, below(1000));
+      blocks.push_back(address);
+    } else {
+      const size_t index = below(blocks.size());
+      add(Action::kPoolFree, blocks[index], 0);
+      blocks.erase(blocks.begin() + static_cast<long>(index));
+    }
+    history_.back().pool = pool;
   }
 
   void allocate(Process& process) {

@@ -18,6 +18,7 @@ struct RandomHistoryOptions {
   bool undos = true;
   bool unmatched_frees = true;
   bool shutdown = false;      // the last quarter of the first process is its shutdown
+  bool pools = false;         // a third of what happens is in five pools
   bool process_ends = false;  // processes end one after the other, the last by the end
   unsigned thread_run = 5;    // events in a row by one thread, on average
 };

@@ -228,6 +228,49 @@ std::string registered_heaps() {
   return capture.bytes();
 }
 
+// Two pools of one name, with blocks at the address of one of malloc's; two threads that take
+// turns, and whose order only the stamps tell: thread 2 resets between two allocations of thread 1.
+std::string pools() {
+  constexpr auto kArena = static_cast<AllocationKind>(200);
+  CaptureBytes capture;
+  MetadataBytes metadata;
+  metadata.add_heap(70, format::HeapFamily::kMalloc, 0, "pool arena");
+  metadata.add_heap_function(200, 70, "memlens_pool_alloc");
+  const uint32_t node = metadata.add_label_node(0, "[somewhere]");
+  capture.add_frame({.kind = FrameKind::kMetadata, .process = 1}, metadata.take());
+  EventBytes alone;
+  alone.allocate(AllocationKind::kMalloc, 0x1000, 4096, node);
+  alone.pool_allocate(1, kArena, 0x1000, 100, node);
+  alone.pool_allocate(2, kArena, 0x1000, 20, node);
+  alone.pool_allocate(2, kArena, 0x1014, 3, node);
+  alone.pool_free(2, 0x1000);
+  alone.pool_free(2, 0x1000);                       // twice
+  alone.pool_free(3, 0x1000);                       // of one that has nothing
+  alone.pool_allocate(2, kArena, 0x1014, 4, node);  // of a block that is there
+  alone.pool_reset(4);
+  alone.epoch(2, true);
+  alone.pool_allocate(1, kArena, 0x1100, 1000, node, 0);
+  alone.pool_allocate(1, kArena, 0x1200, 2000, node, 3);
+  alone.pool_free(1, 0x1100, 4);  // gone by the reset
+  capture.add_frame(
+      {.kind = FrameKind::kEvents, .process = 1, .thread = 1, .ticks = kStart, .order_epoch = 1},
+      alone.payload());
+  EventBytes other(true);
+  other.pool_reset(1, 1);
+  other.free(0x1000, 2);  // of the same shard
+  other.pool_allocate(1, kArena, 0x1000, 7, node, 5);
+  capture.add_frame({.kind = FrameKind::kEvents,
+                     .process = 1,
+                     .thread = 2,
+                     .ticks = kStart,
+                     .order_epoch = 2,
+                     .shared_order = true},
+                    other.payload());
+  capture.add_clock(kStart + 1000);
+  capture.add_trailer(kStart + 1000);
+  return capture.bytes();
+}
+
 // Two tasks of one coroutine function, one of them named, under the event loop; and a task that
 // runs where another made it.
 std::string tasks() {
@@ -398,6 +441,7 @@ std::map<std::string, std::string> sample_captures() {
   samples["size_classes"] = size_classes();
   samples["registered_heaps"] = registered_heaps();
   samples["tasks"] = tasks();
+  samples["pools"] = pools();
   samples["untouched_mapping"] = untouched_mapping();
   samples["resident_parts"] = resident_parts();
   samples["no_events"] = write_history({}, {});

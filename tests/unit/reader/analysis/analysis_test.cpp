@@ -175,6 +175,39 @@ TEST_CASE("threads in shared epochs with coarse times: no unmatched free, no blo
   }
 }
 
+TEST_CASE("pools: by their own addresses, whoever resets them, in any order of threads") {
+  for (uint64_t seed = 1; seed <= 12; ++seed) {
+    CAPTURE(seed);
+    const bool one_thread = seed % 3 == 0;
+    const auto history = testing::random_history({.events = 2000,
+                                                  .threads = one_thread ? 1u : 5u,
+                                                  .mappings = one_thread,
+                                                  .unmatched_frees = false,
+                                                  .shutdown = one_thread && seed % 2 == 0,
+                                                  .pools = true,
+                                                  .thread_run = 2},
+                                                 seed);
+    compare(history, {.events_per_chunk = 40, .shuffle_seed = seed}, {});
+    for (const size_t events_per_epoch : {20, 100'000}) {
+      CAPTURE(events_per_epoch);
+      // However coarse the times: the stamps put what is said of a pool in one order.
+      for (const size_t events_per_time : {1, 50}) {
+        CAPTURE(events_per_time);
+        compare(history,
+                {.shared_epochs = true,
+                 .events_per_epoch = events_per_epoch,
+                 .events_per_time = events_per_time,
+                 .events_per_chunk = 1 + seed * 13 % 90,
+                 .shuffle_seed = seed},
+                {}, /*exact_peak=*/events_per_time == 1);
+      }
+    }
+    compare(history, {.shared_epochs = true, .events_per_chunk = 50},
+            {.from_seconds = moment_after(history, history.size() / 4),
+             .to_seconds = moment_after(history, history.size() * 3 / 4)});
+  }
+}
+
 TEST_CASE("a tree of processes: each its own addresses, the peak that of all together") {
   for (uint64_t seed = 1; seed <= 8; ++seed) {
     CAPTURE(seed);
