@@ -57,8 +57,8 @@ void close_chunk(ThreadState& state) {
   const segment::ChunkHeader* const chunk = state.chunk;
   if (chunk == nullptr) return;
   // A signal handler may jump out between any two of these, and open_chunk(): so the next number is
-  // made of the chunk's own, and a chunk is handed over at most once (at the latest when the process
-  // ends). One that nothing was committed to is no part of the stream.
+  // made of the chunk's own, and a chunk is handed over at most once (at the latest when the
+  // process ends). One that nothing was committed to is no part of the stream.
   if (chunk->committed.load(std::memory_order_relaxed) != 0) state.sequence = chunk->sequence + 1;
   compiler_barrier();
   state.chunk = nullptr;

@@ -14,8 +14,8 @@ namespace memlens::report {
 // library's (CodeOrigins::rank_of); else one without a name; else the innermost. `json.loads`
 // called from app.py is app.py's line, and so is everything `import x` pulls in.
 //
-// Of a program's own pool (include/memlens.h) it is who called the pool: what reports a block is the
-// pool's function, as far as it is named like one (arena_alloc, Arena::allocate).
+// Of a program's own pool (include/memlens.h) it is who called the pool: what reports a block is
+// the pool's function, as far as it is named like one (arena_alloc, Arena::allocate).
 //
 // What Python's `site` runs before the program begins (.pth files, sitecustomize) is the
 // start-up's: there the line of `site` itself is responsible.
