@@ -68,6 +68,38 @@ class PythonPackage(MemlensTest):
                          (old.summary["leaked_bytes"], new.summary["leaked_bytes"]))
         self.assertEqual(old.diff(new.path)[0], old.diff(new)[0])
 
+    def test_a_view_is_iterated_as_it_is_made_and_need_not_be_read_to_its_end(self):
+        capture = memlens.read(self.capture())
+        records = list(capture.iterate("allocations"))
+        self.assertEqual(records, capture.allocations())
+        self.assertEqual(sum(r.bytes for r in records), capture.summary["allocated_bytes"])
+        iterator = capture.iterate("peak")
+        self.assertEqual(next(iterator), capture.peak(limit=1)[0])
+        iterator.close()  # the program that made it ends
+        with self.assertRaisesRegex(memlens.MemlensError, "no process 99999999"):
+            next(capture.iterate("peak", pid=99999999))
+        with self.assertRaisesRegex(ValueError, "no view 'top'"):
+            capture.iterate("top")
+
+    def test_on_demand_the_stubs_say_what_the_package_has_and_users_are_checked_strictly(self):
+        python = os.environ.get("MEMLENS_TYPES_PYTHON")
+        if not python:
+            self.skipTest("MEMLENS_TYPES_PYTHON names no Python with mypy and pytest")
+        path = os.path.join(SOURCE, "python")
+        environment = dict(os.environ, PYTHONPATH=path, MYPYPATH=path)
+        settings = self.script("[mypy]\nignore_missing_imports = True\n", "mypy.ini")
+        good = self.script("import memlens\n\ndef peak(path: str) -> int:\n"
+                           "    records = memlens.read(path).iterate('peak', native=True)\n"
+                           "    return sum(record.bytes for record in records)\n", "good.py")
+        bad = self.script("import memlens\nmemlens.read(3)\n"
+                          "text: str = memlens.read('a').peak()[0].bytes\n", "bad.py")
+        for command, code in ((["mypy.stubtest", "memlens", "--mypy-config-file", settings], 0),
+                              (["mypy", "--strict", good], 0), (["mypy", "--strict", bad], 1)):
+            result = subprocess.run([python, "-m", *command], env=environment, cwd=self.directory,
+                                    stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+            self.assertEqual(result.returncode, code, result.stdout)
+        self.assertIn("Found 2 errors", result.stdout)
+
     def test_errors_are_one_line(self):
         with self.assertRaises(OSError):
             memlens.read(os.path.join(self.directory, "absent.mlens"))

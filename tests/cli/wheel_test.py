@@ -8,6 +8,7 @@ import os
 import re
 import subprocess
 import sys
+import tarfile
 import tempfile
 import unittest
 import zipfile
@@ -57,6 +58,32 @@ class Wheel(MemlensTest):
         return tuple(json.loads(subprocess.run(
             [PYTHON, "-c", "import sys; print(list(sys.version_info[:2]))"],
             stdout=subprocess.PIPE, check=True).stdout))
+
+    def test_its_types_are_in_it(self):
+        with zipfile.ZipFile(self.wheel) as wheel:
+            names = wheel.namelist()
+        for name in ("py.typed", "__init__.pyi", "_capture.pyi"):
+            self.assertIn("memlens/" + name, names)
+
+    def test_what_pip_is_told_before_anything_is_built_is_what_the_wheel_has(self):
+        asked = ("import sys, build_backend as b\n"
+                 "print(b.prepare_metadata_for_build_wheel(sys.argv[1]))\n"
+                 "print(b.build_sdist(sys.argv[1]))\n")
+        folder = os.path.join(self.directory, "asked")
+        os.mkdir(folder)
+        info, archive = subprocess.run(
+            [PYTHON, "-c", asked, folder], env={**os.environ,
+                                                "PYTHONPATH": os.path.join(SOURCE, "python")},
+            stdout=subprocess.PIPE, text=True, check=True).stdout.split()
+        with zipfile.ZipFile(self.wheel) as wheel:
+            for name in os.listdir(os.path.join(folder, info)):
+                with open(os.path.join(folder, info, name), "rb") as file:
+                    self.assertEqual(file.read(), wheel.read(info + "/" + name))
+        with tarfile.open(os.path.join(folder, archive)) as sources:
+            names = {name.split("/", 1)[1] for name in sources.getnames()}
+        self.assertLessEqual({"PKG-INFO", "pyproject.toml", "CMakeLists.txt", "CMakePresets.json",
+                              "python/build_backend.py", "python/portable/floor-x86_64.txt"}, names)
+        self.assertFalse([name for name in names if name.startswith("build/")])
 
     def test_it_asks_for_no_newer_libc_than_its_name_says(self):
         newest = tuple(map(int, re.search(r"manylinux_(\d+)_(\d+)", self.wheel).groups()))

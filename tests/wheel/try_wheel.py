@@ -243,9 +243,19 @@ class Uvx(Way):
                 "--from", self.tools.wheel, "memlens"]
 
 
+def finds_what_is_installed(python, folder):
+    """False for builds whose site module looks elsewhere than where installers put things."""
+    run([python, "-m", "venv", "--without-pip", folder], "/")
+    asked = "import sys, sysconfig; print(sysconfig.get_paths()['purelib'] in sys.path)"
+    return run([os.path.join(folder, "bin", "python"), "-c", asked], "/").strip() == "True"
+
+
 def try_here(options, name, python, folder):
     """The number of ways that failed."""
     failed = 0
+    if not finds_what_is_installed(python, os.path.join(folder, name)):
+        print("%-18s left out: environments made by it do not find what is installed in them" % name)
+        return 0
     for way in [Pip] + ([UvAdd, Uvx] if options.uv else []):
         place = os.path.join(folder, name + "-" + way.__name__)
         os.makedirs(place)
