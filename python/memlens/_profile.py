@@ -16,7 +16,8 @@ def profile(function):
     """Prints, when the program ends, what each line of the function allocated, on stderr.
 
     From allocation events, and not from the process's size: what a line's calls allocated is the
-    line's. Each call is a range of the recording, under the function's name (`memlens ranges`).
+    line's. Each call is a range of the recording, under the function's name (`memlens ranges`); not
+    those of generators, between whose steps other code runs.
     Where nothing records, the function is as it was, and one line says so at the end.
     """
     if not callable(function) or not hasattr(function, "__code__"):
@@ -24,6 +25,8 @@ def profile(function):
     _profiled[function.__code__] = function
     name = function.__qualname__
 
+    if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+        return function
     if inspect.iscoroutinefunction(function):
         @functools.wraps(function)
         async def profiled(*arguments, **named):

@@ -221,6 +221,15 @@ kept = load()
         self.assertEqual(alone, "memlens: profile: nothing was recorded; start the program with "
                                 "`memlens run`\n")
 
+    def test_a_profiled_generator_s_lines_are_listed_and_what_is_between_its_steps_is_no_range(self):
+        script = self.script("import memlens\n@memlens.profile\ndef steps():\n    for size in (1, 2):\n"
+                             "        yield bytes(size * 1_000_000)\nkept = list(steps())\n")
+        capture = memlens.read(self.record(
+            ["python3", script], env=dict(os.environ, PYTHONPATH=os.path.join(SOURCE, "python"))))
+        self.assertRegex(self.recording.stderr,
+                         r"(?m)^ +5 +3\.00 MB +3\.00 MB +3\.00 MB +2 +yield bytes")
+        self.assertEqual(capture.marks, [])
+
     def test_a_tracker_in_a_recorded_process_says_what_to_do_instead(self):
         said = self.recorded_output("""
 import memlens
