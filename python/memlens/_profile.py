@@ -56,7 +56,8 @@ def line_table(function, capture, pid=None):
     name = function.__qualname__
     sums = {}
     for column, view in enumerate(("peak", "leaks", "allocations")):
-        for record in capture.stacks(view, pid=pid):
+        # One by one: this is recorded as well, and all of them would be the program's peak.
+        for record in capture.iterate(view, pid=pid):
             for frame in record.frames:
                 if (frame.kind == "python" and frame.file == code.co_filename
                         and first <= frame.line < first + len(lines)
