@@ -7,6 +7,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 #include "interposer/format/version.h"
 
@@ -28,7 +29,13 @@ constexpr size_t kMinCompressedBytes = 640;
 
 void CaptureWriter::FreeContext::operator()(ZSTD_CCtx_s* context) const { ZSTD_freeCCtx(context); }
 
-CaptureWriter::CaptureWriter(int fd) : fd_(fd), compressor_(ZSTD_createCCtx()) {
+CaptureWriter::CaptureWriter(int fd) : CaptureWriter(fd, 0) {}
+
+CaptureWriter::CaptureWriter(int fd, uint64_t file_bytes)
+    : fd_(fd),
+      file_bytes_(file_bytes),
+      previous_bytes_(file_bytes),
+      compressor_(ZSTD_createCCtx()) {
   // Whoever reads the file sees by this lock that it is still being written. It goes with the
   // descriptor, so also when this process is killed. Where there are no locks, nobody sees it.
   struct flock whole {};
@@ -37,7 +44,16 @@ CaptureWriter::CaptureWriter(int fd) : fd_(fd), compressor_(ZSTD_createCCtx()) {
   (void)fcntl(fd_, F_OFD_SETLK, &whole);
 }
 
-CaptureWriter::~CaptureWriter() { close(fd_); }
+CaptureWriter::~CaptureWriter() {
+  if (fd_ >= 0) close(fd_);
+}
+
+int CaptureWriter::go_on_in(CaptureWriter& next) {
+  const int before = std::exchange(fd_, std::exchange(next.fd_, -1));
+  file_bytes_ = next.file_bytes_;
+  previous_bytes_ = next.previous_bytes_;
+  return before;
+}
 
 bool CaptureWriter::write_header(uint64_t session_id, const Moment& start) {
   format::FileHeader header{};
@@ -60,7 +76,8 @@ bool CaptureWriter::append(const FrameDescription& frame, std::span<const uint8_
   }
   const bool events = frame.kind == format::FrameKind::kEvents ||
                       frame.kind == format::FrameKind::kSampledEvents ||
-                      frame.kind == format::FrameKind::kUnfinishedEvents;
+                      frame.kind == format::FrameKind::kUnfinishedEvents ||
+                      frame.kind == format::FrameKind::kCarriedBlocks;
   format::FrameHeader header{};
   const size_t bound = ZSTD_compressBound(payload.size());
   if (frame_bytes_.size() < sizeof header + bound) frame_bytes_.resize(sizeof header + bound);

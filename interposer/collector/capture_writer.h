@@ -40,6 +40,8 @@ class CaptureWriter {
  public:
   // Owns `fd`, which is open for writing and empty.
   explicit CaptureWriter(int fd);
+  // Goes on with a file that has `file_bytes` already, all of them whole frames.
+  CaptureWriter(int fd, uint64_t file_bytes);
   ~CaptureWriter();
   CaptureWriter(const CaptureWriter&) = delete;
   CaptureWriter& operator=(const CaptureWriter&) = delete;
@@ -55,6 +57,13 @@ class CaptureWriter {
   // Appends the trailer. Where the disk has no room for it, it takes that of the last frame, so
   // that the capture says of itself that it was cut.
   bool append_last(const FrameDescription& frame, std::string_view payload);
+
+  // A frame with its header as it stands in another capture.
+  bool append_copy(std::span<const uint8_t> frame) { return write_all(frame.data(), frame.size()); }
+
+  // Goes on in the file of `next`, which is done with. Returns the descriptor of the one before,
+  // for the caller to close: its lock is held as long.
+  int go_on_in(CaptureWriter& next);
 
   // errno of the first write that failed; 0: none did.
   int failure() const { return failure_; }

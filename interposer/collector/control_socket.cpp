@@ -55,10 +55,14 @@ std::optional<MarkRequest> parse_mark(std::string_view text) {
 }
 
 std::string answer_to(std::string_view request, bool allowed, std::vector<MarkRequest>& marks,
-                      bool& stop) {
+                      bool& stop, bool& rotate) {
   if (!allowed) return "error the recording is another user's";
   if (request == "stop") {
     stop = true;
+    return "ok";
+  }
+  if (request == "rotate") {
+    rotate = true;
     return "ok";
   }
   std::optional<MarkRequest> mark = parse_mark(request);
@@ -138,8 +142,9 @@ ControlRequests ControlSocket::receive() {
       requests.so_far.push_back(peer);
       continue;
     }
-    answer({peer}, whole ? answer_to(request, allowed, requests.marks, stop_requested_)
-                         : "error the mark's name is too long");
+    answer({peer},
+           whole ? answer_to(request, allowed, requests.marks, stop_requested_, rotation_requested_)
+                 : "error the mark's name is too long");
   }
   return requests;
 }

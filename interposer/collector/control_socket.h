@@ -15,6 +15,7 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace memlens::collector {
@@ -52,11 +53,13 @@ class ControlSocket {
   ControlRequests receive();
   void answer(const std::vector<ControlPeer>& peers, const std::string& text);
   // Whether somebody has asked for the end.
+  bool take_rotation_request() { return std::exchange(rotation_requested_, false); }
   bool stop_requested() const { return stop_requested_; }
 
  private:
   int fd_ = -1;
   bool stop_requested_ = false;
+  bool rotation_requested_ = false;
 };
 
 // ---- the other side

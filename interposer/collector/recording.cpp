@@ -85,8 +85,7 @@ Recording::Recording(const RecordingOptions& options)
       segment_(option_bits(options)),
       control_(segment_.header()->nonce),
       watch_(segment_.header()),
-      clock_interval_ns_(kFirstClockIntervalNs),
-      thinning_(options.max_bytes) {
+      clock_interval_ns_(kFirstClockIntervalNs) {
   sample_interval_ = options.sample_bytes;
   segment_.header()->sample_interval.store(sample_interval_);
   segment_.header()->steady_ticks_per_us = steady_ticks_per_us();
@@ -169,7 +168,6 @@ void Recording::write_process_end(const WatchedProcess& process) {
   writer_->append(frame, to_text(json));
 }
 
-// For who reads the capture while it is written: all there is, and up to when that goes.
 void Recording::write_so_far() {
   if (write_failure() != 0) return;
   drain_->drain_so_far();
@@ -179,6 +177,25 @@ void Recording::write_so_far() {
   frame.kind = format::FrameKind::kSoFar;
   frame.ticks = settled_ticks_;
   writer_->append(frame, std::string_view());
+}
+
+int Recording::go_on_in(CaptureWriter& next, const std::string& note) {
+  const int before = writer_->go_on_in(next);
+  thinning_.go_on_from(writer_->file_bytes());
+  write_note(note, format::DiagnosticCode::kGoesOn);
+  append_clock_frame(*writer_);
+  return before;
+}
+
+std::string Recording::trailer_of_continued() const {
+  const Moment now = read_moment();
+  Json json;
+  json["end_ticks"] = now.ticks;
+  json["end_monotonic_ns"] = now.monotonic_ns;
+  json["reason"] = "continued";
+  add_status(json, {});
+  json["lost_processes"] = 0;
+  return to_text(json);
 }
 
 void Recording::serve_control_socket() {

@@ -32,7 +32,6 @@ struct RecordingOptions {
   bool python_allocators = true;
   bool follow = true;
   uint64_t sample_bytes = 0;    // one sample in so many bytes; 0: every block
-  uint64_t max_bytes = 0;       // that a capture of samples is to have in the end; 0: any number
   int64_t mark_every_ns = 0;    // a mark by itself so often; 0: never
   bool mark_on_signal = false;  // SIGUSR2 to a recorded process
 };
@@ -73,6 +72,18 @@ class Recording {
   void sleep();
   // Ends the next sleep, or the present one, at once. Callable from a signal handler.
   void interrupt_sleep();
+  // For who reads the capture while it is written: all there is, and up to when that goes.
+  void write_so_far();
+
+  // ---- going on in another file
+  // Somebody has asked for it since the last call.
+  bool take_rotation_request() { return control_.take_rotation_request(); }
+  // What ends the present file, as of now.
+  std::string trailer_of_continued() const;
+  // The file of `next`, which holds all that the present one has and it needs. Returns the present
+  // one's descriptor, for the caller to write its end and close it.
+  int go_on_in(CaptureWriter& next, const std::string& note);
+
   // SIGUSR2 came to this process: names the moment.
   void mark_by_signal();
 
@@ -109,7 +120,6 @@ class Recording {
   void write_marks(std::vector<MarkRequest> marks);
   void add_signal_marks(std::vector<MarkRequest>& marks);
   void serve_control_socket();
-  void write_so_far();
   void settle_ended_processes(const std::vector<WatchedProcess>& ended);
   void thin_out_samples();
   void stop_after_write_failure();

@@ -44,6 +44,8 @@ enum class FrameKind : uint16_t {
   kUnfinishedEvents = 12,  // as kEvents: what there is of a chunk that its thread still fills
   kSoFar = 13,             // no payload: every event before `ticks` is in the frames before
   kResidentParts = 14,     // what resident sets are made of (resident_parts.h)
+  kCarriedBlocks = 15,     // as kEvents: blocks of one thread that were live when this file began
+  kCarriedOrder = 16,      // where in the order of events this file goes on from the one before
 };
 
 inline constexpr uint16_t kFrameCompressed = 1;  // payload is one zstd frame

@@ -82,6 +82,7 @@ enum class DiagnosticCode : uint8_t {
   kTableFull = 4,            // stacks beyond a limit are shown under a fallback frame
   kStopped = 5,              // this process stopped recording early
   kLeftOut = 6,              // something recorded is in no frame: it was written over
+  kGoesOn = 7,               // this file goes on from an earlier one, with what was live then
 };
 
 // Node 0 is the root: an event on it has no frames (native code outside Python when native stacks

@@ -115,6 +115,8 @@ class Pass {
         process = processes_.back().get();
         process_index = stream.process;
         process->end_ticks = impl_.process_end_ticks(process_index);
+        if (const CarriedEpoch* carried = impl_.carried.epoch_of(process_index))
+          process->merge.go_on_from(carried->epoch, carried->counters);
         const auto earliest = impl_.earliest_end_ticks.find(process_index);
         if (earliest != impl_.earliest_end_ticks.end()) process->may_end_ticks = earliest->second;
         if (known != nullptr) process->accounts.compare_with(known->resident_memory.ranges);

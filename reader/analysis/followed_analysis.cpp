@@ -57,6 +57,8 @@ FollowedProcess& FollowedAnalysis::process_of(uint32_t index) {
   if (process == nullptr) {
     process =
         std::make_unique<FollowedProcess>(accounts_, static_cast<uint32_t>(processes_.size() - 1));
+    if (const CarriedEpoch* carried = capture_.impl().carried.epoch_of(index))
+      process->merge.go_on_from(carried->epoch, carried->counters);
   }
   return *process;
 }
@@ -86,8 +88,9 @@ void FollowedAnalysis::find_frames() {
 
 void FollowedAnalysis::add_found(bool more_will_come) {
   complete_until_ = capture_.impl().index.so_far_ticks;
-  std::ranges::stable_sort(found_, {},
-                           [](const FoundFrame& found) { return found.frame.sequence; });
+  std::ranges::stable_sort(found_, {}, [](const FoundFrame& found) {
+    return std::pair(!found.frame.carried, found.frame.sequence);
+  });
   std::vector<FoundFrame> waiting;
   for (FoundFrame& found : found_) {
     const std::vector<FrameRef>& frames =
@@ -113,9 +116,11 @@ void FollowedAnalysis::add_frame(const FrameRef& found) {
   frame.unfinished = frame.kind == format::FrameKind::kUnfinishedEvents;
   frame.kind = format::FrameKind::kEvents;
   const auto same = std::find_if(frames.rbegin(), frames.rend(), [&](const FrameRef& each) {
-    return each.sequence <= frame.sequence;
+    return each.carried || each.sequence <= frame.sequence;
   });
-  if (same != frames.rend() && same->sequence == frame.sequence) {
+  if (frame.carried) {
+    frames.push_back(frame);  // before all others, in order
+  } else if (same != frames.rend() && !same->carried && same->sequence == frame.sequence) {
     if (same->unfinished) *same = frame;
   } else if (same == frames.rbegin()) {
     lost_events_ += frame.lost_events;
@@ -219,6 +224,51 @@ bool FollowedAnalysis::advance(double until_seconds) {
       next->ended = true;
     }
   }
+}
+
+std::optional<FollowedAnalysis::Continuation> FollowedAnalysis::continuation() const {
+  const Capture::Impl& impl = capture_.impl();
+  Continuation result;
+  result.ticks = impl.index.so_far_ticks;
+  std::map<uint32_t, std::map<uint32_t, CarriedChunk>> chunks;
+  impl.carried.for_each_chunk([&](uint32_t process, uint32_t thread, const CarriedChunk& chunk) {
+    chunks[process][thread] = chunk;
+  });
+  for (const auto& [key, stream] : streams_) {
+    const auto& [process, thread] = key;
+    if (stream->cursor == nullptr) continue;
+    CarriedChunk chunk;
+    uint64_t counted = 0;
+    if (!stream->cursor->place(chunk.sequence, counted)) {
+      if (!stream->cursor->only_carried()) return {};
+      continue;  // what was carried over of its place still holds
+    }
+    chunk.counted_events = static_cast<uint32_t>(counted);
+    chunks[process][thread] = chunk;
+  }
+  for (const auto& [index, metadata] : impl.metadata) {
+    if (index == 0 || impl.process_end_ticks(index) != UINT64_MAX) continue;
+    Continuation::Process process;
+    process.index = index;
+    if (const auto followed = processes_.find(index); followed != processes_.end()) {
+      process.order = {followed->second->merge.epoch(), followed->second->merge.counters()};
+    } else if (const CarriedEpoch* carried = impl.carried.epoch_of(index)) {
+      process.order = *carried;
+    }
+    for (const auto& [thread, chunk] : chunks[index]) process.threads.push_back({thread, chunk});
+    result.processes.push_back(std::move(process));
+  }
+  return result;
+}
+
+void FollowedAnalysis::visit_live(uint32_t process,
+                                  const std::function<void(const LiveVisit&)>& visit) const {
+  const auto followed = processes_.find(process);
+  if (followed == processes_.end()) return;
+  followed->second->accounts.for_each_live([&](LiveVisit live) {
+    live.thread = stream_names_[live.thread].thread;
+    visit(live);
+  });
 }
 
 Analysis FollowedAnalysis::so_far() {

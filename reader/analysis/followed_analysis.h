@@ -14,16 +14,20 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "reader/analysis/accounts.h"
 #include "reader/analysis/analysis.h"
+#include "reader/analysis/live_visit.h"
 #include "reader/analysis/site_list.h"
 #include "reader/capture/capture.h"
+#include "reader/capture/carried_order.h"
 #include "reader/file/frame_index.h"
 
 namespace memlens::reader {
@@ -63,6 +67,27 @@ class FollowedAnalysis {
   // number of sites.
   Analysis so_far();
   uint64_t live_bytes() const { return accounts_.live_bytes(); }
+
+  // ---- For who goes on with the recording in another file, as of what was applied.
+
+  // Where that file begins.
+  struct Continuation {
+    struct Thread {
+      uint32_t thread = 0;
+      CarriedChunk chunk;
+    };
+    struct Process {
+      uint32_t index = 0;
+      CarriedEpoch order;
+      std::vector<Thread> threads;
+    };
+    uint64_t ticks = 0;
+    std::vector<Process> processes;  // that have not ended
+  };
+  // Nothing: this file's own carried blocks are not all applied.
+  std::optional<Continuation> continuation() const;
+  // All blocks of a process that are alive then.
+  void visit_live(uint32_t process, const std::function<void(const LiveVisit&)>& visit) const;
 
  private:
   // A frame of events that was found and is not read yet.

@@ -56,6 +56,13 @@ void ProcessAccounts::undo_sample(const LiveBlock& block, const Retired& retired
   if (retired.temporary) accounts_.samples().account(block.site).temporary -= variance;
 }
 
+// A block from before this file was made long ago: whoever frees it, it was not temporary.
+inline uint32_t ProcessAccounts::birth_of(const Stream& stream, const Event& event) {
+  constexpr uint32_t kLongAgo = 1u << 30;
+  const uint32_t birth = ++accounts_.allocation_count(stream.global_number);
+  return __builtin_expect(event.stack == kCarriedBlock, 0) ? birth - kLongAgo : birth;
+}
+
 inline void ProcessAccounts::allocate(Stream& stream, StreamState& state, const Event& event) {
   uint32_t site_number;
   if (__builtin_expect(event.type == EventType::kAllocateKnown, 1)) {
@@ -96,7 +103,7 @@ inline void ProcessAccounts::allocate(Stream& stream, StreamState& state, const 
   block.generation = generation_ & 0x7f;
   block.counted = counted;
   block.site = site_number;
-  block.birth = ++accounts_.allocation_count(stream.global_number);
+  block.birth = birth_of(stream, event);
   if (site_number == kNoSite) return;
   SiteAccount& site = accounts_.sites()[site_number];
   accounts_.add_live(site, bytes, blocks);
@@ -416,7 +423,7 @@ void ProcessAccounts::map(Stream& stream, StreamState& state, const Event& event
   }
   const uint64_t touched_bytes = event.size_bytes - mapping->untouched_bytes;
   mapping->site = from_nothing_ && !accounts_.in_range() ? kNoSite : site_of(stream, event);
-  mapping->birth = ++accounts_.allocation_count(stream.global_number);
+  mapping->birth = birth_of(stream, event);
   mapping->generation = static_cast<uint8_t>(generation_);
   mapping->counted = accounts_.in_range();
   if (mapping->site != kNoSite) {

@@ -9,6 +9,7 @@
 
 #include "reader/analysis/accounts.h"
 #include "reader/analysis/live_blocks.h"
+#include "reader/analysis/live_visit.h"
 #include "reader/analysis/mappings.h"
 #include "reader/analysis/untouched.h"
 #include "reader/events/event.h"
@@ -57,6 +58,11 @@ class ProcessAccounts {
   // The process is gone, and its memory with it: what it had not freed stays unfreed, but is alive
   // no more.
   void end_process();
+
+  // visit(LiveVisit) of what is alive now, block by block; `thread` is the accounts' number of the
+  // stream.
+  template <typename Visit>
+  void for_each_live(Visit&& visit) const;
 
   uint64_t events() const { return events_; }
   uint64_t unmatched_frees() const { return unmatched_frees_; }
@@ -118,6 +124,7 @@ class ProcessAccounts {
   template <bool kPrefetches>
   const Event* apply_run_of(uint32_t stream_number, const Event* begin, const Event* end);
   uint32_t site_of(const Stream& stream, const Event& event);
+  uint32_t birth_of(const Stream& stream, const Event& event);
   void allocate(Stream& stream, StreamState& state, const Event& event);
   void allocate_in(Blocks& blocks, const Stream& stream, StreamState& state, const Event& event,
                    uint32_t site);
@@ -195,5 +202,39 @@ class ProcessAccounts {
   uint64_t unmatched_frees_ = 0;
   uint64_t replaced_blocks_ = 0;
 };
+
+template <typename Visit>
+void ProcessAccounts::for_each_live(Visit&& visit) const {
+  const auto of_site = [&](uint32_t number, uint64_t address, uint64_t size_bytes) {
+    const SiteAccount& site = accounts_.sites()[number];
+    LiveVisit live;
+    live.thread = site.stream;
+    live.node = site.node;
+    live.kind = site.kind;
+    live.address = address;
+    live.size_bytes = size_bytes;
+    return live;
+  };
+  const auto visit_blocks = [&](const Blocks& blocks, uint32_t pool) {
+    blocks.live.for_each([&](const LiveBlock& block) {
+      if (block.site == kNoSite) return;
+      LiveVisit live = of_site(block.site, block.address, block.size_bytes);
+      live.pool = pool;
+      if (const auto sample = blocks.samples.find(block.address); sample != blocks.samples.end()) {
+        live.size_bytes = sample->second.size_bytes;
+        live.interval_bytes = sample->second.interval_bytes;
+      }
+      visit(live);
+    });
+  };
+  visit_blocks(own_, 0);
+  for (const auto& [number, blocks] : pools_) visit_blocks(blocks, number);
+  mappings_.for_each_range([&](uint64_t begin, uint64_t end, const Mapping& mapping) {
+    if (mapping.site == kNoSite) return;
+    LiveVisit live = of_site(mapping.site, begin, end - begin);
+    live.is_mapping = true;
+    visit(live);
+  });
+}
 
 }  // namespace memlens::reader

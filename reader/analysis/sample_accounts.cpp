@@ -28,6 +28,8 @@ Sample SampleAccounts::weigh(uint32_t site, uint64_t interval_bytes, uint64_t si
   const double weight = -1 / std::expm1(-size / static_cast<double>(interval_bytes));
   const double variance = weight * weight * missed;  // weight * (weight - 1), for all sizes alike
   Sample sample;
+  sample.size_bytes = size_bytes;
+  sample.interval_bytes = interval_bytes;
   // A block of no bytes has never been drawn; a capture that says otherwise stays finite.
   if (size_bytes == 0) return sample;
   sample.bytes = take_whole(size * weight, sums.carried_bytes);

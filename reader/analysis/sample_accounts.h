@@ -44,6 +44,8 @@ struct Sample {
   uint64_t bytes = 0;
   uint64_t blocks = 1;
   SampleVariance variance;
+  uint64_t size_bytes = 0;      // the block's own, and
+  uint64_t interval_bytes = 0;  // how it was drawn
 };
 
 // The variances of every site's sums, beside the sums themselves (SiteAccount): the peak's are kept

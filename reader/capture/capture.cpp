@@ -36,7 +36,10 @@ void Capture::Impl::leave_out_damaged_chunks() const {
 
 const std::vector<EventStream>& Capture::Impl::event_streams() const {
   if (index.lists_chunks) return index.streams;
-  std::call_once(streams_once, [this] { streams = read_frame_index(source).streams; });
+  std::call_once(streams_once, [this] {
+    streams = read_frame_index(source).streams;
+    carried.mark(streams);
+  });
   return streams;
 }
 

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "reader/capture/capture.h"
+#include "reader/capture/carried_order.h"
 #include "reader/capture/memory_limit.h"
 #include "reader/capture/process_metadata.h"
 #include "reader/capture/source_text.h"
@@ -50,6 +51,7 @@ struct Capture::Impl {
   StringPool pool;
   SourceText source_text;
   std::map<uint32_t, ProcessMetadata> metadata;
+  CarriedOrder carried;                             // from an earlier file
   std::map<uint32_t, uint64_t> end_ticks;           // by process
   std::map<uint32_t, uint64_t> earliest_end_ticks;  // of those that ended at some time until then
   std::map<uint32_t, MemoryLimit> memory_limits;    // of those that did not exit by themselves

@@ -38,6 +38,7 @@ void CaptureOpener::open() {
     for (const FrameRef& frame : frames) take_metadata(frame);
   }
   for (const FrameRef& frame : impl_.index.others) take_other(frame);
+  impl_.carried.mark(impl_.index.streams);
   for (auto& [process, metadata] : impl_.metadata) metadata.finish(impl_.pool);
   describe();
 }
@@ -63,6 +64,7 @@ void CaptureOpener::follow(const std::function<void(const FrameRef&)>& events) {
     switch (frame.kind) {
       case FrameKind::kEvents:
       case FrameKind::kUnfinishedEvents:
+        impl_.carried.mark(frame);
         events(frame);
         break;
       case FrameKind::kMetadata:
@@ -196,6 +198,9 @@ void CaptureOpener::take_other(const FrameRef& frame) {
     case FrameKind::kSource:
       parse(frame,
             [&](ByteView view) { impl_.source_text.add_payload(view, impl_.pool, budget_); });
+      break;
+    case FrameKind::kCarriedOrder:
+      parse(frame, [&](ByteView view) { impl_.carried.add_payload(view, budget_); });
       break;
     case FrameKind::kTrailer:
       parse_json(frame, [&](std::string_view json) { trailer_ = parse_trailer(json); });
@@ -460,7 +465,10 @@ void CaptureOpener::place_marks() {
   };
   for (const NamedTicks& mark : marks_) add(mark.ticks, mark.process, mark.name);
   for (const auto& [process, metadata] : impl_.metadata) {
-    for (const MarkRecord& mark : metadata.marks) add(mark.ticks, process, mark.name);
+    for (const MarkRecord& mark : metadata.marks) {
+      // Those of an earlier file come with the names that are still needed.
+      if (mark.ticks >= impl_.index.first_ticks) add(mark.ticks, process, mark.name);
+    }
   }
   std::ranges::stable_sort(impl_.info.marks, {}, &Mark::seconds);
 }

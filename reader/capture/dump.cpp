@@ -121,6 +121,10 @@ const char* frame_kind_name(FrameKind kind) {
       return "so_far";
     case FrameKind::kResidentParts:
       return "resident_parts";
+    case FrameKind::kCarriedBlocks:
+      return "carried_blocks";
+    case FrameKind::kCarriedOrder:
+      return "carried_order";
   }
   return "unknown";
 }
@@ -209,6 +213,9 @@ class Dumper {
         break;
       case FrameKind::kResidentParts:
         while (!view.empty()) dump_resident_parts(view);
+        break;
+      case FrameKind::kCarriedOrder:
+        dump_carried_order(view);
         break;
       case FrameKind::kMarks:
         while (!view.empty()) {
@@ -357,6 +364,21 @@ class Dumper {
       fields_.hex("start", ranges.read_varint());
       fields_.number("bytes", ranges.read_varint()).number("touched", ranges.read_varint());
       emit("resident_range");
+    }
+  }
+
+  void dump_carried_order(ByteView view) {
+    while (!view.empty()) {
+      fields_.number("of_process", view.read_varint()).number("epoch", view.read_varint());
+      uint64_t counters = view.read_varint();
+      fields_.number("counters", counters);
+      while (counters-- > 0) view.read_varint();
+      emit("carried_epoch");
+      for (uint64_t chunks = view.read_varint(); chunks > 0; --chunks) {
+        fields_.number("of_thread", view.read_varint()).number("chunk", view.read_varint());
+        fields_.number("counted_events", view.read_varint());
+        emit("carried_chunk");
+      }
     }
   }
 

@@ -120,7 +120,8 @@ void ChunkQueue::work() {
     job.state = Job::kLoading;
     lock.unlock();
     load(loader, job);
-    if (!job.error && job.frame.raw_bytes <= kMaxDecodedPayload) decode(decoder, job);
+    if (!job.error && job.frame.raw_bytes <= kMaxDecodedPayload && !job.frame.goes_on())
+      decode(decoder, job);
     lock.lock();
     job.state = Job::kDone;
     job_done_.notify_all();

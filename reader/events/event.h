@@ -28,6 +28,10 @@ enum class EventType : uint8_t {
   kTime,   // `address`: ticks
 };
 
+// `stack` of a kAllocateWide or kMap that is no allocation of now: the block is from an earlier
+// file.
+inline constexpr uint32_t kCarriedBlock = 0xffffffffu;
+
 constexpr bool is_control(EventType type) { return type >= EventType::kEpoch; }
 
 struct Event {

@@ -86,6 +86,20 @@ class ProcessMerge {
     for (auto& stream : over_) visit(*stream);
   }
 
+  // The recording's earlier file ended in this epoch, with the shards' counters there (none: it was
+  // no shared one).
+  void go_on_from(uint64_t epoch, const std::vector<uint32_t>& counters) {
+    first_epoch_ = epoch;
+    first_counters_ = counters;
+  }
+  // The same, as of now.
+  uint64_t epoch() const { return std::max(begun_ ? epoch_ : 0, first_epoch_); }
+  std::vector<uint32_t> counters() const {
+    if (!begun_ || epoch_ < first_epoch_) return first_counters_;
+    if (!shared_ || !has_counters_) return {};
+    return {std::begin(counters_), std::end(counters_)};
+  }
+
   // A lower bound of the time of what comes next; UINT64_MAX: there is nothing.
   uint64_t next_ticks() const { return next_ticks_; }
 
@@ -157,6 +171,8 @@ class ProcessMerge {
       if (shared_ && !has_counters_) {
         has_counters_ = true;
         std::memset(counters_, 0, sizeof counters_);
+        if (epoch_ == first_epoch_ && !first_counters_.empty())
+          std::copy(first_counters_.begin(), first_counters_.end(), counters_);
         std::memset(shard_waiters_, 0, sizeof shard_waiters_);
         block_waiters_ = 0;
       }
@@ -518,6 +534,8 @@ class ProcessMerge {
   std::vector<std::unique_ptr<StreamCursor>> over_;  // for now
   bool keeps_streams_ = false;
   uint64_t epoch_ = 0;
+  uint64_t first_epoch_ = 0;              // of this file, and
+  std::vector<uint32_t> first_counters_;  // its counters then
   bool shared_ = false;
   uint64_t next_ticks_ = UINT64_MAX;
   bool begun_ = false;

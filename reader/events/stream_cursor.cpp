@@ -55,11 +55,10 @@ bool StreamCursor::refill() {
       } else {
         next_ = end_ = batch_.get();
         try {
-          end_ += decoder_->decode(batch_.get(), kBatchEvents);
+          end_ += decode(batch_.get(), kBatchEvents);
         } catch (const PayloadError& error) {
           fail(error);
         }
-        taken_ += static_cast<uint64_t>(end_ - next_);
         if (next_ != end_) return true;
       }
       queue_.finish(std::move(current_));
@@ -67,6 +66,70 @@ bool StreamCursor::refill() {
     if (!open_next_frame()) return false;
     if (next_ != end_) return true;
   }
+}
+
+// Of a chunk that began in an earlier file the numbers of stacks mean nothing here: those that were
+// given there are not known.
+size_t StreamCursor::decode(Event* out, size_t capacity) {
+  const size_t count = decoder_->decode(out, capacity);
+  taken_ += count;
+  const FrameRef& frame = current_->frame;
+  if (__builtin_expect(!frame.goes_on(), 1)) return count;
+  for (Event& event : std::span(out, count)) {
+    if (event.type == EventType::kAllocate || event.type == EventType::kAllocateKnown)
+      event.type = EventType::kAllocateWide;
+    if (event.type == EventType::kAllocateWide || event.type == EventType::kMap)
+      event.stack = frame.carried ? kCarriedBlock : 0;
+  }
+  return count;
+}
+
+// What the events that an earlier file has say of those that follow is taken over: epoch, time,
+// sampling interval.
+void StreamCursor::pass_counted(uint64_t count) {
+  Event interval{};
+  bool has_interval = false;
+  try {
+    while (count > 0) {
+      if (next_ == end_) {
+        next_ = end_ = batch_.get();
+        end_ += decode(batch_.get(), kBatchEvents);
+        if (next_ == end_) break;
+      }
+      if (next_->type == EventType::kTime) ticks_ = std::max(ticks_, next_->address);
+      if (next_->type == EventType::kEpoch) {
+        epoch_ = std::max(epoch_, next_->address);
+        shared_ = next_->size_bytes == 1;
+      }
+      if (next_->type == EventType::kInterval) {
+        interval = *next_;
+        has_interval = true;
+      }
+      ++next_;
+      --count;
+    }
+  } catch (const PayloadError& error) {
+    fail(error);
+  }
+  if (!has_interval) return;
+  --next_;
+  batch_[static_cast<size_t>(next_ - batch_.get())] = interval;
+}
+
+bool StreamCursor::place(uint32_t& sequence, uint64_t& events) const {
+  if (next_frame_ == 0) {
+    if (stream_.frames.empty() || stream_.frames[0].carried) return false;
+    sequence = stream_.frames[0].sequence;
+    events = stream_.frames[0].counted_events;
+    return true;
+  }
+  const FrameRef& frame = stream_.frames[next_frame_ - 1];
+  const bool whole = over_ && !frame.unfinished;
+  if (frame.carried) return false;
+  sequence = whole ? frame.sequence + 1 : frame.sequence;
+  const auto left = static_cast<uint64_t>(end_ - next_);
+  events = whole ? 0 : std::max<uint64_t>(taken_ - std::min(left, taken_), frame.counted_events);
+  return true;
 }
 
 // A chunk that was read unfinished has a longer frame now: its events up to there are known.
@@ -83,9 +146,8 @@ void StreamCursor::go_back_to_replaced() {
 void StreamCursor::skip_taken() {
   try {
     while (skip_ > 0) {
-      const size_t count = decoder_->decode(batch_.get(), kBatchEvents);
+      const size_t count = decode(batch_.get(), kBatchEvents);
       if (count == 0) break;
-      taken_ += count;
       next_ = batch_.get() + std::min<uint64_t>(skip_, count);
       end_ = batch_.get() + count;
       skip_ -= std::min<uint64_t>(skip_, count);
@@ -160,6 +222,7 @@ bool StreamCursor::open_next_frame() {
   }
   next_ = end_ = batch_.get();
   decoder_->start(current_->payload, frame);
+  if (skip_ == 0 && frame.counted_events != 0) pass_counted(frame.counted_events);
   skip_taken();
   return true;
 }
@@ -179,9 +242,7 @@ void StreamCursor::look_ahead() {
   next_ = batch_.get();
   end_ = next_ + left;
   try {
-    const size_t count = decoder_->decode(batch_.get() + left, capacity_ - left);
-    end_ += count;
-    taken_ += count;
+    end_ += decode(batch_.get() + left, capacity_ - left);
   } catch (const PayloadError& error) {
     fail(error);
   }

@@ -60,6 +60,11 @@ class StreamCursor {
   // position() has returned false.
   bool over() const { return over_; }
 
+  // Where the stream goes on: a chunk's sequence number, and how many of its events are consumed.
+  // False: not known, there were carried blocks only; are all consumed?
+  bool place(uint32_t& sequence, uint64_t& events) const;
+  bool only_carried() const { return over_; }
+
   // ---- Of a capture that grows, a stream is over only for now.
 
   // The stream's frames have changed: some were added, or the last one, which was unfinished, was
@@ -106,6 +111,8 @@ class StreamCursor {
   bool refill();
   bool open_next_frame();
   void go_back_to_replaced();
+  size_t decode(Event* out, size_t capacity);
+  void pass_counted(uint64_t count);
   void skip_taken();
   void release();
   void fail(const PayloadError& error) const;

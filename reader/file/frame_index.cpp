@@ -54,7 +54,8 @@ bool read_frame_ref(const Source& source, uint64_t offset, FrameRef& ref) {
     throw CaptureError(source.path(), offset, "damaged: a frame of impossible size");
   if ((header.kind == static_cast<uint16_t>(FrameKind::kEvents) ||
        header.kind == static_cast<uint16_t>(FrameKind::kSampledEvents) ||
-       header.kind == static_cast<uint16_t>(FrameKind::kUnfinishedEvents)) &&
+       header.kind == static_cast<uint16_t>(FrameKind::kUnfinishedEvents) ||
+       header.kind == static_cast<uint16_t>(FrameKind::kCarriedBlocks)) &&
       header.raw_bytes > format::kMaxEventFrameBytes)
     throw CaptureError(source.path(), offset, "damaged: a chunk of impossible size");
   if ((header.flags & format::kFrameCompressed) == 0 && header.stored_bytes != header.raw_bytes)
@@ -68,6 +69,9 @@ bool read_frame_ref(const Source& source, uint64_t offset, FrameRef& ref) {
   // know what to make of them.
   if (ref.kind == FrameKind::kSampledEvents) ref.kind = FrameKind::kEvents;
   ref.unfinished = false;
+  ref.counted_events = 0;
+  ref.carried = ref.kind == FrameKind::kCarriedBlocks;
+  if (ref.carried) ref.kind = FrameKind::kEvents;
   ref.flags = header.flags;
   ref.process = header.process;
   ref.thread = header.thread;
@@ -82,14 +86,15 @@ bool read_frame_ref(const Source& source, uint64_t offset, FrameRef& ref) {
 namespace {
 
 // Sorts a stream's frames, leaves those out whose numbers make no sense, and counts the numbers
-// that are missing.
-uint64_t order_frames(std::vector<FrameRef>& frames, LeftOutKind kind, LeftOutList& left_out) {
+// that are missing. `from_first`: those before the first are in an earlier file.
+uint64_t order_frames(std::vector<FrameRef>& frames, LeftOutKind kind, LeftOutList& left_out,
+                      bool from_first = false) {
   std::stable_sort(frames.begin(), frames.end(),
                    [](const FrameRef& a, const FrameRef& b) { return a.sequence < b.sequence; });
   // As many as a capture cut in its middle can lack; a number far beyond is none of the stream's.
   constexpr uint64_t kMaxGap = 1 << 20;
   uint64_t missing = 0;
-  uint64_t expected = 0;
+  uint64_t expected = from_first && !frames.empty() ? frames.front().sequence : 0;
   std::vector<FrameRef> kept;
   kept.reserve(frames.size());
   for (const FrameRef& frame : frames) {
@@ -117,13 +122,19 @@ FrameIndex read_frame_index(const Source& source) {
   index.first_ticks = index.header.start_ticks;
   index.last_ticks = index.header.start_ticks;
   std::map<std::pair<uint32_t, uint32_t>, std::vector<FrameRef>> events;
+  std::map<std::pair<uint32_t, uint32_t>, std::vector<FrameRef>> carried;
+  bool goes_on = false;
   // Chunks that were not finished yet, the latest of each.
   std::map<std::tuple<uint32_t, uint32_t, uint32_t>, FrameRef> unfinished;
   index.good_bytes = visit_frames(source, index.header, [&](const FrameRef& ref) {
     ++index.frame_count;
     index.complete = ref.kind == FrameKind::kTrailer;
     index.last_ticks = std::max(index.last_ticks, ref.ticks);
-    if (ref.kind == FrameKind::kEvents) {
+    goes_on = goes_on || ref.kind == FrameKind::kCarriedOrder;
+    if (ref.carried) {
+      carried[{ref.process, ref.thread}].push_back(ref);
+      events[{ref.process, ref.thread}];
+    } else if (ref.kind == FrameKind::kEvents) {
       events[{ref.process, ref.thread}].push_back(ref);
       unfinished.erase({ref.process, ref.thread, ref.sequence});
     } else if (ref.kind == FrameKind::kUnfinishedEvents) {
@@ -151,9 +162,13 @@ FrameIndex read_frame_index(const Source& source) {
     EventStream stream;
     stream.process = key.first;
     stream.thread = key.second;
-    stream.missing_frames = order_frames(frames, LeftOutKind::kEvents, left_out);
+    stream.missing_frames = order_frames(frames, LeftOutKind::kEvents, left_out, goes_on);
     for (const FrameRef& frame : frames) stream.lost_events += frame.lost_events;
-    stream.frames = std::move(frames);
+    if (const auto before = carried.find(key); before != carried.end()) {
+      order_frames(before->second, LeftOutKind::kEvents, left_out);
+      stream.frames = std::move(before->second);
+    }
+    stream.frames.insert(stream.frames.end(), frames.begin(), frames.end());
     index.streams.push_back(std::move(stream));
   }
   index.left_out = left_out.take();

@@ -30,7 +30,11 @@ struct FrameRef {
   uint32_t raw_bytes = 0;
   uint32_t lost_events = 0;
   uint32_t payload_checksum = 0;
-  bool unfinished = false;  // of events: the beginning of a chunk that goes on
+  bool unfinished = false;      // of events: the beginning of a chunk that goes on
+  bool carried = false;         // of events: blocks from before this file
+  uint32_t counted_events = 0;  // of events: the first so many belong to an earlier file
+
+  bool goes_on() const { return carried || counted_events != 0; }
 
   uint64_t payload_offset() const { return offset + sizeof(format::FrameHeader); }
   bool compressed() const { return (flags & format::kFrameCompressed) != 0; }
@@ -41,7 +45,7 @@ struct FrameRef {
   }
 };
 
-// The event frames of one thread, in order of their sequence numbers.
+// The event frames of one thread, in order of their sequence numbers; carried ones first.
 struct EventStream {
   uint32_t process = 0;
   uint32_t thread = 0;

@@ -67,7 +67,7 @@ void add_attach_commands(CLI::App& app, Action& chosen) {
   command->add_flag("!--no-python-allocators", options->python_allocators,
                     "Only malloc and its like, not each Python object");
   add_sample_option(*command, options->sample_bytes);
-  add_max_size_option(*command, options->max_bytes);
+  add_rotation_options(*command, options->rotation);
   add_mark_options(*command, options->marks);
   command->add_option("--duration", options->duration_seconds, "End by itself: 30, 30s, 500ms, 5m")
       ->transform(CLI::AsNumberWithUnit(

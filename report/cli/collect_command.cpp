@@ -16,6 +16,7 @@
 #include "report/cli/run/own_descriptors.h"
 #include "report/cli/run/python_script.h"
 #include "report/cli/run/record_program.h"
+#include "report/cli/run/rotation.h"
 #include "report/cli/run/run_error.h"
 #include "report/cli/run/sample_option.h"
 #include "report/cli/run/target.h"
@@ -62,6 +63,7 @@ int collect(int ready_fd, int pid, uint64_t sample_bytes) {
   announce(own_ready_fd, recording.segment().description(recording.segment().fd()));
 
   const int64_t give_up_ns = collector::monotonic_ns() + kAttachPatienceNs;
+  Rotation rotation(recording, run, run.rotation);
   bool failure_reported = false;
   bool interrupted = false;
   while (!interrupted) {
@@ -69,12 +71,14 @@ int collect(int ready_fd, int pid, uint64_t sample_bytes) {
       interrupted |= signal.number == SIGTERM || signal.number == SIGINT;
     }
     recording.update();
+    rotation.update();
     interrupted |= recording.stop_requested();
     report_write_failure(recording, run, failure_reported);
     const bool attached = recording.processes_seen() != 0;
     if (attached ? recording.is_over() : collector::monotonic_ns() > give_up_ns) break;
     recording.sleep();
   }
+  rotation.end();
   close_recording(recording, run, interrupted, {}, nullptr);
   set_recording_to_wake(nullptr);
   return 0;

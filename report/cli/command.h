@@ -17,6 +17,7 @@ void add_growing_command(CLI::App& app, Action& chosen);
 void add_tree_command(CLI::App& app, Action& chosen);
 void add_flamegraph_command(CLI::App& app, Action& chosen);
 void add_mark_command(CLI::App& app, Action& chosen);
+void add_rotate_command(CLI::App& app, Action& chosen);
 void add_dump_command(CLI::App& app, Action& chosen);
 
 }  // namespace memlens::report::cli

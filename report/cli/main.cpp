@@ -65,6 +65,7 @@ void add_commands(CLI::App& app, RunOptions& run_options, Action& chosen) {
   add_flamegraph_command(app, chosen);
   add_attach_commands(app, chosen);
   add_mark_command(app, chosen);
+  add_rotate_command(app, chosen);
   add_live_command(app, chosen);
   add_plot_command(app, chosen);
   add_export_command(app, chosen);

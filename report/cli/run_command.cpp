@@ -28,7 +28,6 @@ collector::RecordingOptions recording_options(const RunOptions& options, const T
   recorded.python_allocators = options.python_allocators;
   recorded.follow = options.follow;
   recorded.sample_bytes = options.sample_bytes;
-  recorded.max_bytes = options.max_bytes;
   options.marks.tell(recorded);
   return recorded;
 }
@@ -110,6 +109,7 @@ int record(const RunOptions& options) {
   run.progress = progress;
   run.source = options.source;
   run.debuginfod = options.debuginfod;
+  run.rotation = options.rotation;
   run.mark_on_signal = options.marks.on_signal;
   run.native = recording_options(options, target).native;
   const int code = record_program(recording, program, run);

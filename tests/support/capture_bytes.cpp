@@ -78,7 +78,8 @@ void CaptureBytes::add_frame(const FrameFields& fields, std::string_view payload
   }
   const bool events = fields.kind == FrameKind::kEvents ||
                       fields.kind == FrameKind::kSampledEvents ||
-                      fields.kind == FrameKind::kUnfinishedEvents;
+                      fields.kind == FrameKind::kUnfinishedEvents ||
+                      fields.kind == FrameKind::kCarriedBlocks;
   format::FrameHeader header{};
   header.magic = format::kFrameMagic;
   header.kind = static_cast<uint16_t>(fields.kind);

@@ -195,6 +195,42 @@ std::string unfinished_chunks() {
   return capture.bytes();
 }
 
+// Goes on from an earlier file, in which thread 1's chunk 3 had got as far as its first event.
+std::string going_on() {
+  CaptureBytes capture;
+  MetadataBytes metadata;
+  metadata.add_process(4711, 1, 0, format::ProcessOrigin::kStart, kStart, "/bin/busy", {"busy"});
+  metadata.add_thread(1, 4711, kStart, "busy");
+  metadata.add_thread(2, 4712, kStart, "worker");
+  std::string order;
+  for (const uint64_t number : {1, 5, 0, 2, 1, 3, 1, 2, 7, 0}) append_varint(order, number);
+  capture.add_frame({.kind = FrameKind::kCarriedOrder, .ticks = kStart}, order);
+  EventBytes blocks;
+  blocks.allocate(AllocationKind::kMalloc, 0x1008, 100, 0);
+  blocks.allocate(AllocationKind::kMalloc, 0x2008, 200, 0);
+  capture.add_frame({.kind = FrameKind::kCarriedBlocks, .process = 1, .thread = 1, .ticks = kStart},
+                    blocks.payload());
+  EventBytes others;
+  others.map(AllocationKind::kMmap, 0x70000, 8192, 0);
+  capture.add_frame({.kind = FrameKind::kCarriedBlocks, .process = 1, .thread = 2, .ticks = kStart},
+                    others.payload());
+  capture.add_frame({.kind = FrameKind::kMetadata, .process = 1, .ticks = kStart}, metadata.take());
+  EventBytes chunk;
+  chunk.allocate(AllocationKind::kMalloc, 0x2008, 200, 0);  // counted
+  chunk.allocate(AllocationKind::kMalloc, 0x3000, 200, 0);
+  chunk.free(0x1008);
+  capture.add_frame({.kind = FrameKind::kEvents,
+                     .process = 1,
+                     .thread = 1,
+                     .sequence = 3,
+                     .ticks = kStart,
+                     .order_epoch = 5},
+                    chunk.payload());
+  capture.add_clock(kStart + 20);
+  capture.add_trailer(kStart + 20);
+  return capture.bytes();
+}
+
 // Two processes whose heaps have other numbers, one heap with addresses of its own.
 std::string registered_heaps() {
   constexpr auto kPool = static_cast<AllocationKind>(64);
@@ -438,6 +474,7 @@ std::map<std::string, std::string> sample_captures() {
   samples["everything_2_0"] = everything();
   samples["named_marks"] = named_marks();
   samples["unfinished_chunks"] = unfinished_chunks();
+  samples["going_on"] = going_on();
   samples["size_classes"] = size_classes();
   samples["registered_heaps"] = registered_heaps();
   samples["tasks"] = tasks();

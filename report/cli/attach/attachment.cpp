@@ -12,6 +12,7 @@
 
 #include "interposer/collector/clock.h"
 #include "interposer/collector/process_files.h"
+#include "report/cli/run/rotation.h"
 #include "report/cli/run/run_error.h"
 #include "report/cli/run/target.h"
 #include "report/text/units.h"
@@ -66,7 +67,6 @@ collector::RecordingOptions Attachment::recorded() const {
   recorded.python_allocators = options_.python_allocators;
   recorded.follow = options_.follow && first_.shares_namespaces();
   recorded.sample_bytes = options_.sample_bytes;
-  recorded.max_bytes = options_.max_bytes;
   options_.marks.tell(recorded);
   return recorded;
 }
@@ -80,6 +80,7 @@ void Attachment::open() {
   run_.quiet = options_.quiet;
   run_.source = options_.source;
   run_.debuginfod = options_.debuginfod;
+  run_.rotation = options_.rotation;
   run_.native = recorded().native;
   collector::SessionDescription session;
   session.command = process.command;
@@ -140,14 +141,20 @@ int64_t Attachment::patience_ns() const {
 
 // Until the recording is to end; false when the process refuses.
 bool Attachment::serve() {
+  Rotation rotation(recording_, run_, run_.rotation);
   bool waiting_told = false, failure_reported = false, over = false;
   while (!over) {
     for (const ReceivedSignal& signal : received_signals()) {
+      if (signal.number == SIGHUP && run_.rotation.given && !signal.from_terminal) {
+        rotation.ask();
+        continue;
+      }
       over |= signal.number == SIGINT || signal.number == SIGTERM || signal.number == SIGHUP ||
               signal.number == SIGQUIT;
       if (signal.number == SIGUSR2 && options_.marks.on_signal) recording_.mark_by_signal();
     }
     recording_.update();
+    rotation.update();
     report_write_failure(recording_, run_, failure_reported);
     over |= recording_.stop_requested() || recording_.write_failure() != 0;
     if (!look_at_targets()) return false;

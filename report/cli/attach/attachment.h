@@ -23,7 +23,7 @@ struct AttachOptions {
   bool python_allocators = true;
   bool follow = true;
   uint64_t sample_bytes = 0;
-  uint64_t max_bytes = 0;
+  RotationOptions rotation;
   MarkSources marks;
   double duration_seconds = 0;  // 0: until somebody ends it
   bool source = true;

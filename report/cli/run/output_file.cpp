@@ -68,6 +68,16 @@ bool is_still_there(const OutputFile& file) {
          status.st_ino == file.inode;
 }
 
+OutputFile existing_output(const std::string& path) {
+  OutputFile file{-1, path, true};
+  struct stat status {};
+  if (stat(path.c_str(), &status) == 0) {
+    file.device = status.st_dev;
+    file.inode = status.st_ino;
+  }
+  return file;
+}
+
 std::string expand_output_pattern(const std::string& pattern, int pid) {
   std::string path;
   for (size_t i = 0; i < pattern.size(); ++i) {

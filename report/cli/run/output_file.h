@@ -20,6 +20,9 @@ struct OutputFile {
 // Whether the path still names the regular file: nobody removed or replaced it.
 bool is_still_there(const OutputFile& file);
 
+// A regular file that is there, as one that was created.
+OutputFile existing_output(const std::string& path);
+
 // Creates the file the pattern names, for the program `pid`; an empty pattern is
 // "memlens-<name>-<pid>.mlens". An existing regular file is overwritten only with `force`, and then
 // replaced: who has the old one open keeps it. A new file is its owner's alone. Throws RunError.

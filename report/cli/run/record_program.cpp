@@ -14,6 +14,7 @@
 #include "reader/symbolizer/symbolizer.h"
 #include "report/cli/run/finish_capture.h"
 #include "report/cli/run/progress.h"
+#include "report/cli/run/rotation.h"
 
 namespace memlens::report::cli {
 namespace {
@@ -41,8 +42,12 @@ int exit_code_of(const ExitStatus& status) {
 
 class ProgramRun {
  public:
-  ProgramRun(Recording& recording, ChildProgram& program, const RecordedRun& run)
-      : recording_(recording), program_(program), run_(run), progress_(run.progress) {}
+  ProgramRun(Recording& recording, ChildProgram& program, RecordedRun& run)
+      : recording_(recording),
+        program_(program),
+        run_(run),
+        rotation_(recording, run, run.rotation),
+        progress_(run.progress) {}
 
   int serve_and_close();
 
@@ -56,6 +61,7 @@ class ProgramRun {
   Recording& recording_;
   ChildProgram& program_;
   const RecordedRun& run_;
+  Rotation rotation_;
   Progress progress_;
   std::optional<reader::EarlyInflation> early_inflation_;
   bool program_stopped_ = false;
@@ -75,6 +81,7 @@ int ProgramRun::serve_and_close() {
     for (const ReceivedSignal& signal : received_signals()) handle(signal);
     look_at_program();
     recording_.update();
+    rotation_.update();
     ended_early_ |= recording_.stop_requested();
     report_write_failure(recording_, run_, failure_reported_);
     if (program_ended_ && recording_.is_over()) break;
@@ -82,6 +89,7 @@ int ProgramRun::serve_and_close() {
                      static_cast<unsigned>(recording_.processes().living().size()));
     recording_.sleep();
   }
+  rotation_.end();
   progress_.clear();
   if (!program_ended_) status_.signal = SIGINT;  // ours: the program runs on
   close_recording(recording_, run_, ended_early_, program_ended_ ? status_ : ExitStatus{},
@@ -128,6 +136,10 @@ void ProgramRun::handle(const ReceivedSignal& signal) {
       break;
     case SIGTERM:
     case SIGHUP:
+      if (signal.number == SIGHUP && run_.rotation.given && !signal.from_terminal) {
+        rotation_.ask();
+        break;
+      }
       if (program_ended_) {
         ended_early_ = !was_ignored(signal.number);
       } else {
@@ -232,7 +244,7 @@ void close_recording(Recording& recording, const RecordedRun& run, bool interrup
   print_ending(ending);
 }
 
-int record_program(Recording& recording, ChildProgram& program, const RecordedRun& run) {
+int record_program(Recording& recording, ChildProgram& program, RecordedRun& run) {
   set_recording_to_wake(&recording);
   const int code = ProgramRun(recording, program, run).serve_and_close();
   set_recording_to_wake(nullptr);

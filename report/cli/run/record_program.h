@@ -9,6 +9,7 @@
 #include "report/cli/run/child_program.h"
 #include "report/cli/run/closing_words.h"
 #include "report/cli/run/output_file.h"
+#include "report/cli/run/rotation_options.h"
 #include "report/cli/run/run_signals.h"
 
 namespace memlens::report::cli {
@@ -22,11 +23,12 @@ struct RecordedRun {
   bool source = true;
   bool debuginfod = false;
   bool native = false;
+  RotationOptions rotation;
   bool mark_on_signal = false;  // SIGUSR2 to memlens is a mark, and not sent on
 };
 
 // Returns memlens's exit code. `program` has been released.
-int record_program(collector::Recording& recording, ChildProgram& program, const RecordedRun& run);
+int record_program(collector::Recording& recording, ChildProgram& program, RecordedRun& run);
 
 // Symbols, trailer and closing words, after the last event; for `memlens collect` as well.
 // `inflated` are debug files that were made ready before, or null.

@@ -34,8 +34,8 @@ bool is_one_of(const std::string& word, std::initializer_list<const char*> words
 }
 
 bool takes_a_value(const std::string& option) {
-  return is_one_of(
-      option, {"-o", "--output", "--python", "--sample", "--max-size", "--mark-every", "--report"});
+  return is_one_of(option, {"-o", "--output", "--python", "--sample", "--max-size", "--keep",
+                            "--mark-every", "--report"});
 }
 
 }  // namespace
@@ -94,7 +94,7 @@ void add_run_options(CLI::App& app, RunOptions& options) {
   app.add_flag("!--no-python-allocators", options.python_allocators,
                "Only malloc and its like, not each Python object");
   add_sample_option(app, options.sample_bytes);
-  add_max_size_option(app, options.max_bytes);
+  add_rotation_options(app, options.rotation);
   add_mark_options(app, options.marks);
   app.add_flag("--dormant", options.dormant,
                "Record nothing until 'memlens attach' wakes the program");

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "report/cli/run/mark_options.h"
+#include "report/cli/run/rotation_options.h"
 
 namespace memlens::report::cli {
 
@@ -33,7 +34,7 @@ struct RunOptions {
   bool dormant = false;
   bool source = true;
   bool debuginfod = false;
-  uint64_t max_bytes = 0;     // of the capture; 0: any number
+  RotationOptions rotation;
   uint64_t sample_bytes = 0;  // one sample in so many; 0: every block
   MarkSources marks;
   std::string python;  // empty: python3 on PATH

@@ -11,26 +11,6 @@
 
 namespace memlens::report::cli {
 
-// Not larger than so; stays 0 when it is not given. Needs --sample.
-inline CLI::Option* add_max_size_option(CLI::App& app, uint64_t& bytes) {
-  return app
-      .add_option_function<std::string>(
-          "--max-size",
-          [&bytes](const std::string& text) {
-            constexpr uint64_t kLeast = uint64_t{16} << 20;
-            const std::optional<uint64_t> size = parse_size(text);
-            if (!size || *size < kLeast) {
-              throw CLI::ValidationError(
-                  "--max-size",
-                  "'" + text + "' is less than 16 MiB, or no size: write it like 200M");
-            }
-            bytes = *size;
-          },
-          "With --sample: samples get rarer as the capture nears SIZE, for weeks on end")
-      ->needs(app.get_option("--sample"))
-      ->option_text("SIZE");
-}
-
 // One sample in `bytes` bytes; stays 0, which is every block, when it is not given.
 inline CLI::Option* add_sample_option(CLI::App& app, uint64_t& bytes) {
   return app

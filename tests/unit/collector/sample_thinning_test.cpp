@@ -34,20 +34,6 @@ TEST_CASE("a capture that takes in a program's samples for years stays below a f
   CHECK(interval > 512 << 10);
 }
 
-TEST_CASE("a size that is given is kept for years, and nothing is sampled any more beyond it") {
-  constexpr uint64_t kMaxBytes = 100 * kMegabyte;
-  SampleThinning thinning(kMaxBytes);
-  uint64_t interval = 512 << 10;
-  double file_bytes = 0;
-  for (int minute = 0; minute < 3 * 365 * 24 * 60; ++minute) {
-    file_bytes += 60e9 / static_cast<double>(interval) * 8;
-    interval = thinning.next_interval(interval, static_cast<uint64_t>(file_bytes));
-  }
-  CHECK(file_bytes < kMaxBytes);
-  CHECK(interval < SampleThinning::kLongestInterval);
-  CHECK(thinning.next_interval(interval, kMaxBytes) == SampleThinning::kLongestInterval);
-}
-
 TEST_CASE("the interval has an end") {
   SampleThinning thinning;
   uint64_t interval = 1;
