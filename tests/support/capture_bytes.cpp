@@ -76,10 +76,9 @@ void CaptureBytes::add_frame(const FrameFields& fields, std::string_view payload
     if (ZSTD_isError(size_bytes)) throw std::runtime_error("zstd");
     stored.resize(size_bytes);
   }
-  const bool events = fields.kind == FrameKind::kEvents ||
-                      fields.kind == FrameKind::kSampledEvents ||
-                      fields.kind == FrameKind::kUnfinishedEvents ||
-                      fields.kind == FrameKind::kCarriedBlocks;
+  const bool events =
+      fields.kind == FrameKind::kEvents || fields.kind == FrameKind::kSampledEvents ||
+      fields.kind == FrameKind::kUnfinishedEvents || fields.kind == FrameKind::kCarriedBlocks;
   format::FrameHeader header{};
   header.magic = format::kFrameMagic;
   header.kind = static_cast<uint16_t>(fields.kind);
