@@ -164,6 +164,19 @@ class Rotation(MemlensTest):
         self.assertEqual([self.memlens("summary", path).stdout.count(note)
                           for path in (newest, middle, oldest)], [1, 1, 0])
 
+    def test_somebodys_link_of_the_next_files_name_is_not_followed(self):
+        other = os.path.join(self.directory, "others")
+        with open(other, "w") as file:
+            file.write("theirs")
+        program = self.start_waiting()
+        os.symlink(other, self.capture + ".next")
+        self.memlens("rotate", program.pid)
+        self.wait_for_kept(1)
+        self.end(program)
+        with open(other) as file:
+            self.assertEqual(file.read(), "theirs")
+        self.assertFalse(os.path.islink(self.capture))
+
     def test_only_so_many_are_kept(self):
         _, files = self.run_until(1, self.program("exchange"), 2,
                                   options=("--max-size", "1MiB", "--keep", "1"))

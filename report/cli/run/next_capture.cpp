@@ -45,7 +45,9 @@ class Payload {
 }  // namespace
 
 NextCapture::Begun NextCapture::begin(const std::atomic<bool>& stop) {
-  const int fd = open(path_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+  // What an earlier recording left there, or somebody's link to another file.
+  unlink(path_.c_str());
+  const int fd = open(path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
   if (fd < 0) throw std::runtime_error("cannot create " + path_ + ": " + strerror(errno));
   writer_ = std::make_unique<collector::CaptureWriter>(fd);
   try {
