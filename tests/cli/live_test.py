@@ -65,10 +65,10 @@ class Live(MemlensTest):
     def test_a_leak_is_seen_to_grow_and_the_keys_do_what_they_say(self):
         program = self.start(GROWING)
         screen = self.screen(self.child)
-        text = screen.wait_for(r"keep_more +script\.py:5")
+        # The last line is drawn last.
+        text = screen.wait_for(r"(?s)keep_more +script\.py:5.*q quit.*m mark.*filter")
         self.assertRegex(text.splitlines()[0], r"memlens live · python3 .* s · recording$")
         self.assertRegex(text, r"Allocated .*Peak .*RSS ")
-        self.assertRegex(text, r"q quit.*m mark.*filter")
         first = screen.wait_for(r"\+[0-9.]+ .?B .*keep_more")
         grown = float(re.search(r"Allocated ([0-9.]+) MB", first).group(1))
         screen.wait_for(rf"Allocated (?!{grown})[0-9.]+ MB")
