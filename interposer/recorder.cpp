@@ -54,19 +54,7 @@ void enter_epoch(ThreadState& state, uint64_t word) {
 }
 
 void close_chunk(ThreadState& state) {
-  const segment::ChunkHeader* const chunk = state.chunk;
-  if (chunk == nullptr) return;
-  // A signal handler may jump out between any two of these, and open_chunk(): so the next number is
-  // made of the chunk's own, and a chunk is handed over at most once (at the latest when the
-  // process ends). One that nothing was committed to is no part of the stream.
-  if (chunk->committed.load(std::memory_order_relaxed) != 0) state.sequence = chunk->sequence + 1;
-  compiler_barrier();
-  state.chunk = nullptr;
-  state.cursor = nullptr;
-  state.soft_limit = nullptr;
-  state.hard_limit = nullptr;
-  compiler_barrier();
-  hand_over_chunk(process.segment, state.chunk_index, process.slot);
+  if (state.chunk != nullptr) hand_over_chunk_of(state);
 }
 
 void set_soft_limit(ThreadState& state) {

@@ -49,9 +49,7 @@ bool thread_is_gone(int32_t thread_id) {
 
 void give_up_chunk(ThreadState& state) {
   order::release(state.owner);
-  if (state.chunk != nullptr) hand_over_chunk(process.segment, state.chunk_index, process.slot);
-  state.chunk = nullptr;
-  state.cursor = state.soft_limit = state.hard_limit = nullptr;
+  if (state.chunk != nullptr) hand_over_chunk_of(state);
 }
 
 // Threads that end without destructors (a raw exit system call) must not keep their chunk for
@@ -197,6 +195,16 @@ ThreadState* find_or_add_state() {
 
 void start_thread_states() {
   if (!exit_key_made) exit_key_made = pthread_key_create(&exit_key, on_thread_exit) == 0;
+}
+
+void hand_over_chunk_of(ThreadState& state) {
+  const segment::ChunkHeader& chunk = *state.chunk;
+  if (chunk.committed.load(std::memory_order_relaxed) != 0) state.sequence = chunk.sequence + 1;
+  std::atomic_signal_fence(std::memory_order_seq_cst);
+  state.chunk = nullptr;
+  state.cursor = state.soft_limit = state.hard_limit = nullptr;
+  std::atomic_signal_fence(std::memory_order_seq_cst);
+  hand_over_chunk(process.segment, state.chunk_index, process.slot);
 }
 
 ThreadState* acquire_thread_state() {

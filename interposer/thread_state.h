@@ -65,6 +65,12 @@ struct ThreadState {
 // be had (the event is then counted, see below).
 ThreadState* acquire_thread_state();
 
+// Precondition: it has a chunk. A signal handler may jump out between any two steps of this, and of
+// beginning a chunk: so the next number is made of the chunk's own, and a chunk is handed over at
+// most once (at the latest when the process ends). One that nothing was committed to is no part of
+// the stream.
+void hand_over_chunk_of(ThreadState& state);
+
 // Makes the calling thread's state, which is a former session's, one of the present. False when it
 // cannot be had: the event is then counted as lost.
 bool renew_thread_state(ThreadState* state);
