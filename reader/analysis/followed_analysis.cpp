@@ -240,7 +240,7 @@ std::optional<FollowedAnalysis::Continuation> FollowedAnalysis::continuation() c
     CarriedChunk chunk;
     uint64_t counted = 0;
     if (!stream->cursor->place(chunk.sequence, counted)) {
-      if (!stream->cursor->only_carried()) return {};
+      if (!stream->cursor->over()) return {};
       continue;  // what was carried over of its place still holds
     }
     chunk.counted_events = static_cast<uint32_t>(counted);

@@ -7,11 +7,11 @@
 #include "interposer/format/allocation_kind.h"
 #include "interposer/format/metadata_records.h"
 #include "reader/capture/capture_impl.h"
+#include "reader/capture/dump_fields.h"
 #include "reader/events/event_decoder.h"
 #include "reader/file/error.h"
 #include "reader/file/frame_payload.h"
 #include "reader/file/memory_budget.h"
-#include "reader/text/utf8.h"
 
 namespace memlens::reader {
 
@@ -19,67 +19,6 @@ namespace {
 
 using format::FrameKind;
 using format::MetadataType;
-
-// "name=value" fields, in one string that is used again and again.
-class Fields {
- public:
-  void clear() { text_.clear(); }
-  std::string_view text() const { return text_; }
-
-  Fields& number(const char* name, uint64_t value) {
-    begin(name);
-    text_ += std::to_string(value);
-    return *this;
-  }
-  Fields& hex(const char* name, uint64_t value) {
-    begin(name);
-    char digits[24];
-    std::snprintf(digits, sizeof digits, "0x%llx", static_cast<unsigned long long>(value));
-    text_ += digits;
-    return *this;
-  }
-  Fields& seconds(const char* name, double value) {
-    begin(name);
-    char digits[40];
-    std::snprintf(digits, sizeof digits, "%.9f", value);
-    text_ += digits;
-    return *this;
-  }
-  Fields& word(const char* name, std::string_view value) {
-    begin(name);
-    text_ += value;
-    return *this;
-  }
-  Fields& string(const char* name, std::string_view value) {
-    begin(name);
-    text_ += '"';
-    while (!value.empty()) {
-      const DecodedCodePoint next = decode_utf8(value);
-      if (next.value == '"' || next.value == '\\') text_ += '\\';
-      for (const char c : value.substr(0, next.size_bytes)) {
-        if (!next.valid || is_control(next.value)) {
-          char escape[8];
-          std::snprintf(escape, sizeof escape, "\\x%02x", static_cast<unsigned char>(c));
-          text_ += escape;
-        } else {
-          text_ += c;
-        }
-      }
-      value.remove_prefix(next.size_bytes);
-    }
-    text_ += '"';
-    return *this;
-  }
-
- private:
-  void begin(const char* name) {
-    if (!text_.empty()) text_ += ' ';
-    text_ += name;
-    text_ += '=';
-  }
-
-  std::string text_;
-};
 
 std::string hex_bytes(std::string_view bytes) {
   std::string digits;
@@ -343,7 +282,6 @@ class Dumper {
     emit("unknown_metadata");
   }
 
-  // The first line has the process's own numbers before the range's.
   void dump_resident_parts(ByteView& view) {
     static constexpr std::array<const char*, format::kResidentPartFields.size()> kNames = {
         "resident", "proportional", "own",          "anonymous",        "files", "shared", "stack",
@@ -358,6 +296,7 @@ class Dumper {
     emit("resident_parts");
   }
 
+  // The first line has the process's own numbers before the range's.
   void dump_resident_ranges(ByteView ranges) {
     emit("resident_memory");
     while (!ranges.empty()) {
@@ -497,7 +436,7 @@ class Dumper {
   EventDecoder decoder_;
   std::map<uint32_t, uint32_t> newest_nodes_;  // by process: the node of the last record
   DumpRecord record_;
-  Fields fields_;
+  DumpFields fields_;
 };
 
 }  // namespace

@@ -111,7 +111,8 @@ void StreamCursor::pass_counted(uint64_t count) {
   } catch (const PayloadError& error) {
     fail(error);
   }
-  if (!has_interval) return;
+  // At the batch's beginning the chunk is at its end, whatever was said of it: nothing follows.
+  if (!has_interval || next_ == batch_.get()) return;
   --next_;
   batch_[static_cast<size_t>(next_ - batch_.get())] = interval;
 }

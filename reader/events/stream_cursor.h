@@ -61,9 +61,8 @@ class StreamCursor {
   bool over() const { return over_; }
 
   // Where the stream goes on: a chunk's sequence number, and how many of its events are consumed.
-  // False: not known, there were carried blocks only; are all consumed?
+  // False: not known, since there were carried blocks only.
   bool place(uint32_t& sequence, uint64_t& events) const;
-  bool only_carried() const { return over_; }
 
   // ---- Of a capture that grows, a stream is over only for now.
 

@@ -231,6 +231,30 @@ std::string going_on() {
   return capture.bytes();
 }
 
+// Of a chunk more events are said to be in an earlier file than it has, one an interval.
+std::string more_counted_than_there_are() {
+  CaptureBytes capture;
+  MetadataBytes metadata;
+  metadata.add_process(41, 1, 0, format::ProcessOrigin::kStart, kStart, "/opt/app", {"app"});
+  metadata.add_thread(1, 41, kStart, "main");
+  std::string order;
+  for (const uint64_t number : {1, 5, 0, 1, 1, 3, 1000}) append_varint(order, number);
+  capture.add_frame({.kind = FrameKind::kCarriedOrder, .ticks = kStart}, order);
+  capture.add_frame({.kind = FrameKind::kMetadata, .process = 1, .ticks = kStart}, metadata.take());
+  EventBytes chunk;
+  chunk.interval(4096);
+  chunk.allocate(AllocationKind::kMalloc, 0x3000, 200, 0);
+  capture.add_frame({.kind = FrameKind::kSampledEvents,
+                     .process = 1,
+                     .thread = 1,
+                     .sequence = 3,
+                     .ticks = kStart,
+                     .order_epoch = 5},
+                    chunk.payload());
+  capture.add_trailer(kStart + 20);
+  return capture.bytes();
+}
+
 // Two processes whose heaps have other numbers, one heap with addresses of its own.
 std::string registered_heaps() {
   constexpr auto kPool = static_cast<AllocationKind>(64);
@@ -486,6 +510,7 @@ std::map<std::string, std::string> sample_captures() {
   samples["cut_between_frames"] = CaptureBytes().bytes();
 
   samples["cut_by_full_disk"] = cut_by_a_full_disk();
+  samples["damaged_carried_count"] = more_counted_than_there_are();
   samples["damaged_thread"] = thread_with_nonsense();
 
   samples["invalid_empty"] = "";
