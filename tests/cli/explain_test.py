@@ -111,9 +111,9 @@ class BesideTracked(MemlensTest):
 
     def findings(self, script):
         """The summary, and what explains it, by kind."""
-        capture = self.record([sys.executable, self.script(script)], "--no-native")
-        report = json.loads(self.memlens("explain", capture, "--json").stdout)
-        return self.summary(capture), {finding["kind"]: finding for finding in report["findings"]}
+        self.capture = self.record([sys.executable, self.script(script)], "--no-native")
+        report = json.loads(self.memlens("explain", self.capture, "--json").stdout)
+        return self.summary(self.capture), {finding["kind"]: finding for finding in report["findings"]}
 
     def test_memory_that_is_no_block_is_told_by_what_it_is(self):
         summary, findings = self.findings("""
@@ -134,6 +134,9 @@ time.sleep(0.5)
         self.assertLess(abs(parts["resident_bytes"] - summary["rss_at_peak_bytes"]),
                         summary["rss_at_peak_bytes"] / 6)
         self.assertRegex(findings["rss_gap"]["text"], r"(79|80|81)\.\d MB shared memory")
+        text = self.memlens("summary", self.capture).stdout
+        self.assertRegex(text, r"made of +[\d.]+ MB heap and stacks, [\d.]+ MB code and files\n"
+                               r" +(79|80|81)\.\d MB shared")
 
     FORKED = """
 import os, time

@@ -3,80 +3,81 @@
 #include <doctest/doctest.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <vector>
 
 #include "tests/unit/collector/capture_frames.h"
 
 using namespace memlens;
 
-TEST_CASE("samples of a long run stay few") {
-  const int fd = testing::make_capture_file();
-  collector::CaptureWriter writer(dup(fd));
-  writer.write_header(1, {});
-  collector::ResidentSampler sampler(writer);
-  collector::WatchedProcess process;
-  process.process = 1;
-  process.pid = process.host_pid = getpid();
-  const std::vector<collector::WatchedProcess> living = {process};
-  constexpr int64_t kSecondNs = 1'000'000'000;
-  constexpr int64_t kDayNs = 86400 * kSecondNs;
-  int64_t now = kSecondNs;
-  while (now < kDayNs) {
-    sampler.update(living, now);
-    now += sampler.interval_ns();
+namespace {
+
+constexpr int64_t kSecondNs = 1'000'000'000;
+
+// This process, sampled into a capture without a name.
+class SampledProcess {
+ public:
+  SampledProcess() : fd_(testing::make_capture_file()), writer_(dup(fd_)), sampler_(writer_) {
+    writer_.write_header(1, {});
+    process_.process = 1;
+    process_.pid = process_.host_pid = getpid();
   }
-  sampler.flush();
-  CHECK(lseek(fd, 0, SEEK_END) < 2'000'000);
-  CHECK(!testing::read_frames(fd).empty());
-  close(fd);
+  ~SampledProcess() { close(fd_); }
+
+  void update(int64_t now_ns) { sampler_.update({process_}, now_ns); }
+  void update_without(int64_t now_ns) { sampler_.update({}, now_ns); }
+  int64_t interval_ns() const { return sampler_.interval_ns(); }
+  // What was written, after all of it.
+  std::vector<testing::ReadFrame> frames() {
+    sampler_.flush();
+    return testing::read_frames(fd_);
+  }
+  off_t file_bytes() const { return lseek(fd_, 0, SEEK_END); }
+  size_t parts_seen_at(int64_t now_ns) {
+    const size_t before = frames().size();
+    update(now_ns);
+    const std::vector<testing::ReadFrame> all = frames();
+    return static_cast<size_t>(std::count_if(
+        all.begin() + static_cast<ptrdiff_t>(before), all.end(),
+        [](const auto& frame) { return frame.kind() == format::FrameKind::kResidentParts; }));
+  }
+
+ private:
+  int fd_;
+  collector::CaptureWriter writer_;
+  collector::ResidentSampler sampler_;
+  collector::WatchedProcess process_;
+};
+
+}  // namespace
+
+TEST_CASE("samples of a long run stay few") {
+  SampledProcess sampled;
+  constexpr int64_t kDayNs = 86400 * kSecondNs;
+  for (int64_t now = kSecondNs; now < kDayNs; now += sampled.interval_ns()) sampled.update(now);
+  CHECK(!sampled.frames().empty());
+  CHECK(sampled.file_bytes() < 2'000'000);
 }
 
 TEST_CASE("a process is sampled when it is first seen") {
-  const int fd = testing::make_capture_file();
-  collector::CaptureWriter writer(dup(fd));
-  writer.write_header(1, {});
-  collector::ResidentSampler sampler(writer);
-  sampler.update({}, 1'000'000'000);
-  collector::WatchedProcess process;
-  process.process = 1;
-  process.host_pid = getpid();
-  sampler.update({process}, 1'000'000'001);
-  sampler.flush();
-  CHECK(testing::read_frames(fd).size() == 1);
-  close(fd);
+  SampledProcess sampled;
+  sampled.update_without(kSecondNs);
+  sampled.update(kSecondNs + 1);
+  CHECK(sampled.frames().size() == 1);
 }
 
 TEST_CASE("what a resident set is made of is told when it has grown, and seldom otherwise") {
-  const int fd = testing::make_capture_file();
-  collector::CaptureWriter writer(dup(fd));
-  writer.write_header(1, {});
-  collector::ResidentSampler sampler(writer);
-  collector::WatchedProcess process;
-  process.process = 1;
-  process.host_pid = getpid();
-  const auto sampled = [&](int64_t now_ns) {
-    const size_t before = testing::read_frames(fd).size();
-    sampler.update({process}, now_ns);
-    sampler.flush();
-    size_t parts = 0;
-    const std::vector<testing::ReadFrame> frames = testing::read_frames(fd);
-    for (size_t i = before; i < frames.size(); ++i) {
-      parts += frames[i].kind() == format::FrameKind::kResidentParts ? 1 : 0;
-    }
-    return parts;
-  };
-  constexpr int64_t kSecondNs = 1'000'000'000;
+  SampledProcess sampled;
   constexpr int64_t kTenthNs = kSecondNs / 10;
-  CHECK(sampled(10 * kTenthNs) == 1);
-  CHECK(sampled(11 * kTenthNs) == 0);
+  CHECK(sampled.parts_seen_at(10 * kTenthNs) == 1);
+  CHECK(sampled.parts_seen_at(11 * kTenthNs) == 0);
   // Twice as old.
-  CHECK(sampled(20 * kTenthNs) == 1);
-  CHECK(sampled(25 * kTenthNs) == 0);
-  CHECK(sampled(30 * kTenthNs) == 1);
-  CHECK(sampled(40 * kTenthNs) == 0);
+  CHECK(sampled.parts_seen_at(20 * kTenthNs) == 1);
+  CHECK(sampled.parts_seen_at(25 * kTenthNs) == 0);
+  CHECK(sampled.parts_seen_at(30 * kTenthNs) == 1);
+  CHECK(sampled.parts_seen_at(40 * kTenthNs) == 0);
   std::vector<char> grown(64 << 20, 1);
-  CHECK(sampled(41 * kTenthNs) == 1);
-  CHECK(sampled(42 * kTenthNs) == 0);
+  CHECK(sampled.parts_seen_at(41 * kTenthNs) == 1);
+  CHECK(sampled.parts_seen_at(42 * kTenthNs) == 0);
   CHECK(grown[1] == 1);
-  close(fd);
 }

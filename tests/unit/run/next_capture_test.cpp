@@ -2,9 +2,6 @@
 // is what one file would have said.
 #include "report/cli/run/next_capture.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -17,10 +14,10 @@
 
 #include "reader/analysis/analysis.h"
 #include "reader/capture/capture.h"
+#include "tests/support/growing_file.h"
 #include "tests/support/history.h"
 #include "tests/support/history_oracle.h"
 #include "tests/support/random_history.h"
-#include "tests/support/temporary_file.h"
 
 namespace memlens::report::cli {
 namespace {
@@ -30,39 +27,6 @@ using testing::WritingOptions;
 
 constexpr uint64_t kAll = UINT64_MAX;
 const std::atomic<bool> never{false};
-
-// As the collector writes: under its lock.
-class GrowingFile {
- public:
-  GrowingFile() : file_("") {
-    descriptor_ = ::open(file_.path().c_str(), O_WRONLY | O_APPEND | O_CLOEXEC);
-    struct flock whole {};
-    whole.l_type = F_WRLCK;
-    whole.l_whence = SEEK_SET;
-    REQUIRE(::fcntl(descriptor_, F_OFD_SETLK, &whole) == 0);
-  }
-  ~GrowingFile() { ::close(descriptor_); }
-  const std::string& path() const { return file_.path(); }
-  void append(std::string_view bytes) {
-    REQUIRE(::write(descriptor_, bytes.data(), bytes.size()) == static_cast<ssize_t>(bytes.size()));
-  }
-
- private:
-  testing::TemporaryFile file_;
-  int descriptor_ = -1;
-};
-
-std::vector<size_t> ends_of_looks(const std::string& bytes) {
-  std::vector<size_t> ends;
-  size_t offset = sizeof(format::FileHeader);
-  while (offset < bytes.size()) {
-    format::FrameHeader header;
-    std::memcpy(&header, bytes.data() + offset, sizeof header);
-    offset += sizeof header + header.stored_bytes;
-    if (header.kind == static_cast<uint16_t>(format::FrameKind::kSoFar)) ends.push_back(offset);
-  }
-  return ends;
-}
 
 // A mapping that was unmapped in part is as many blocks as it has pieces.
 void check_live(const reader::Analysis& last, const reader::Analysis& whole, bool mappings) {
@@ -94,10 +58,10 @@ void go_on(const std::vector<HistoryEvent>& history, WritingOptions options, uin
   options.looks.erase(twice.begin(), twice.end());
   const std::string bytes = testing::write_history(history, options);
   const testing::TemporaryFile whole_file(bytes);
-  const std::vector<size_t> ends = ends_of_looks(bytes);
+  const std::vector<size_t> ends = testing::ends_of(bytes, format::FrameKind::kSoFar);
   CAPTURE(seed);
 
-  GrowingFile first;
+  testing::GrowingFile first;
   size_t written = 0;
   std::vector<std::unique_ptr<testing::TemporaryFile>> paths;
   std::vector<std::unique_ptr<NextCapture>> chain;

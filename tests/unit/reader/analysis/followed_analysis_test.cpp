@@ -2,9 +2,6 @@
 // sums up to, and in the end against a pass over the whole.
 #include "reader/analysis/followed_analysis.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -17,6 +14,7 @@
 #include "interposer/format/file_layout.h"
 #include "reader/analysis/analysis.h"
 #include "reader/capture/capture.h"
+#include "tests/support/growing_file.h"
 #include "tests/support/history.h"
 #include "tests/support/history_oracle.h"
 #include "tests/support/random_history.h"
@@ -27,41 +25,6 @@ namespace {
 
 using testing::HistoryEvent;
 using testing::WritingOptions;
-
-// A file that is written bit by bit, under the lock that the collector holds.
-class GrowingFile {
- public:
-  GrowingFile() : file_("") {
-    descriptor_ = ::open(file_.path().c_str(), O_WRONLY | O_APPEND | O_CLOEXEC);
-    struct flock whole {};
-    whole.l_type = F_WRLCK;
-    whole.l_whence = SEEK_SET;
-    REQUIRE(::fcntl(descriptor_, F_OFD_SETLK, &whole) == 0);
-  }
-  ~GrowingFile() { ::close(descriptor_); }
-
-  const std::string& path() const { return file_.path(); }
-  void append(std::string_view bytes) {
-    REQUIRE(::write(descriptor_, bytes.data(), bytes.size()) == static_cast<ssize_t>(bytes.size()));
-  }
-
- private:
-  testing::TemporaryFile file_;
-  int descriptor_ = -1;
-};
-
-// Where the frames of this kind end.
-std::vector<size_t> ends_of(const std::string& bytes, format::FrameKind kind) {
-  std::vector<size_t> ends;
-  size_t offset = sizeof(format::FileHeader);
-  while (offset < bytes.size()) {
-    format::FrameHeader header;
-    std::memcpy(&header, bytes.data() + offset, sizeof header);
-    offset += sizeof header + header.stored_bytes;
-    if (header.kind == static_cast<uint16_t>(kind)) ends.push_back(offset);
-  }
-  return ends;
-}
 
 void check_sites(const std::map<testing::SiteName, testing::OracleSite>& own,
                  const std::map<testing::SiteName, testing::OracleSite>& wanted,
@@ -154,10 +117,10 @@ void follow(const std::vector<HistoryEvent>& history, WritingOptions options, ui
   if (in_any_order) bytes = with_chunks_in_any_order(bytes, random);
   const testing::TemporaryFile finished(bytes);
   const Capture whole = Capture::open(finished.path());
-  const std::vector<size_t> ends = ends_of(bytes, format::FrameKind::kSoFar);
+  const std::vector<size_t> ends = testing::ends_of(bytes, format::FrameKind::kSoFar);
   REQUIRE(ends.size() == options.looks.size());
 
-  GrowingFile file;
+  testing::GrowingFile file;
   file.append(std::string_view(bytes).substr(0, ends[0]));
   FollowedAnalysis followed(file.path());
   size_t written = ends[0];
