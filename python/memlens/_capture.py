@@ -4,7 +4,7 @@ import os
 import subprocess
 from collections import namedtuple
 
-from ._program import find_program, without_prefix
+from ._program import find_program, last_line
 
 VIEWS = ("peak", "leaks", "temporary", "allocations")
 
@@ -31,8 +31,7 @@ def _frames(stack):
 
 
 def _error(stderr, code):
-    lines = stderr.decode("utf-8", "replace").strip().splitlines()
-    return MemlensError(without_prefix(lines[-1] if lines else "exit code %d" % code))
+    return MemlensError(last_line(stderr, "exit code %d" % code))
 
 
 def _run(*arguments):

@@ -49,3 +49,9 @@ def find_program():
 def without_prefix(line):
     """What the program said on a line of stderr, without its name in front."""
     return line[len("memlens: "):] if line.startswith("memlens: ") else line
+
+
+def last_line(stderr, otherwise):
+    """Of the bytes of the program's stderr, without its name in front: what went wrong."""
+    lines = stderr.decode("utf-8", "replace").strip().splitlines()
+    return without_prefix(lines[-1] if lines else otherwise)

@@ -23,7 +23,7 @@ import uuid
 
 from ._capture import MemlensError
 from ._process import recording_capture
-from ._program import find_program, without_prefix
+from ._program import find_program, last_line
 
 _TIMEOUT_SECONDS = 15
 #: What Pyroscope is told about the sample types of memlens's profiles.
@@ -96,14 +96,8 @@ def pprof_of(capture):
     done = subprocess.run([find_program(), "export", capture, "--format", "pprof", "-o", "-"],
                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     if done.returncode != 0:
-        raise MemlensError(_last_line(done.stderr, "no profile of %s" % capture))
+        raise MemlensError(last_line(done.stderr, "no profile of %s" % capture))
     return done.stdout
-
-
-def _last_line(text, otherwise):
-    lines = text.decode("utf-8", "replace").strip().splitlines()
-    line = lines[-1] if lines else otherwise
-    return without_prefix(line)
 
 
 def _is_running(pid):
@@ -133,7 +127,7 @@ def _record(pid, seconds, options, stop, path):
     if child.returncode != 0 and not _is_running(pid):
         return False
     if child.returncode not in (0, -signal.SIGINT, 128 + signal.SIGINT):
-        raise MemlensError(_last_line(said, "memlens attach ended with %d" % child.returncode))
+        raise MemlensError(last_line(said, "memlens attach ended with %d" % child.returncode))
     return True
 
 
