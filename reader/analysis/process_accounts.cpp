@@ -57,10 +57,10 @@ void ProcessAccounts::undo_sample(const LiveBlock& block, const Retired& retired
 }
 
 // A block from before this file was made long ago: whoever frees it, it was not temporary.
-inline uint32_t ProcessAccounts::birth_of(const Stream& stream, const Event& event) {
+inline uint32_t ProcessAccounts::birth_of(const Stream& stream, bool carried) {
   constexpr uint32_t kLongAgo = 1u << 30;
   const uint32_t birth = ++accounts_.allocation_count(stream.global_number);
-  return __builtin_expect(event.stack == kCarriedBlock, 0) ? birth - kLongAgo : birth;
+  return __builtin_expect(carried, 0) ? birth - kLongAgo : birth;
 }
 
 inline void ProcessAccounts::allocate(Stream& stream, StreamState& state, const Event& event) {
@@ -74,14 +74,12 @@ inline void ProcessAccounts::allocate(Stream& stream, StreamState& state, const 
       state.stack_sites.push_back(site_number);
     }
   }
-  allocate_in(own_, stream, state, event, site_number);
+  allocate_in(own_, stream, state, event, site_number, event.stack == kCarriedBlock);
 }
 
-[[gnu::always_inline]] inline void ProcessAccounts::allocate_in(Blocks& blocks_of,
-                                                                const Stream& stream,
-                                                                StreamState& state,
-                                                                const Event& event,
-                                                                uint32_t site_number) {
+[[gnu::always_inline]] inline void ProcessAccounts::allocate_in(
+    Blocks& blocks_of, const Stream& stream, StreamState& state, const Event& event,
+    uint32_t site_number, bool carried) {
   const auto [slot, replaced] = blocks_of.live.insert(event.address);
   LiveBlock& block = *slot;
   if (__builtin_expect(replaced, 0)) {
@@ -103,7 +101,7 @@ inline void ProcessAccounts::allocate(Stream& stream, StreamState& state, const 
   block.generation = generation_ & 0x7f;
   block.counted = counted;
   block.site = site_number;
-  block.birth = birth_of(stream, event);
+  block.birth = birth_of(stream, carried);
   if (site_number == kNoSite) return;
   SiteAccount& site = accounts_.sites()[site_number];
   accounts_.add_live(site, bytes, blocks);
@@ -383,7 +381,8 @@ ProcessAccounts::Blocks& ProcessAccounts::pool(uint32_t number) {
 void ProcessAccounts::allocate_in_pool(const Stream& stream, StreamState& state,
                                        const Event& event) {
   state.retired.what = Retired::kNothing;
-  allocate_in(pool(event.stack), stream, state, event, site_of(stream, event));
+  allocate_in(pool(event.stack), stream, state, event, site_of(stream, event),
+              event.stamp == kCarriedBlock);
 }
 
 void ProcessAccounts::free_in_pool(const Stream& stream, StreamState& state, const Event& event) {
@@ -423,7 +422,7 @@ void ProcessAccounts::map(Stream& stream, StreamState& state, const Event& event
   }
   const uint64_t touched_bytes = event.size_bytes - mapping->untouched_bytes;
   mapping->site = from_nothing_ && !accounts_.in_range() ? kNoSite : site_of(stream, event);
-  mapping->birth = birth_of(stream, event);
+  mapping->birth = birth_of(stream, event.stack == kCarriedBlock);
   mapping->generation = static_cast<uint8_t>(generation_);
   mapping->counted = accounts_.in_range();
   if (mapping->site != kNoSite) {

@@ -124,10 +124,10 @@ class ProcessAccounts {
   template <bool kPrefetches>
   const Event* apply_run_of(uint32_t stream_number, const Event* begin, const Event* end);
   uint32_t site_of(const Stream& stream, const Event& event);
-  uint32_t birth_of(const Stream& stream, const Event& event);
+  uint32_t birth_of(const Stream& stream, bool carried);
   void allocate(Stream& stream, StreamState& state, const Event& event);
   void allocate_in(Blocks& blocks, const Stream& stream, StreamState& state, const Event& event,
-                   uint32_t site);
+                   uint32_t site, bool carried);
   bool free(StreamState& state, const Event& event);
   bool free_in(Blocks& blocks, StreamState& state, const Event& event);
   void free_unmatched(const Stream& stream, StreamState& state);

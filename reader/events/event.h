@@ -28,8 +28,8 @@ enum class EventType : uint8_t {
   kTime,   // `address`: ticks
 };
 
-// `stack` of a kAllocateWide or kMap that is no allocation of now: the block is from an earlier
-// file.
+// `stack` of a kAllocateWide or kMap, `stamp` of a kPoolAllocate, that is no allocation of now: the
+// block is from an earlier file.
 inline constexpr uint32_t kCarriedBlock = 0xffffffffu;
 
 constexpr bool is_control(EventType type) { return type >= EventType::kEpoch; }

@@ -80,6 +80,7 @@ size_t StreamCursor::decode(Event* out, size_t capacity) {
       event.type = EventType::kAllocateWide;
     if (event.type == EventType::kAllocateWide || event.type == EventType::kMap)
       event.stack = frame.carried ? kCarriedBlock : 0;
+    if (event.type == EventType::kPoolAllocate && frame.carried) event.stamp = kCarriedBlock;
   }
   return count;
 }

@@ -231,6 +231,37 @@ std::string going_on() {
   return capture.bytes();
 }
 
+// Blocks of a pool from an earlier file: one is freed at once, and was not temporary.
+std::string carried_pool() {
+  constexpr auto kPool = static_cast<AllocationKind>(200);
+  CaptureBytes capture;
+  MetadataBytes metadata;
+  metadata.add_process(41, 1, 0, format::ProcessOrigin::kStart, kStart, "/opt/app", {"app"});
+  metadata.add_thread(1, 41, kStart, "main");
+  std::string order;
+  for (const uint64_t number : {1, 5, 0, 1, 1, 3, 0}) append_varint(order, number);
+  capture.add_frame({.kind = FrameKind::kCarriedOrder, .ticks = kStart}, order);
+  EventBytes blocks;
+  blocks.pool_allocate(7, kPool, 0x1008, 100, 0);
+  blocks.pool_allocate(7, kPool, 0x2008, 200, 0);
+  capture.add_frame({.kind = FrameKind::kCarriedBlocks, .process = 1, .thread = 1, .ticks = kStart},
+                    blocks.payload());
+  capture.add_frame({.kind = FrameKind::kMetadata, .process = 1, .ticks = kStart}, metadata.take());
+  EventBytes chunk;
+  chunk.pool_free(7, 0x2008);
+  chunk.pool_allocate(7, kPool, 0x3008, 300, 0);
+  chunk.pool_free(7, 0x3008);  // this one was
+  capture.add_frame({.kind = FrameKind::kEvents,
+                     .process = 1,
+                     .thread = 1,
+                     .sequence = 3,
+                     .ticks = kStart,
+                     .order_epoch = 5},
+                    chunk.payload());
+  capture.add_trailer(kStart + 20);
+  return capture.bytes();
+}
+
 // Of a chunk more events are said to be in an earlier file than it has, one an interval.
 std::string more_counted_than_there_are() {
   CaptureBytes capture;
@@ -499,6 +530,7 @@ std::map<std::string, std::string> sample_captures() {
   samples["named_marks"] = named_marks();
   samples["unfinished_chunks"] = unfinished_chunks();
   samples["going_on"] = going_on();
+  samples["carried_pool"] = carried_pool();
   samples["size_classes"] = size_classes();
   samples["registered_heaps"] = registered_heaps();
   samples["tasks"] = tasks();
