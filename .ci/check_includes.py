@@ -22,13 +22,15 @@ MAY_INCLUDE = {
     "interposer/platform": [],
     "interposer/format": [],
     "interposer/segment": [],
-    # Judges executables; needs nothing of the library's inside.
-    "interposer/hooks/exec_target.h": [],
+    "interposer/guest": ["interposer/platform", "interposer/segment"],
+    "interposer/loader": ["interposer/platform", "interposer/segment", "interposer/guest"],
+    # Judges executables and environments; memlens itself does, too.
+    "interposer/exec": ["interposer/platform", "interposer/segment", "interposer/loader"],
     "interposer/collector": ["interposer/format", "interposer/segment", "interposer/platform"],
     # Gets the library into a process that runs; part of the program, like the collector.
     "interposer/attach": ["interposer/platform"],
     "interposer": ["interposer/format", "interposer/segment", "interposer/platform",
-                   "interposer/hooks/exec_target.h"],
+                   "interposer/guest", "interposer/loader", "interposer/exec"],
 
     "reader/text": [],
     "reader/file": ["interposer/format"],
@@ -55,11 +57,11 @@ MAY_INCLUDE = {
     "report/cli/options": ["reader/analysis"],
     # What records starts the collector.
     "report/cli/run": ["interposer/format", "interposer/segment", "interposer/collector",
-                       "interposer/hooks/exec_target.h", "reader/text", "reader/file",
+                       "interposer/exec", "reader/text", "reader/file",
                        "reader/capture", "reader/analysis", "reader/symbolizer", "report/text",
                        "report/explain", "report/terminal", "report/cli/options"],
     "report/cli/attach": ["interposer/segment", "interposer/collector", "interposer/attach",
-                          "interposer/hooks/exec_target.h", "report/text",
+                          "interposer/exec", "report/text",
                           "report/cli/run"],
     "report/cli": ["interposer/collector", "reader/file", "reader/capture", "reader/analysis",
                    "report/text", "report/view", "report/explain", "report/terminal",

@@ -4,11 +4,11 @@
 
 #include <cstdint>
 
-#include "interposer/hooks/allocator_module.h"
+#include "interposer/guest/reentrancy.h"
 #include "interposer/hooks/hook_export.h"
-#include "interposer/hooks/next_function.h"
-#include "interposer/recorder.h"
-#include "interposer/reentrancy.h"
+#include "interposer/loader/next_function.h"
+#include "interposer/program/allocator_module.h"
+#include "interposer/record/recorder.h"
 
 namespace memlens::interposer {
 namespace {

@@ -10,11 +10,11 @@
 
 #include <cstring>
 
+#include "interposer/guest/reentrancy.h"
 #include "interposer/hooks/hook_export.h"
-#include "interposer/hooks/next_function.h"
-#include "interposer/loader_list.h"
-#include "interposer/modules.h"
-#include "interposer/reentrancy.h"
+#include "interposer/loader/loader_list.h"
+#include "interposer/loader/next_function.h"
+#include "interposer/program/modules.h"
 
 namespace memlens::interposer {
 namespace {

@@ -11,8 +11,8 @@
 #include <csignal>
 
 #include "interposer/hooks/hook_export.h"
-#include "interposer/hooks/next_function.h"
-#include "interposer/process_end.h"
+#include "interposer/loader/next_function.h"
+#include "interposer/session/process_end.h"
 
 namespace memlens::interposer {
 namespace {

@@ -8,10 +8,10 @@
 
 #include <cstdarg>
 
-#include "interposer/diagnostics.h"
+#include "interposer/guest/diagnostics.h"
 #include "interposer/hooks/hook_export.h"
-#include "interposer/hooks/next_function.h"
 #include "interposer/hooks/program_start.h"
+#include "interposer/loader/next_function.h"
 
 extern char** environ;
 

@@ -11,14 +11,14 @@
 
 #include <cerrno>
 
-#include "interposer/chunk_producer.h"
+#include "interposer/guest/reentrancy.h"
 #include "interposer/hooks/hook_export.h"
-#include "interposer/hooks/next_function.h"
-#include "interposer/lifecycle.h"
-#include "interposer/loader_list.h"
-#include "interposer/process.h"
-#include "interposer/reentrancy.h"
-#include "interposer/system_call.h"
+#include "interposer/lifecycle/lifecycle.h"
+#include "interposer/loader/loader_list.h"
+#include "interposer/loader/next_function.h"
+#include "interposer/platform/system_call.h"
+#include "interposer/session/chunk_producer.h"
+#include "interposer/session/process.h"
 
 namespace memlens::interposer {
 namespace {

@@ -11,10 +11,10 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "interposer/guest/reentrancy.h"
 #include "interposer/hooks/hook_export.h"
-#include "interposer/hooks/next_function.h"
-#include "interposer/recorder.h"
-#include "interposer/reentrancy.h"
+#include "interposer/loader/next_function.h"
+#include "interposer/record/recorder.h"
 
 namespace memlens::interposer {
 namespace {

@@ -3,10 +3,10 @@
 // would look live to whatever the thread calls next (reentrancy.h).
 #include <setjmp.h>
 
+#include "interposer/guest/reentrancy.h"
 #include "interposer/hooks/hook_export.h"
 #include "interposer/hooks/jump_target.h"
-#include "interposer/hooks/next_function.h"
-#include "interposer/reentrancy.h"
+#include "interposer/loader/next_function.h"
 
 namespace memlens::interposer {
 namespace {

@@ -8,15 +8,15 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "interposer/guest/reentrancy.h"
 #include "interposer/hooks/hook_export.h"
-#include "interposer/hooks/next_function.h"
-#include "interposer/hooks/recorded_call.h"
-#include "interposer/lifecycle.h"
-#include "interposer/process.h"
-#include "interposer/recorder.h"
-#include "interposer/reentrancy.h"
-#include "interposer/sampled_blocks.h"
-#include "interposer/sampler.h"
+#include "interposer/lifecycle/lifecycle.h"
+#include "interposer/loader/next_function.h"
+#include "interposer/record/recorded_call.h"
+#include "interposer/record/recorder.h"
+#include "interposer/record/sampling/sampled_blocks.h"
+#include "interposer/record/sampling/sampler.h"
+#include "interposer/session/process.h"
 
 namespace memlens::interposer {
 namespace {

@@ -3,7 +3,7 @@
 
 #include <atomic>
 
-#include "interposer/gate.h"
+#include "interposer/session/gate.h"
 
 namespace memlens::interposer {
 

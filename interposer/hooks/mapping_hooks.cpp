@@ -18,12 +18,12 @@
 #include <cstdarg>
 #include <cstdint>
 
-#include "interposer/hooks/allocator_module.h"
+#include "interposer/guest/reentrancy.h"
 #include "interposer/hooks/hook_export.h"
-#include "interposer/hooks/next_function.h"
-#include "interposer/recorder.h"
-#include "interposer/reentrancy.h"
-#include "interposer/resident_memory.h"
+#include "interposer/loader/next_function.h"
+#include "interposer/program/allocator_module.h"
+#include "interposer/record/recorder.h"
+#include "interposer/record/resident_memory.h"
 
 #ifndef MREMAP_DONTUNMAP
 #define MREMAP_DONTUNMAP 4

@@ -14,14 +14,14 @@
 #include <initializer_list>
 #include <new>
 
-#include "interposer/diagnostics.h"
+#include "interposer/guest/diagnostics.h"
+#include "interposer/guest/reentrancy.h"
 #include "interposer/hooks/hook_export.h"
 #include "interposer/hooks/malloc_hooks.h"
-#include "interposer/hooks/next_definition.h"
-#include "interposer/recorder.h"
-#include "interposer/reentrancy.h"
-#include "interposer/sampled_blocks.h"
-#include "interposer/sampler.h"
+#include "interposer/loader/next_definition.h"
+#include "interposer/record/recorder.h"
+#include "interposer/record/sampling/sampled_blocks.h"
+#include "interposer/record/sampling/sampler.h"
 
 namespace memlens::interposer {
 namespace {

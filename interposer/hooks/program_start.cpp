@@ -7,15 +7,15 @@
 #include <atomic>
 #include <cstring>
 
-#include "interposer/definitions.h"
-#include "interposer/diagnostics.h"
-#include "interposer/environment.h"
-#include "interposer/gate.h"
-#include "interposer/lifecycle.h"
-#include "interposer/order.h"
-#include "interposer/process.h"
-#include "interposer/reentrancy.h"
-#include "interposer/session.h"
+#include "interposer/definitions/definitions.h"
+#include "interposer/guest/diagnostics.h"
+#include "interposer/guest/environment.h"
+#include "interposer/guest/reentrancy.h"
+#include "interposer/lifecycle/lifecycle.h"
+#include "interposer/record/order.h"
+#include "interposer/session/attach_segment.h"
+#include "interposer/session/gate.h"
+#include "interposer/session/process.h"
 
 namespace memlens::interposer {
 namespace {

@@ -6,9 +6,9 @@
 #include <errno.h>
 #include <sys/mman.h>
 
-#include "interposer/hooks/exec_environment.h"
-#include "interposer/hooks/exec_target.h"
-#include "interposer/system_call.h"
+#include "interposer/exec/exec_environment.h"
+#include "interposer/exec/exec_target.h"
+#include "interposer/platform/system_call.h"
 
 namespace memlens::interposer {
 

@@ -7,8 +7,8 @@
 #include <spawn.h>
 
 #include "interposer/hooks/hook_export.h"
-#include "interposer/hooks/next_function.h"
 #include "interposer/hooks/program_start.h"
+#include "interposer/loader/next_function.h"
 
 namespace memlens::interposer {
 namespace {

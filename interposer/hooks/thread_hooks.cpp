@@ -10,13 +10,13 @@
 #include <cstdarg>
 #include <cstring>
 
-#include "interposer/definitions.h"
+#include "interposer/definitions/definitions.h"
+#include "interposer/guest/reentrancy.h"
 #include "interposer/hooks/hook_export.h"
-#include "interposer/hooks/next_function.h"
-#include "interposer/process.h"
-#include "interposer/reentrancy.h"
-#include "interposer/system_call.h"
-#include "interposer/thread_state.h"
+#include "interposer/loader/next_function.h"
+#include "interposer/platform/system_call.h"
+#include "interposer/record/thread_state.h"
+#include "interposer/session/process.h"
 
 namespace memlens::interposer {
 namespace {

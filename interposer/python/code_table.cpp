@@ -2,14 +2,14 @@
 
 #include <cstring>
 
-#include "interposer/definitions.h"
-#include "interposer/private_lock.h"
-#include "interposer/private_memory.h"
-#include "interposer/process.h"
+#include "interposer/definitions/definitions.h"
+#include "interposer/guest/private_lock.h"
+#include "interposer/guest/private_memory.h"
+#include "interposer/guest/reentrancy.h"
 #include "interposer/python/running_task.h"
 #include "interposer/python/runtime.h"
 #include "interposer/python/text.h"
-#include "interposer/reentrancy.h"
+#include "interposer/session/process.h"
 
 namespace memlens::interposer::python {
 

@@ -3,7 +3,7 @@
 #include <climits>
 #include <cstring>
 
-#include "interposer/program_path.h"
+#include "interposer/loader/program_path.h"
 #include "interposer/python/symbol_lookup.h"
 
 namespace memlens::interposer::python {

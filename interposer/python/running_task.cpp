@@ -5,11 +5,11 @@
 
 #include <xxhash.h>
 
-#include "interposer/definitions.h"
-#include "interposer/private_lock.h"
+#include "interposer/definitions/definitions.h"
+#include "interposer/guest/private_lock.h"
+#include "interposer/guest/reentrancy.h"
 #include "interposer/python/runtime.h"
 #include "interposer/python/text.h"
-#include "interposer/reentrancy.h"
 
 namespace memlens::interposer::python {
 

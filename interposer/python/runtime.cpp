@@ -2,7 +2,7 @@
 
 #include <cstring>
 
-#include "interposer/diagnostics.h"
+#include "interposer/guest/diagnostics.h"
 #include "interposer/python/debug_offsets.h"
 #include "interposer/python/known_layouts.h"
 #include "interposer/python/symbol_lookup.h"

@@ -10,9 +10,9 @@
 #include <cstdint>
 #include <cstring>
 
-#include "interposer/loader_list.h"
-#include "interposer/symbol_table.h"
-#include "interposer/system_call.h"
+#include "interposer/loader/loader_list.h"
+#include "interposer/loader/symbol_table.h"
+#include "interposer/platform/system_call.h"
 
 namespace memlens::interposer::python {
 namespace {

@@ -69,7 +69,7 @@ struct alignas(64) ProcessSlot {
   std::atomic<uint32_t> signal_marks;  // how often SIGUSR2 came to it, with kOptionMarkOnSignal
   uint64_t pid_namespace;              // inode of /proc/self/ns/pid
   uint64_t birth_ticks;
-  // What the process's numbers lack, counted as it happens (interposer/reentrancy.h,
+  // What the process's numbers lack, counted as it happens (interposer/guest/reentrancy.h,
   // definitions.h).
   std::atomic<uint32_t> skipped_calls;
   std::atomic<uint32_t> refused_definitions;
@@ -99,8 +99,8 @@ struct alignas(64) SegmentHeader {
   uint64_t file_bytes;
   int32_t collector_pid;
 
-  // Sampling (interposer/sampler.h). The collector raises the interval as the capture grows; each
-  // thread takes the new one when it next draws.
+  // Sampling (interposer/record/sampling/sampler.h). The collector raises the interval as the
+  // capture grows; each thread takes the new one when it next draws.
   std::atomic<uint64_t> sample_interval;  // mean bytes between samples; 0: every block is recorded
   uint64_t sample_seed;
 

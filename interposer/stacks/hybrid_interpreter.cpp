@@ -9,9 +9,9 @@
 #include <atomic>
 #include <cstring>
 
-#include "interposer/private_lock.h"
+#include "interposer/guest/private_lock.h"
+#include "interposer/guest/reentrancy.h"
 #include "interposer/python/symbol_lookup.h"
-#include "interposer/reentrancy.h"
 #include "interposer/stacks/unwind_rule_cache.h"
 
 namespace memlens::interposer {

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cerrno>
 
-#include "interposer/definitions.h"
+#include "interposer/definitions/definitions.h"
 #include "interposer/stacks/hybrid_interpreter.h"
 #include "interposer/stacks/native_nodes.h"
 

@@ -6,10 +6,10 @@
 #include <cstddef>
 #include <cstring>
 
-#include "interposer/base_name.h"
-#include "interposer/private_lock.h"
-#include "interposer/private_memory.h"
-#include "interposer/reentrancy.h"
+#include "interposer/guest/private_lock.h"
+#include "interposer/guest/private_memory.h"
+#include "interposer/guest/reentrancy.h"
+#include "interposer/loader/base_name.h"
 
 namespace memlens::interposer {
 namespace {

@@ -1,6 +1,6 @@
 #include "interposer/stacks/native_caches.h"
 
-#include "interposer/private_memory.h"
+#include "interposer/guest/private_memory.h"
 
 namespace memlens::interposer {
 

@@ -1,10 +1,10 @@
 #include "interposer/stacks/native_nodes.h"
 
-#include "interposer/definitions.h"
-#include "interposer/process.h"
+#include "interposer/definitions/definitions.h"
+#include "interposer/definitions/node_table.h"
+#include "interposer/session/process.h"
 #include "interposer/stacks/hybrid_interpreter.h"
 #include "interposer/stacks/native_caches.h"
-#include "interposer/stacks/node_table.h"
 #include "interposer/stacks/own_code.h"
 
 namespace memlens::interposer {

@@ -29,8 +29,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "interposer/guest/stack_memory.h"
 #include "interposer/stacks/native_frame.h"
-#include "interposer/stacks/unwind_memory.h"
 #include "interposer/stacks/unwind_step_x86_64.h"
 
 namespace memlens::interposer {

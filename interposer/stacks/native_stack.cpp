@@ -4,7 +4,7 @@
 #include <cerrno>
 #include <cstring>
 
-#include "interposer/definitions.h"
+#include "interposer/definitions/definitions.h"
 #include "interposer/stacks/hybrid_interpreter.h"
 #include "interposer/stacks/native_caches.h"
 #include "interposer/stacks/native_nodes.h"

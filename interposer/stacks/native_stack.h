@@ -22,10 +22,10 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "interposer/guest/stack_memory.h"
 #include "interposer/stacks/native_frame.h"
 #include "interposer/stacks/native_runs.h"
 #include "interposer/stacks/unwind_cfi.h"
-#include "interposer/stacks/unwind_memory.h"
 #include "interposer/stacks/unwind_objects.h"
 
 namespace memlens::interposer {

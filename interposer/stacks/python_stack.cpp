@@ -5,7 +5,7 @@
 #include <cstring>
 #include <utility>
 
-#include "interposer/definitions.h"
+#include "interposer/definitions/definitions.h"
 #include "interposer/platform/clock.h"
 #include "interposer/python/code_table.h"
 #include "interposer/python/known_layouts.h"

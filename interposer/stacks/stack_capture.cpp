@@ -1,7 +1,7 @@
 #include "interposer/stacks/stack_capture.h"
 
-#include "interposer/private_memory.h"
-#include "interposer/process.h"
+#include "interposer/guest/private_memory.h"
+#include "interposer/session/process.h"
 #include "interposer/stacks/native_caches.h"
 
 namespace memlens::interposer {

@@ -7,10 +7,10 @@
 
 #include <cstring>
 
-#include "interposer/loader_list.h"
-#include "interposer/modules.h"
+#include "interposer/guest/stack_memory.h"
+#include "interposer/loader/loader_list.h"
+#include "interposer/program/modules.h"
 #include "interposer/stacks/module_places.h"
-#include "interposer/stacks/unwind_memory.h"
 
 // Weak, so that the library also loads where it is not there.
 extern "C" __attribute__((weak)) int _dl_find_object(void* address,

@@ -3,8 +3,8 @@
 
 #include <cstdint>
 
+#include "interposer/guest/stack_memory.h"
 #include "interposer/stacks/unwind_cfi.h"
-#include "interposer/stacks/unwind_memory.h"
 
 namespace memlens::interposer::unwind {
 

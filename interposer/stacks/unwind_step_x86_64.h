@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "interposer/stacks/unwind_memory.h"
+#include "interposer/guest/stack_memory.h"
 #include "interposer/stacks/unwind_rule_x86_64.h"
 
 namespace memlens::interposer::unwind {

@@ -1,11 +1,11 @@
 // What samples stand for, and how far that may be off.
 //
 // A block of s bytes, sampled once in R bytes, was recorded with probability p = 1 - exp(-s / R)
-// (interposer/sampler.h). It counts as w = 1 / p blocks of s bytes each: right on average, for
-// every sum over blocks and every part of it (Horvitz and Thompson). Since blocks are drawn
-// independently, the variance of such a sum is estimated, again without bias, by the sum of v^2 w
-// (w - 1) over the samples in it, v being s for bytes and 1 for blocks; its root is the standard
-// error.
+// (interposer/record/sampling/sampler.h). It counts as w = 1 / p blocks of s bytes each: right on
+// average, for every sum over blocks and every part of it (Horvitz and Thompson). Since blocks are
+// drawn independently, the variance of such a sum is estimated, again without bias, by the sum of
+// v^2 w (w - 1) over the samples in it, v being s for bytes and 1 for blocks; its root is the
+// standard error.
 //
 // Sums must be exact whatever is taken together, and nobody has 1.6 blocks. So a sample counts
 // whole blocks and bytes, and what is rounded off is carried to the site's next sample. A sample

@@ -1,5 +1,5 @@
 // `memlens collect`: the collector of a program that was preloaded by hand. Started by the library
-// (interposer/session.h), not by users, and so not listed in --help.
+// (interposer/session/attach_segment.h), not by users, and so not listed in --help.
 //
 //   memlens collect --ready-fd N --pid P
 //

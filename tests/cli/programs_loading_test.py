@@ -84,7 +84,7 @@ class Unseen(MemlensTest):
 class Exports(MemlensTest):
     def test_the_library_exports_its_hooks_and_nothing_else(self):
         nm = self.need("nm")
-        with open(os.path.join(SOURCE, "interposer", "hooks", "hook_table.h")) as table:
+        with open(os.path.join(SOURCE, "interposer", "program", "hook_table.h")) as table:
             hooks = set(re.findall(r'\{"(\w+)",\s*"\w+\.cpp"', table.read()))
         symbols = subprocess.run([nm, "-D", "--defined-only", LIBRARY], text=True, check=True,
                                  capture_output=True).stdout

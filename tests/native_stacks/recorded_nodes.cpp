@@ -6,10 +6,10 @@
 
 #include <atomic>
 
-#include "interposer/definitions.h"
-#include "interposer/modules.h"
-#include "interposer/process.h"
-#include "interposer/reentrancy.h"
+#include "interposer/definitions/definitions.h"
+#include "interposer/guest/reentrancy.h"
+#include "interposer/program/modules.h"
+#include "interposer/session/process.h"
 #include "interposer/stacks/hybrid_interpreter.h"
 
 namespace memlens::interposer {

@@ -12,7 +12,7 @@
 #include <memory>
 #include <vector>
 
-#include "interposer/event_encoder.h"
+#include "interposer/record/event_encoder.h"
 #include "tests/support/capture_bytes.h"
 
 namespace {

@@ -15,7 +15,7 @@
 #include "interposer/attach/remote_process.h"
 #include "interposer/collector/control_socket.h"
 #include "interposer/collector/process_files.h"
-#include "interposer/hooks/exec_target.h"
+#include "interposer/exec/exec_target.h"
 #include "report/cli/run/python_script.h"
 #include "report/cli/run/run_error.h"
 

@@ -7,7 +7,7 @@
 #include <filesystem>
 #include <fstream>
 
-#include "interposer/hooks/exec_target.h"
+#include "interposer/exec/exec_target.h"
 #include "reader/text/base_name.h"
 
 namespace memlens::report::cli {

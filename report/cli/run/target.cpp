@@ -11,7 +11,7 @@
 #include <fstream>
 #include <sstream>
 
-#include "interposer/hooks/exec_target.h"
+#include "interposer/exec/exec_target.h"
 #include "report/cli/run/command_output.h"
 #include "report/cli/run/python_script.h"
 #include "report/cli/run/run_error.h"

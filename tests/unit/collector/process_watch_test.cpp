@@ -18,7 +18,7 @@ using collector::WatchedProcess;
 
 namespace {
 
-// As interposer/process_registration.cpp does it.
+// As interposer/definitions/process_registration.cpp does it.
 uint32_t register_process(segment::SegmentHeader* segment, uint32_t slot, int32_t pid) {
   segment::ProcessSlot& taken = segment->processes[slot];
   taken.state = segment::kSlotClaimed;

@@ -1,7 +1,7 @@
 // The interposer's thread-locals and what its fast paths look at, for unit tests that do not link
 // its hooks.
-#include "interposer/process.h"
-#include "interposer/reentrancy.h"
+#include "interposer/guest/reentrancy.h"
+#include "interposer/session/process.h"
 
 namespace memlens::interposer {
 constinit thread_local ThreadState* thread_state = nullptr;

@@ -4,7 +4,7 @@
 #include <map>
 #include <tuple>
 
-#include "interposer/definitions.h"
+#include "interposer/definitions/definitions.h"
 
 namespace memlens::interposer {
 namespace recorded {

@@ -11,7 +11,7 @@
 #include <utility>
 #include <vector>
 
-#include "interposer/event_encoder.h"
+#include "interposer/record/event_encoder.h"
 #include "tests/support/capture_bytes.h"
 
 using namespace memlens;

@@ -1,0 +1,33 @@
+// What a program may say to its own recording; the only exports that are no hooks. A program finds
+// them by dlsym, and where nothing records they are not there.
+#include <cerrno>
+#include <cstring>
+
+#include "interposer/definitions/definitions.h"
+#include "interposer/guest/reentrancy.h"
+#include "interposer/record/thread_state.h"
+#include "interposer/session/process.h"
+
+using namespace memlens::interposer;
+
+#define MEMLENS_CONTROL extern "C" __attribute__((visibility("default")))
+
+// Names this moment; of a name longer than format::kMaxMarkBytes, the beginning. From any thread,
+// also where nothing is recorded. Not from a signal handler.
+MEMLENS_CONTROL void memlens_mark(const char* name) {
+  if (name == nullptr || *name == '\0' || !recording()) return;
+  const HookScope scope;
+  const SessionStay stay;
+  if (!stay) return;
+  const int saved_errno = errno;
+  ThreadState* state = thread_state;
+  if (state != nullptr && state->session != process.session) state = nullptr;
+  define_mark(state != nullptr ? state->thread_index : 0, name,
+              strnlen(name, memlens::format::kMaxMarkBytes));
+  // The thread's next event carries its own time, so that it falls behind the mark.
+  if (state != nullptr) state->tick = state->present_tick->load(std::memory_order_relaxed) - 1;
+  errno = saved_errno;
+}
+
+// 1: what this process allocates is being recorded now.
+MEMLENS_CONTROL int memlens_enabled(void) { return recording() ? 1 : 0; }
