@@ -74,9 +74,12 @@ void ProcessWatch::open_pidfd(WatchedProcess& process) {
   if (process.pidfd < 0 && errno == ESRCH) process.ended = true;
 }
 
-// Of what a program makes of a slot it takes; anything else is a stray write.
+// Of what a program makes of a slot it takes; anything else is a stray write. A slot that names the
+// collector itself would keep it waiting for its own end.
 bool ProcessWatch::is_plausible(const WatchedProcess& process) const {
-  return process.process != 0 && process.birth_ticks >= first_ticks_ &&
+  const bool collector = process.pid == getpid() &&
+                         (process.pid_namespace == own_namespace_ || process.pid_namespace == 0);
+  return process.process != 0 && !collector && process.birth_ticks >= first_ticks_ &&
          process.birth_ticks <= platform::read_ticks();
 }
 

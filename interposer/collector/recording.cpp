@@ -378,11 +378,10 @@ void Recording::end_events() {
                  format::DiagnosticCode::kStopped);
     }
     if (damaged_chunks() != 0) {
-      write_note(
-          std::to_string(damaged_chunks()) +
-              " blocks of the recording's shared memory were written over by the program and "
-              "are left out",
-          format::DiagnosticCode::kLeftOut);
+      write_note("the program wrote over " + std::to_string(damaged_chunks()) +
+                     (damaged_chunks() == 1 ? " block" : " blocks") +
+                     " of the recording's shared memory: what was there is left out",
+                 format::DiagnosticCode::kLeftOut);
     }
     sampler_->flush();
     append_clock_frame(*writer_);
@@ -410,8 +409,12 @@ void Recording::write_trailer(EndReason reason, const ExitStatus& status) {
 
 uint32_t Recording::processes_seen() const { return watch_.processes_seen(); }
 
+// Processes find no slot when others have them all; a number without those is a stray write's. Half
+// of them, since one that ended between taking a slot and filling it in was not seen.
 uint32_t Recording::processes_lost() const {
-  return segment_.is_intact() ? segment_.header()->lost_processes.load() : 0;
+  const bool possible =
+      segment_.is_intact() && watch_.processes_seen() >= segment::kMaxProcesses / 2;
+  return possible ? segment_.header()->lost_processes.load() : 0;
 }
 
 uint32_t Recording::births_missing() const {

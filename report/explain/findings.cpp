@@ -72,7 +72,9 @@ void find_peak(const Evidence& evidence, std::vector<Finding>& findings) {
   finding.kind = FindingKind::kPeak;
   finding.bytes = totals.peak_bytes;
   if (totals.peak_bytes == 0) {
-    finding.text = "Nothing was allocated that memlens records.";
+    finding.text = evidence.info.has_gaps
+                       ? "Nothing is left of what was recorded, if there was anything."
+                       : "Nothing was allocated that memlens records.";
     findings.push_back(finding);
     return;
   }

@@ -17,15 +17,48 @@ class HarmedByItsProgram(MemlensTest):
                   if stack["frames"][0]["function"] == "work"]
         self.assertEqual(blocks, [1000])
 
+    def record_writes(self, what, seed, count):
+        """The child ends well: it reached the shared memory, and did all of its writing."""
+        capture = self.record([self.program("stray_writes"), what, str(seed), str(count)])
+        self.assertEqual(self.recording.stdout, "finished\n")
+        return capture
+
     def test_stray_writes_into_the_shared_memory_cost_what_they_hit(self):
-        for what, count in (("bytes", 3000), ("words", 300), ("events", 3000)):
+        for what, count in (("bytes", 3000), ("words", 300), ("events", 3000), ("headers", 1000),
+                            ("all", 100_000), ("keys", 300)):
             for seed in (1, 2, 3):
                 with self.subTest(what=what, seed=seed):
                     self.check_harmed(what, seed, count)
 
+    def test_stray_writes_of_a_process_into_its_own_blocks_cost_nobody_elses(self):
+        for seed in (1, 2, 3):
+            with self.subTest(seed=seed):
+                capture = self.check_harmed("own", seed, 3000)
+                self.assertFalse(self.summary(capture)["complete"])
+                here = [stack for stack in self.stacks("allocations", capture)["stacks"]
+                        if [frame["function"] for frame in stack["frames"][:1]] == ["main"]]
+                self.assertEqual(sum(s["blocks"] for s in here), 500)
+                self.assertEqual(sum(s["bytes"] for s in here), 50_000)
+
+    def test_slots_of_processes_that_are_none_keep_nobody_waiting(self):
+        summary = self.summary(self.record_writes("slots", 0, 0))
+        self.assertLess(summary["duration_seconds"], 60)
+        self.assertGreater(summary["allocations"], 500)
+
+    def test_nobody_cuts_the_shared_memory_short(self):
+        summary = self.summary(self.record_writes("truncate", 0, 0))
+        self.assertEqual(summary["allocations"], 200 + 400 + 500 + 1)
+        self.assertTrue(summary["complete"])
+
+    def test_a_capture_that_lost_all_does_not_say_that_nothing_was_allocated(self):
+        self.record_writes("headers", 1, 10_000)
+        self.assertIn("the program wrote over", self.recording.stderr)
+        self.assertNotIn("Nothing was allocated", self.recording.stderr)
+
     def check_harmed(self, what, seed, count):
-        capture = self.record([self.program("stray_writes"), what, str(seed), str(count)])
+        capture = self.record_writes(what, seed, count)
         self.assertIn("capture written to", self.recording.stderr)
+        self.assertNotRegex(self.recording.stderr, r"[0-9]{5,} (process|child)")
         self.assertNotIn("cannot be read", self.recording.stderr)
         summary = self.summary(capture)
         report = self.memlens("summary", capture)
@@ -37,7 +70,7 @@ class HarmedByItsProgram(MemlensTest):
         left_out = [text for text in summary["diagnostics"] if HARMED.search(text)]
         self.assertEqual(len(left_out), len(summary["left_out"]))
         lost = [text for text in summary["diagnostics"]
-                if re.search("written over|stray write|could not be recorded", text)]
+                if re.search("wrote over|stray write|could not be recorded", text)]
         self.assertEqual(summary["complete"], not left_out and not lost)
         # What is said when a recording ends is what every report finds.
         self.assertEqual(bool(summary["left_out"]), bool(HARMED.search(self.recording.stderr)))
@@ -53,12 +86,12 @@ class HarmedByItsProgram(MemlensTest):
         for command in ("tree", "growing", "dump"):
             self.memlens(command, capture)
         self.memlens("flamegraph", "-f", "-o", "harmed.html", capture)
-
+        return capture
 
     def test_a_program_that_writes_over_all_of_the_shared_memory_is_told_so(self):
         for what in ("zero", "ones"):
             with self.subTest(what=what):
-                capture = self.record([self.program("stray_writes"), what, "0", "0"])
+                capture = self.record_writes(what, 0, 0)
                 said = self.recording.stderr
                 self.assertIn("stray_writes wrote over the memory it shares with memlens", said)
                 self.assertNotIn("did not load", said)
@@ -72,8 +105,7 @@ class HarmedByItsProgram(MemlensTest):
     def test_times_and_processes_that_cannot_be_are_not_believed(self):
         for seed in (1, 2, 3):
             with self.subTest(seed=seed):
-                program = [self.program("stray_writes"), "tables", str(seed), "20000"]
-                summary = self.summary(self.record(program))
+                summary = self.summary(self.record_writes("tables", seed, 20_000))
                 self.assertLess(summary["duration_seconds"], 3600)
                 self.assertLess(summary["processes"], 3)
 

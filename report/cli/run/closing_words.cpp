@@ -71,9 +71,8 @@ void print_ending(const Ending& ending) {
                " could not be recorded (or ended before they began)");
   }
   if (ending.damaged_chunks != 0) {
-    print_line(
-        plural(ending.damaged_chunks, "block", "blocks") +
-        " of the recording's shared memory were written over by the program and are left out");
+    print_line("the program wrote over " + plural(ending.damaged_chunks, "block", "blocks") +
+               " of the recording's shared memory: what was there is left out");
   }
   if (ending.written_over && ending.processes != 0) {
     print_line(ending.command_name +

@@ -191,6 +191,7 @@ TEST_CASE("what no program makes of a slot is nobody's") {
   ProcessWatch watch(segment.header());
   segment::ProcessSlot* slots = segment.header()->processes;
   for (uint32_t i = 0; i < 3; ++i) register_process(segment.header(), i, getpid() + 1);
+  register_process(segment.header(), 3, getpid());  // the collector itself
   slots[0].process = 0;
   slots[1].birth_ticks = 1;
   slots[2].birth_ticks = UINT64_MAX;
