@@ -12,7 +12,8 @@ namespace {
 constexpr uint32_t kSegmentShift = 12;
 constexpr uint32_t kSegmentNodes = 1u << kSegmentShift;
 constexpr uint32_t kSegments = kMaxNodes >> kSegmentShift;
-constexpr uint32_t kInitialSlots = 1u << 14;
+// Two pages: a child that lives for one connection writes to no more of them than it has nodes for.
+constexpr uint32_t kInitialSlots = 1u << 11;
 
 // Zeroed memory is valid.
 struct Node {

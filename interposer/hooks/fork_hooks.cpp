@@ -19,6 +19,7 @@
 #include "interposer/platform/system_call.h"
 #include "interposer/session/chunk_producer.h"
 #include "interposer/session/process.h"
+#include "interposer/stacks/family_rules.h"
 
 namespace memlens::interposer {
 namespace {
@@ -35,7 +36,10 @@ auto fork_and_follow(Fork fork_in_libc) {
   if (announced) {
     announce_birth();
     const SessionStay stay;
-    if (stay) map_room_for_child(process.segment);
+    if (stay) {
+      map_room_for_child(process.segment);
+      unwind::family_rules::prepare();
+    }
   }
   hold_loader_readings();
   const int32_t parent = system_call::process_id();

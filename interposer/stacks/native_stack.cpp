@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "interposer/definitions/definitions.h"
+#include "interposer/stacks/family_rules.h"
 #include "interposer/stacks/hybrid_interpreter.h"
 #include "interposer/stacks/native_caches.h"
 #include "interposer/stacks/native_nodes.h"
@@ -44,6 +45,23 @@ bool is_returned_to_uncalled(NativeStackState& state, const CodeObject& object, 
          start == address && !unwind::is_return_address(address, state.objects);
 }
 
+UnwindRule compile_rule_in(NativeStackState& state, const CodeObject& object, uintptr_t address) {
+  UnwindRow row;
+  bool signal_frame = false;
+  UnwindRule rule = UnwindRule::of(RuleKind::kNoInformation);
+  if (unwind::find_unwind_row(object.section, address, state.scratch, row, signal_frame) ==
+      CfiResult::kFound) {
+    rule = unwind::compile_rule(row, signal_frame);
+  } else if (is_returned_to_uncalled(state, object, address + 1)) {
+    rule = UnwindRule::of(RuleKind::kNotCalled);
+  }
+  rule.tagged = object.place_tag != 0;
+  rule.interpreter = is_evaluation_loop(address);
+  ++state.rules_compiled;
+  if (rule.kind() == RuleKind::kNeedsRegisters) ++state.rules_complex;
+  return rule;
+}
+
 __attribute__((noinline, cold)) UnwindRule compile_rule_at(NativeStackState& state,
                                                            uintptr_t address) {
   const int saved_errno = errno;
@@ -53,20 +71,14 @@ __attribute__((noinline, cold)) UnwindRule compile_rule_at(NativeStackState& sta
     errno = saved_errno;
     return UnwindRule::of(RuleKind::kOutsideModules);
   }
-  UnwindRow row;
-  bool signal_frame = false;
   UnwindRule rule = UnwindRule::of(RuleKind::kNoInformation);
-  if (unwind::find_unwind_row(object->section, address, state.scratch, row, signal_frame) ==
-      CfiResult::kFound) {
-    rule = unwind::compile_rule(row, signal_frame);
-  } else if (is_returned_to_uncalled(state, *object, address + 1)) {
-    rule = UnwindRule::of(RuleKind::kNotCalled);
+  const bool shared = unwind::family_rules::has_object(object->load_bias, state.rules_generation);
+  bool keep = !shared;
+  if (!shared || !unwind::family_rules::find(address, rule, keep)) {
+    rule = compile_rule_in(state, *object, address);
+    if (shared) unwind::family_rules::insert(address, rule);
   }
-  rule.tagged = object->place_tag != 0;
-  rule.interpreter = is_evaluation_loop(address);
-  ++state.rules_compiled;
-  if (rule.kind() == RuleKind::kNeedsRegisters) ++state.rules_complex;
-  native_caches->rules.insert(address, state.rules_generation, rule);
+  if (keep) native_caches->rules.insert(address, state.rules_generation, rule);
   errno = saved_errno;
   return rule;
 }
