@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Keeps dependencies pointing one way: interposer/format <- interposer, format <- reader <- report <- tests.
 
-Within those, rooms (folders) have an order too. The collector is the other end of the shared
-segment: it may use format and segment, not the rest of the interposer and not the reader. Only
-includes written from the project's root are ours.
+Within those, rooms (folders) have an order too (interposer/README.md says what each is). The
+collector is the other end of the shared segment: it may use format and segment, not the rest of the
+interposer and not the reader. Only includes written from the project's root are ours.
 """
 import re
 import subprocess
@@ -26,11 +26,38 @@ MAY_INCLUDE = {
     "interposer/loader": ["interposer/platform", "interposer/segment", "interposer/guest"],
     # Judges executables and environments; memlens itself does, too.
     "interposer/exec": ["interposer/platform", "interposer/segment", "interposer/loader"],
-    "interposer/collector": ["interposer/format", "interposer/segment", "interposer/platform"],
+    "interposer/session": ["interposer/platform", "interposer/format", "interposer/segment",
+                           "interposer/guest", "interposer/loader"],
+    "interposer/definitions": ["interposer/platform", "interposer/format", "interposer/segment",
+                               "interposer/guest", "interposer/loader", "interposer/session"],
+    "interposer/python": ["interposer/platform", "interposer/format", "interposer/guest",
+                          "interposer/loader", "interposer/session", "interposer/definitions"],
+    "interposer/stacks": ["interposer/platform", "interposer/format", "interposer/guest",
+                          "interposer/loader", "interposer/session", "interposer/definitions",
+                          "interposer/python"],
+    "interposer/record/sampling": ["interposer/platform", "interposer/guest", "interposer/session"],
+    "interposer/record": ["interposer/platform", "interposer/format", "interposer/segment",
+                          "interposer/guest", "interposer/session", "interposer/definitions",
+                          "interposer/python", "interposer/stacks", "interposer/record/sampling"],
+    "interposer/program/python": ["interposer/guest", "interposer/session",
+                                  "interposer/definitions", "interposer/python",
+                                  "interposer/stacks", "interposer/record/sampling",
+                                  "interposer/record"],
+    "interposer/program": ["interposer/platform", "interposer/format", "interposer/guest",
+                           "interposer/loader", "interposer/session", "interposer/definitions",
+                           "interposer/stacks", "interposer/record/sampling", "interposer/record"],
+    "interposer/lifecycle": ["interposer/platform", "interposer/segment", "interposer/guest",
+                             "interposer/loader", "interposer/exec", "interposer/session",
+                             "interposer/definitions", "interposer/record/sampling",
+                             "interposer/record", "interposer/program/python", "interposer/program"],
+    "interposer/hooks": ["interposer/platform", "interposer/guest", "interposer/loader",
+                         "interposer/exec", "interposer/session", "interposer/definitions",
+                         "interposer/stacks", "interposer/record/sampling", "interposer/record",
+                         "interposer/program", "interposer/lifecycle"],
+    # The other end of the segment, in the process that writes the capture.
+    "interposer/collector": ["interposer/platform", "interposer/format", "interposer/segment"],
     # Gets the library into a process that runs; part of the program, like the collector.
     "interposer/attach": ["interposer/platform"],
-    "interposer": ["interposer/format", "interposer/segment", "interposer/platform",
-                   "interposer/guest", "interposer/loader", "interposer/exec"],
 
     "reader/text": [],
     "reader/file": ["interposer/format"],

@@ -14,9 +14,6 @@ bool claim_process_slot(segment::SegmentHeader* segment, uint32_t& slot, uint32_
 // Whether a live slot already belongs to this pid: the process was recorded before an exec.
 bool process_is_known(const segment::SegmentHeader* segment, int32_t pid);
 
-// "pid:[4026531836]" names the namespace by inode. 0 when it cannot be read.
-uint64_t pid_namespace_inode();
-
 // Writes the process record (executable, command line, parents) to the metadata.
 void describe_process(format::ProcessOrigin origin);
 

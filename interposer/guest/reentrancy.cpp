@@ -10,6 +10,11 @@
 #include "interposer/guest/stack_memory.h"
 
 namespace memlens::interposer {
+
+constinit thread_local ThreadState* thread_state = nullptr;
+constinit thread_local uintptr_t hook_frame = 0;
+constinit thread_local uint64_t sample_countdown = 0;
+constinit thread_local uint64_t sample_interval = 0;
 namespace {
 
 // Calls that an allocator makes within itself lie this close to it (they are frequent: every large

@@ -6,6 +6,7 @@
 
 #include "interposer/guest/reentrancy.h"
 #include "interposer/hooks/hook_export.h"
+#include "interposer/lifecycle/first_look.h"
 #include "interposer/loader/next_function.h"
 #include "interposer/program/allocator_module.h"
 #include "interposer/record/recorder.h"
@@ -47,6 +48,7 @@ struct Outcome {
 using namespace memlens::interposer;
 
 MEMLENS_HOOK int brk(void* target) {
+  be_ready();
   HookScope scope;
   if (!scope.outermost() || maps_for_allocator(__builtin_return_address(0))) {
     return next_brk.get()(target);
@@ -58,6 +60,7 @@ MEMLENS_HOOK int brk(void* target) {
 }
 
 MEMLENS_HOOK void* sbrk(intptr_t increment) {
+  be_ready();
   HookScope scope;
   if (increment == 0 || !scope.outermost() || maps_for_allocator(__builtin_return_address(0))) {
     return next_sbrk.get()(increment);

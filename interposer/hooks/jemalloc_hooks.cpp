@@ -13,6 +13,7 @@
 
 #include "interposer/guest/reentrancy.h"
 #include "interposer/hooks/hook_export.h"
+#include "interposer/lifecycle/first_look.h"
 #include "interposer/loader/next_function.h"
 #include "interposer/record/recorder.h"
 
@@ -57,6 +58,7 @@ using namespace memlens::interposer;
 MEMLENS_HOOK void* mallocx(size_t bytes, int flags) {
   auto* next = next_mallocx.get();
   if (next == nullptr) return allocate_without_jemalloc(bytes, flags);
+  be_ready();
   HookScope scope;
   void* block = next(bytes, flags);
   if (block != nullptr && scope.outermost()) {
@@ -68,6 +70,7 @@ MEMLENS_HOOK void* mallocx(size_t bytes, int flags) {
 MEMLENS_HOOK void* rallocx(void* block, size_t bytes, int flags) {
   auto* next = next_rallocx.get();
   if (next == nullptr) return reallocate_without_jemalloc(block, bytes, flags);
+  be_ready();
   HookScope scope;
   if (!scope.outermost()) return next(block, bytes, flags);
   record_free(block);
@@ -85,6 +88,7 @@ MEMLENS_HOOK void* rallocx(void* block, size_t bytes, int flags) {
 MEMLENS_HOOK size_t xallocx(void* block, size_t bytes, size_t extra, int flags) {
   auto* next = next_xallocx.get();
   if (next == nullptr) return malloc_usable_size(block);
+  be_ready();
   HookScope scope;
   const size_t real_bytes = next(block, bytes, extra, flags);
   if (real_bytes >= bytes && scope.outermost()) {
@@ -98,6 +102,7 @@ MEMLENS_HOOK size_t xallocx(void* block, size_t bytes, size_t extra, int flags) 
 MEMLENS_HOOK void dallocx(void* block, int flags) {
   auto* next = next_dallocx.get();
   if (next == nullptr) return free(block);
+  be_ready();
   HookScope scope;
   if (scope.outermost()) record_free(block);
   next(block, flags);
@@ -106,6 +111,7 @@ MEMLENS_HOOK void dallocx(void* block, int flags) {
 MEMLENS_HOOK void sdallocx(void* block, size_t bytes, int flags) {
   auto* next = next_sdallocx.get();
   if (next == nullptr) return free(block);
+  be_ready();
   HookScope scope;
   if (scope.outermost()) record_free(block);
   next(block, bytes, flags);

@@ -1,6 +1,4 @@
 // The malloc family of libc. What each does beside forwarding is in recorder.h.
-#include "interposer/hooks/malloc_hooks.h"
-
 #include <atomic>
 #include <cerrno>
 #include <cstddef>
@@ -10,7 +8,7 @@
 
 #include "interposer/guest/reentrancy.h"
 #include "interposer/hooks/hook_export.h"
-#include "interposer/lifecycle/lifecycle.h"
+#include "interposer/lifecycle/first_look.h"
 #include "interposer/loader/next_function.h"
 #include "interposer/record/recorded_call.h"
 #include "interposer/record/recorder.h"
@@ -35,20 +33,6 @@ MEMLENS_NEXT<void (*)(void*, size_t)> next_free_sized("free_sized");
 MEMLENS_NEXT<void (*)(void*, size_t, size_t)> next_free_aligned_sized("free_aligned_sized");
 
 using segment::HookMode;
-
-// The real functions are known.
-void choose_mode() {
-  const uint32_t now = attention.load();
-  gate.mode.store((now & kAttentionHooks) != 0  ? HookMode::kLook
-                  : (now & kAttentionOver) != 0 ? HookMode::kDormant
-                  : now == kAttentionSampling   ? HookMode::kSampling
-                                                : HookMode::kOrdinary);
-}
-
-// Where a call may be the process's first, or somebody asks at the gate.
-__attribute__((always_inline)) inline void be_ready() {
-  if (__builtin_expect(hook_mode() == HookMode::kLook, 0)) look_what_to_do();
-}
 
 inline bool multiply(size_t a, size_t b, size_t& product) {
   return !__builtin_mul_overflow(a, b, &product);
@@ -147,18 +131,6 @@ __attribute__((noinline, cold)) void* realloc_after_look(void* block, size_t byt
 }
 
 }  // namespace
-
-__attribute__((cold)) void prepare_hooks() {
-  resolve_next_functions();
-  at_attention_change(choose_mode);
-}
-
-__attribute__((cold)) void look_what_to_do() {
-  prepare_hooks();
-  if (!gate_is_open()) return choose_mode();
-  HookScope scope(InnerCalls::kExpected);
-  if (scope.outermost()) answer_at_gate();
-}
 
 }  // namespace memlens::interposer
 

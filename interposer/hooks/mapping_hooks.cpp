@@ -20,6 +20,7 @@
 
 #include "interposer/guest/reentrancy.h"
 #include "interposer/hooks/hook_export.h"
+#include "interposer/lifecycle/first_look.h"
 #include "interposer/loader/next_function.h"
 #include "interposer/program/allocator_module.h"
 #include "interposer/record/recorder.h"
@@ -69,6 +70,7 @@ using namespace memlens::interposer;
 
 MEMLENS_HOOK void* mmap(void* address, size_t bytes, int protection, int flags, int fd,
                         off_t offset) {
+  be_ready();
   HookScope scope;
   void* mapped = next_mmap.get()(address, bytes, protection, flags, fd, offset);
   if (!scope.outermost() || maps_for_allocator(__builtin_return_address(0))) return mapped;
@@ -77,6 +79,7 @@ MEMLENS_HOOK void* mmap(void* address, size_t bytes, int protection, int flags, 
 
 MEMLENS_HOOK void* mmap64(void* address, size_t bytes, int protection, int flags, int fd,
                           off64_t offset) {
+  be_ready();
   HookScope scope;
   void* mapped = next_mmap64.get()(address, bytes, protection, flags, fd, offset);
   if (!scope.outermost() || maps_for_allocator(__builtin_return_address(0))) return mapped;
@@ -84,6 +87,7 @@ MEMLENS_HOOK void* mmap64(void* address, size_t bytes, int protection, int flags
 }
 
 MEMLENS_HOOK int munmap(void* address, size_t bytes) {
+  be_ready();
   HookScope scope;
   if (!scope.outermost() || bytes == 0 || maps_for_allocator(__builtin_return_address(0))) {
     return next_munmap.get()(address, bytes);
@@ -102,6 +106,7 @@ MEMLENS_HOOK void* mremap(void* address, size_t old_bytes, size_t new_bytes, int
     wanted = va_arg(arguments, void*);
     va_end(arguments);
   }
+  be_ready();
   HookScope scope;
   // Of no old bytes it makes a second view of shared memory, which is not heap.
   const bool record =

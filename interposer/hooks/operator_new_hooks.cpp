@@ -17,7 +17,7 @@
 #include "interposer/guest/diagnostics.h"
 #include "interposer/guest/reentrancy.h"
 #include "interposer/hooks/hook_export.h"
-#include "interposer/hooks/malloc_hooks.h"
+#include "interposer/lifecycle/first_look.h"
 #include "interposer/loader/next_definition.h"
 #include "interposer/record/recorder.h"
 #include "interposer/record/sampling/sampled_blocks.h"

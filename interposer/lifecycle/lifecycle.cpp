@@ -13,9 +13,9 @@
 #include "interposer/guest/environment.h"
 #include "interposer/guest/private_memory.h"
 #include "interposer/guest/reentrancy.h"
-#include "interposer/hooks/malloc_hooks.h"
-#include "interposer/hooks/thread_hooks.h"
+#include "interposer/lifecycle/first_look.h"
 #include "interposer/lifecycle/late_loading.h"
+#include "interposer/lifecycle/surroundings.h"
 #include "interposer/loader/fork_hold.h"
 #include "interposer/loader/loader_list.h"
 #include "interposer/loader/next_definition.h"
@@ -30,10 +30,11 @@
 #include "interposer/record/thread_state.h"
 #include "interposer/segment/futex.h"
 #include "interposer/session/attach_segment.h"
+#include "interposer/session/ending.h"
 #include "interposer/session/gate.h"
-#include "interposer/session/poll.h"
 #include "interposer/session/process.h"
 #include "interposer/session/process_end.h"
+#include "interposer/session/upcalls.h"
 
 namespace memlens::interposer {
 
@@ -163,23 +164,6 @@ bool look_for_session() {
 
 // ---- ending
 
-bool leave() {
-  session_stays.fetch_add(1);  // the next session does not begin before this is done
-  SessionState expected = SessionState::kRecording;
-  const bool left = session_state.compare_exchange_strong(expected, SessionState::kLeaving);
-  if (left) {
-    attention.fetch_or(kAttentionOver);
-    // From now on, whoever was not dormant may be asked again as well.
-    if (!gate_is_open()) open_gate();
-    attention_has_changed();
-    call_at_session_end();
-    late_loading::take_hooks_out();
-    attention_has_changed();
-  }
-  session_stays.fetch_sub(1);
-  return left;
-}
-
 bool session_is_over() {
   return segment::collector_is_dead(process.segment) ||
          process.segment->stop.load(std::memory_order_relaxed) != 0;
@@ -306,7 +290,7 @@ void answer_at_gate_of(Asker asker) {
       become_loaded_child();
     }
   } else if (gate.pid == system_call::process_id()) {  // not: a child of vfork
-    if (recording() && session_is_over()) leave();
+    if (recording() && session_is_over()) stop_recording_silently();
     SessionState expected = session_state.load();
     GateRequest asked = GateRequest::kAsked;
     if (expected == SessionState::kRecording) {
@@ -337,6 +321,12 @@ void answer_at_gate_of(Asker asker) {
 }
 
 }  // namespace
+
+void register_upcalls() {
+  upcalls = {answer_at_gate,   join_session, continue_as_forked_child,
+             poll_environment, look_at_gate, late_loading::take_hooks_out};
+  at_object_met(met_object);
+}
 
 bool join_session() {
   if (first_look.load(std::memory_order_acquire) != FirstLook::kNotTaken) return recording();
@@ -427,35 +417,9 @@ void forked_child_started(bool announced) {
   if (announced && process.segment != nullptr) process.segment->births_arrived.fetch_add(1);
 }
 
-void stop_recording(const char* reason) {
-  if (!leave()) return;
-  report_line(Line().text("recording stopped: ").text(reason).text("; the program runs on"));
-}
-
-void stop_recording_silently() { leave(); }
-
 // ---- the library's start, and what it looks at from time to time. There is no end: recording goes
 // on through exit handlers and destructors until the kernel takes the process, and the collector
 // drains what it left (process_end.h leaves a word of when that was).
-
-namespace {
-std::atomic<uint32_t> modules_seen{0};
-
-// What was loaded has been looked at.
-void new_session() { modules_seen.store(module_generation(), std::memory_order_relaxed); }
-}  // namespace
-
-void poll_environment() {
-  poll_modules();
-  // A library may have brought Python in.
-  const uint32_t modules = module_generation();
-  if (modules_seen.load(std::memory_order_relaxed) != modules && can_read_loader_list() &&
-      modules_seen.exchange(modules, std::memory_order_relaxed) != modules) {
-    python_attach_loaded();
-  }
-  poll_thread_name();
-  python_poll();
-}
 
 namespace {
 
@@ -466,7 +430,6 @@ void wait_to_be_asked() {
   attention.fetch_or(kAttentionOver);
   const link_map* first = find_definition_in("libmemlens.so", "memlens_wake").object;
   if (first != nullptr && first != own_object()) return;
-  prepare_hooks();
   if (order::start() && open_gate()) attention_has_changed();
 }
 
@@ -476,8 +439,8 @@ __attribute__((constructor)) void start() {
   const int saved_errno = errno;
   {
     HookScope scope(InnerCalls::kExpected);
-    resolve_next_functions();
-    at_new_session(new_session);
+    prepare_hooks();
+    watch_surroundings();
     if (loaded_late()) {
       wait_to_be_asked();
     } else {

@@ -26,8 +26,7 @@ void announce_birth();
 void withdraw_birth();
 void forked_child_started(bool announced);
 
-// Recording ends here and now, with one line on stderr: `reason` completes "recording stopped: ".
-void stop_recording(const char* reason);
-void stop_recording_silently();
+// The recorder's way up to the functions above (session/upcalls.h). Again and again.
+void register_upcalls();
 
 }  // namespace memlens::interposer

@@ -543,4 +543,16 @@ void inherit_loader_list() {
   }
 }
 
+namespace {
+std::atomic<void (*)(const link_map*)> look_at_met_object{nullptr};
+}  // namespace
+
+void at_object_met(void (*look)(const link_map* link)) {
+  look_at_met_object.store(look, std::memory_order_relaxed);
+}
+
+void object_is_met(const link_map* link) {
+  if (auto* look = look_at_met_object.load(std::memory_order_relaxed)) look(link);
+}
+
 }  // namespace memlens::interposer

@@ -106,6 +106,10 @@ void for_each_loaded_object(bool (*visit)(const LoadedObject& object, void* argu
 // Whether the table has the object, by the loader's node of it. Any context.
 bool is_listed(const link_map* link);
 
+// Code of this object is in a stack. From inside a hook; tells whoever asked for it last.
+void object_is_met(const link_map* link);
+void at_object_met(void (*look)(const link_map* link));
+
 // The object whose segments reach over `address`; no reading is needed. An object that has gone
 // since is not found. The loader's lists are looked at when none is known, but without a sign of a
 // change only once a second: code made at run time is in no list.

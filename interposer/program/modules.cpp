@@ -255,14 +255,6 @@ void scan_modules_while_joining() {
   for (int i = 0; i < 100 && !look_at_loader(); ++i) syscall(SYS_sched_yield);
 }
 
-void met_object(const link_map* link) {
-  if (__builtin_expect(is_listed(link) && seen_generation.load() == loader_list_generation(), 1)) {
-    return;
-  }
-  scan_modules();
-  if (!is_listed(link)) expect_module_change();
-}
-
 void expect_module_change() {
   expect_loader_change();
   // Never 0, which means that nothing is expected.
@@ -276,6 +268,14 @@ void poll_modules() {
   if (last_look.exchange(tick, std::memory_order_relaxed) == tick) return;
   if (static_cast<int32_t>(tick - until) > 0) watch_until.store(0, std::memory_order_relaxed);
   scan_modules();
+}
+
+void met_object(const link_map* link) {
+  if (__builtin_expect(is_listed(link) && seen_generation.load() == loader_list_generation(), 1)) {
+    return;
+  }
+  scan_modules();
+  if (!is_listed(link)) expect_module_change();
 }
 
 void inherit_modules() { inherit_loader_list(); }

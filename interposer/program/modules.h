@@ -22,7 +22,7 @@ void scan_modules();
 // A library may be loaded soon. Any context.
 void expect_module_change();
 
-// Code of this object is in a stack. From inside a hook.
+// Code of this object is in a stack (at_object_met()). From inside a hook.
 void met_object(const link_map* link);
 
 // scan_modules() if a change is expected and the time has come. From inside a hook.

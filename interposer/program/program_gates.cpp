@@ -10,10 +10,10 @@
 #include "interposer/record/recorder.h"
 #include "interposer/record/sampling/sampler.h"
 #include "interposer/session/process.h"
+#include "interposer/session/upcalls.h"
 
 extern "C" {
-void memlens_mark(const char* name);  // marks.cpp
-int memlens_wake(void);               // wake.cpp
+void memlens_mark(const char* name);  // record/marks.cpp
 }
 
 namespace memlens::interposer {
@@ -66,6 +66,8 @@ static_assert(sizeof(Slab) <= 2 * sizeof(void*));  // of memlens_slab; the third
 void begin_slab(Slab* slab) { new (slab->scope) HookScope(InnerCalls::kExpected); }
 void end_slab(Slab* slab) { std::launder(reinterpret_cast<HookScope*>(slab->scope))->~HookScope(); }
 
+int wake() { return upcalls.look_at_gate() ? 1 : 0; }
+
 static_assert(sizeof(session_state) == sizeof(uint32_t) &&
               static_cast<uint32_t>(SessionState::kRecording) == 2);
 
@@ -80,8 +82,8 @@ struct Calls {
   void (*pool_resize)(Pool*, const void*, const void*, size_t);
   void (*pool_reset)(Pool*);
 };
-constexpr Calls kCalls = {&session_state, &memlens_mark, &memlens_wake, &begin_slab, &end_slab,
-                          &allocate,      &free,         &resize,       &reset};
+constexpr Calls kCalls = {&session_state, &memlens_mark, &wake,   &begin_slab, &end_slab,
+                          &allocate,      &free,         &resize, &reset};
 
 // ---- the gates
 

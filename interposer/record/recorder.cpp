@@ -4,18 +4,18 @@
 
 #include "interposer/format/file_layout.h"
 #include "interposer/guest/stack_memory.h"
-#include "interposer/lifecycle/lifecycle.h"
 #include "interposer/platform/clock.h"
-#include "interposer/program/python/attach.h"
+#include "interposer/python/shutdown_watch.h"
 #include "interposer/record/pools.h"
 #include "interposer/record/sampling/sampled_blocks.h"
 #include "interposer/record/sampling/sampler.h"
 #include "interposer/record/thread_state.h"
 #include "interposer/segment/futex.h"
 #include "interposer/session/chunk_producer.h"
+#include "interposer/session/ending.h"
 #include "interposer/session/gate.h"
-#include "interposer/session/poll.h"
 #include "interposer/session/process.h"
+#include "interposer/session/upcalls.h"
 
 namespace memlens::interposer {
 namespace {
@@ -112,9 +112,11 @@ void write_time(ThreadState& state) {
 // Everything rare: the first event, forks, order, chunks, time. Returns the state to record with,
 // or nullptr when nothing is to be recorded.
 __attribute__((noinline, cold)) ThreadState* get_ready(ThreadState* state) {
-  if (gate.mode.load(std::memory_order_relaxed) == segment::HookMode::kLook) answer_at_gate();
+  if (gate.mode.load(std::memory_order_relaxed) == segment::HookMode::kLook)
+    upcalls.answer_at_gate();
   if (session_state.load(std::memory_order_relaxed) != SessionState::kRecording &&
-      ((attention.load(std::memory_order_relaxed) & kAttentionOver) != 0 || !join_session())) {
+      ((attention.load(std::memory_order_relaxed) & kAttentionOver) != 0 ||
+       !upcalls.join_session())) {
     return nullptr;
   }
   const bool forked = order::load() == 0;
@@ -124,7 +126,7 @@ __attribute__((noinline, cold)) ThreadState* get_ready(ThreadState* state) {
     if (forked) order::give_claim_back();
     return nullptr;
   }
-  if (forked && !continue_as_forked_child()) return nullptr;
+  if (forked && !upcalls.continue_as_forked_child()) return nullptr;
   if (forked || state == nullptr) state = thread_state;
   if (state == nullptr || state->session <= process.inherited_session) {
     state = acquire_thread_state();
@@ -175,9 +177,9 @@ __attribute__((noinline, cold)) ThreadState* get_ready(ThreadState* state) {
   if (state->cursor >= state->soft_limit ||
       state->tick != process.segment->tick.load(std::memory_order_relaxed)) {
     write_time(*state);
-    poll_environment();
+    upcalls.poll_environment();
   } else if ((attention.load(std::memory_order_relaxed) & ~kAttentionSampling) != 0) {
-    poll_environment();
+    upcalls.poll_environment();
   }
   return state;
 }
@@ -245,7 +247,7 @@ __attribute__((noinline)) void sample_free(const void* block) {
   state->undoable = address;
   state->undoable_place = place;
   uint8_t* out = start_record(*state);
-  if (place != sampler::place(*state)) out = EventEncoder::encode_outlived(out);
+  if (place != sampler::place(state)) out = EventEncoder::encode_outlived(out);
   const uint32_t stamp = bump_shard(*state, format::shard_of(address));
   commit(*state, state->encoder.encode_free(out, address, state->shards != nullptr, stamp));
 }
@@ -290,7 +292,7 @@ __attribute__((noinline, cold)) void record_sample(AllocationKind kind, const vo
   ThreadState* state = get_ready(thread_state);
   if (state == nullptr) return;
   const auto address = reinterpret_cast<uint64_t>(block);
-  if (!sampled_blocks::insert(address, sampler::place(*state))) {
+  if (!sampled_blocks::insert(address, sampler::place(state))) {
     ++state->lost_events;
     return;
   }
@@ -380,7 +382,7 @@ __attribute__((noinline)) void sample_pool_allocation(Pool& pool, const void* bl
   if (state == nullptr) return;
   const PoolIdentity identity = identity_of(pool);
   if (identity.number == 0 ||
-      !sampled_blocks::insert(key_of_pool(identity.number) | address, sampler::place(*state))) {
+      !sampled_blocks::insert(key_of_pool(identity.number) | address, sampler::place(state))) {
     ++state->lost_events;
     return;
   }
@@ -397,7 +399,7 @@ __attribute__((noinline)) void sample_pool_allocation(Pool& pool, const void* bl
 // A sample that has been taken out of the table.
 void write_sampled_pool_free(ThreadState& state, uint32_t pool, uint64_t address, uint64_t place) {
   uint8_t* out = start_record(state);
-  if (place != sampler::place(state)) out = EventEncoder::encode_outlived(out);
+  if (place != sampler::place(&state)) out = EventEncoder::encode_outlived(out);
   write_pool_free(state, out, pool, address);
 }
 

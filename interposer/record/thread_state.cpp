@@ -16,11 +16,6 @@
 
 namespace memlens::interposer {
 
-constinit thread_local ThreadState* thread_state = nullptr;
-constinit thread_local uintptr_t hook_frame = 0;
-constinit thread_local uint64_t sample_countdown = 0;
-constinit thread_local uint64_t sample_interval = 0;
-
 namespace {
 
 PrivateLock states_lock;

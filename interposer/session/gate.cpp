@@ -6,9 +6,9 @@
 #include <cerrno>
 #include <cstring>
 
-#include "interposer/definitions/process_registration.h"
 #include "interposer/platform/system_call.h"
 #include "interposer/segment/layout.h"
+#include "interposer/session/pid_namespace.h"
 
 #ifndef F_ADD_SEALS
 #define F_ADD_SEALS 1033

@@ -9,7 +9,6 @@
 
 #include "interposer/guest/stack_memory.h"
 #include "interposer/loader/loader_list.h"
-#include "interposer/program/modules.h"
 #include "interposer/stacks/module_places.h"
 
 // Weak, so that the library also loads where it is not there.
@@ -116,7 +115,7 @@ void describe(Loaded& loaded, CodeObject& object) {
   object.section.header = loaded.eh_frame_header;
   if (!find_segments(loaded)) return;
   object.section.segments = {loaded.load_bias, loaded.segments, loaded.segment_count};
-  met_object(loaded.link);
+  object_is_met(loaded.link);
   object.place_tag =
       place_tag(loaded.name, loaded.load_bias, loaded.segments, loaded.segment_count);
 }

@@ -7,15 +7,9 @@
 #include <atomic>
 
 #include "interposer/definitions/definitions.h"
-#include "interposer/guest/reentrancy.h"
-#include "interposer/program/modules.h"
-#include "interposer/session/process.h"
 #include "interposer/stacks/hybrid_interpreter.h"
 
 namespace memlens::interposer {
-
-constinit thread_local ThreadState* thread_state = nullptr;
-constinit thread_local uintptr_t hook_frame = 0;
 
 namespace {
 
@@ -68,8 +62,6 @@ uint32_t newest() { return __atomic_load_n(&node_count, __ATOMIC_RELAXED); }
 
 uint32_t intern_native_node(uint32_t parent, uint64_t address) { return intern(parent, address); }
 uint32_t intern_label_node(uint32_t parent, const char*) { return intern(parent, kLabel); }
-void at_new_session(void (*)()) {}
-void met_object(const link_map*) {}
 bool is_evaluation_loop(uintptr_t) { return false; }
 bool has_opcode_handlers() { return false; }
 

@@ -1,6 +1,8 @@
 #include "interposer/program/python/attach.h"
 
+#include <atomic>
 #include <cerrno>
+#include <cstdint>
 
 #include "interposer/definitions/definitions.h"
 #include "interposer/guest/diagnostics.h"
@@ -10,6 +12,7 @@
 #include "interposer/python/code_table.h"
 #include "interposer/python/other_pythons.h"
 #include "interposer/python/runtime.h"
+#include "interposer/python/shutdown_watch.h"
 #include "interposer/python/thread_of_interpreter.h"
 #include "interposer/record/recorder.h"
 #include "interposer/record/sampling/sampler.h"
@@ -18,19 +21,11 @@
 
 namespace memlens::interposer {
 
-namespace python {
+namespace {
+
+enum class Phase : uint8_t { kNotInitialized, kInitialized, kShutDown };
 std::atomic<Phase> phase{Phase::kNotInitialized};
 
-namespace {
-const int kNothingToAsk = 1;
-const int kAsk = 0;
-}  // namespace
-std::atomic<const int*> shutdown_watch{&kNothingToAsk};
-}  // namespace python
-
-namespace {
-
-using python::Phase;
 using python::runtime;
 
 // A program that is linked with Python and never starts it: from here on the slow path's polls do.
@@ -98,11 +93,20 @@ void want_every_event(bool wanted) {
   attention_has_changed();
 }
 
+void check_for_shutdown() {
+  if (runtime.is_initialized() != 0) return;
+  Phase expected = Phase::kInitialized;
+  if (!phase.compare_exchange_strong(expected, Phase::kShutDown)) return;
+  python::shutdown_watch.store(&python::kNothingToAsk, std::memory_order_relaxed);
+  hooks_settled.store(false, std::memory_order_relaxed);  // if it starts again, it may replace them
+  record_shutdown(true);
+}
+
 // Initialised, shut down, initialised again: an embedding program may go round several times.
 void follow_phase() {
   const bool initialized = runtime.is_initialized() != 0;
   if (!initialized) {
-    python::check_for_shutdown();
+    check_for_shutdown();
     return;
   }
   if (runtime.layout_known) {
@@ -111,7 +115,7 @@ void follow_phase() {
   }
   hooks_settled.store(true, std::memory_order_relaxed);
   want_every_event(false);
-  const Phase before = python::phase.exchange(Phase::kInitialized);
+  const Phase before = phase.exchange(Phase::kInitialized);
   const int* flag = runtime.initialized_flag;
   python::shutdown_watch.store(flag != nullptr && *flag != 0 ? flag : &python::kAsk,
                                std::memory_order_relaxed);
@@ -138,6 +142,7 @@ bool attach_locked(bool at_start) {
   if (!python::find_runtime(runtime)) return false;
   at_new_session(new_session);
   at_session_end(session_ended);
+  python::check_for_shutdown = check_for_shutdown;
   describe(true);
   // An interpreter loaded later may be asked for its threads' states only once it is initialised:
   // inside dlopen its thread-local storage is not there yet.
@@ -210,15 +215,6 @@ void python_poll() {
     }
   }
   follow_phase();
-}
-
-void python::check_for_shutdown() {
-  if (runtime.is_initialized() != 0) return;
-  Phase expected = Phase::kInitialized;
-  if (!phase.compare_exchange_strong(expected, Phase::kShutDown)) return;
-  shutdown_watch.store(&kNothingToAsk, std::memory_order_relaxed);
-  hooks_settled.store(false, std::memory_order_relaxed);  // if it starts again, it may replace them
-  record_shutdown(true);
 }
 
 }  // namespace memlens::interposer

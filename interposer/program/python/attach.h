@@ -1,9 +1,6 @@
 // The interpreter's life as the interposer sees it: found, initialised, shutting down.
 #pragma once
 
-#include <atomic>
-#include <cstdint>
-
 namespace memlens::interposer {
 
 // Looks for CPython in the process; installs the allocator hooks and begins to take Python stacks
@@ -22,24 +19,4 @@ void python_attach_while_joining();
 // back where pre-initialisation has replaced them, and follows initialisation and its undoing.
 void python_poll();
 
-namespace python {
-
-enum class Phase : uint8_t { kNotInitialized, kInitialized, kShutDown };
-extern std::atomic<Phase> phase;
-
-// 0: somebody has to ask Py_IsInitialized(), which may have come undone. While Python is
-// initialised this is the integer that function reads, where that is known (a call of it for every
-// free was 7 % of what recording strings costs).
-extern std::atomic<const int*> shutdown_watch;
-
-void check_for_shutdown();
-
-// By the recorder before each free. Python frees nearly everything when it shuts down,
-// which would leave nothing "still allocated": the first free that finds Py_IsInitialized() undone
-// says so in the capture.
-inline void before_free() {
-  if (*shutdown_watch.load(std::memory_order_relaxed) == 0) check_for_shutdown();
-}
-
-}  // namespace python
 }  // namespace memlens::interposer

@@ -63,8 +63,8 @@ uint64_t position() {
   return sample_countdown;
 }
 
-uint64_t place(const ThreadState& state) {
-  return mix(reinterpret_cast<uintptr_t>(&state) + position() * kGoldenRatio) | 1;
+uint64_t place(const void* state) {
+  return mix(reinterpret_cast<uintptr_t>(state) + position() * kGoldenRatio) | 1;
 }
 
 }  // namespace memlens::interposer::sampler

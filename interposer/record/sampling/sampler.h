@@ -27,7 +27,6 @@
 #include <cstdint>
 
 #include "interposer/guest/reentrancy.h"
-#include "interposer/record/thread_state.h"
 #include "interposer/session/process.h"
 
 namespace memlens::interposer::sampler {
@@ -66,7 +65,8 @@ inline void draw_anew() { sample_countdown = 0; }
 // What the countdown has left, drawn if need be: the same again as long as nothing is counted.
 uint64_t position();
 
-// The same for any thread: names a moment in the thread's allocations. Never 0.
-uint64_t place(const ThreadState& state);
+// The same for any thread: names a moment in the allocations of the thread whose `state` this is,
+// of which the address is all that matters. Never 0.
+uint64_t place(const void* state);
 
 }  // namespace memlens::interposer::sampler

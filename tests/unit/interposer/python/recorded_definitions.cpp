@@ -5,6 +5,7 @@
 #include <tuple>
 
 #include "interposer/definitions/definitions.h"
+#include "interposer/session/process.h"
 
 namespace memlens::interposer {
 namespace recorded {
@@ -44,6 +45,7 @@ void clear() {
   all_nodes.clear();
   known_nodes.clear();
   recording = true;
+  session_state.store(SessionState::kRecording);
 }
 
 }  // namespace recorded
