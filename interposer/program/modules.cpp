@@ -11,6 +11,7 @@
 #include "interposer/guest/private_memory.h"
 #include "interposer/loader/base_name.h"
 #include "interposer/loader/loader_list.h"
+#include "interposer/loader/native_code_generation.h"
 #include "interposer/loader/next_definition.h"
 #include "interposer/loader/object_notes.h"
 #include "interposer/loader/program_path.h"
@@ -21,7 +22,6 @@
 #include "interposer/program/program_hooks.h"
 #include "interposer/session/process.h"
 #include "interposer/stacks/module_places.h"
-#include "interposer/stacks/unwind_rule_cache.h"
 
 namespace memlens::interposer {
 namespace {
@@ -223,7 +223,7 @@ void compare_with_loader() {
     if (!late && !first) hook_deep_bindings(object);
     look_for_bundled_allocator(object, late ? !was_there_at_start(object.link) : !first);
   }
-  if (ended) unwind::forget_rules();
+  if (ended) native_code_has_changed();
   generation.fetch_add(1, std::memory_order_release);
 }
 

@@ -5,6 +5,7 @@
 #include <cerrno>
 
 #include "interposer/loader/loader_list.h"
+#include "interposer/loader/native_code_generation.h"
 #include "interposer/platform/system_call.h"
 #include "interposer/session/process.h"
 #include "interposer/stacks/native_caches.h"
@@ -62,7 +63,7 @@ void prepare() {
   errno = saved_errno;
   if (pages == MAP_FAILED) return;
   auto* made = static_cast<Family*>(pages);
-  made->generation = rules_generation.load(std::memory_order_acquire);
+  made->generation = native_code_generation.load(std::memory_order_acquire);
   for_each_loaded_object(list_object, made);
   std::sort(made->load_biases, made->load_biases + made->object_count);
   // Two threads may fork at once: the first is everyone's.

@@ -7,7 +7,7 @@
 // child the pages.
 //
 // What is here must hold for every relative. So it is of objects that were loaded before the first
-// fork, and for who has seen none go since: that is what rules_generation says, which every
+// fork, and for who has seen none go since: that is what native_code_generation says, which every
 // relative has from its parent. What a child loads later may lie elsewhere in another.
 #pragma once
 

@@ -11,8 +11,8 @@
 
 #include "interposer/guest/private_lock.h"
 #include "interposer/guest/reentrancy.h"
+#include "interposer/loader/native_code_generation.h"
 #include "interposer/python/symbol_lookup.h"
-#include "interposer/stacks/unwind_rule_cache.h"
 
 namespace memlens::interposer {
 namespace {
@@ -111,7 +111,7 @@ void find_evaluation_loop(unwind::ObjectCache& objects, unwind::CfiScratch& scra
     ranges[0] = loop;
     const int cold = find_cold_parts(*object, scratch, loop, ranges + 1, kMaxRanges - 1);
     range_count.store(1 + cold, std::memory_order_release);
-    unwind::forget_rules();  // those compiled before do not know it
+    native_code_has_changed();  // those compiled before do not know it
   }
   search_state.store(2, std::memory_order_release);
 }
@@ -131,7 +131,7 @@ bool learn_evaluation_loop(uintptr_t address, unwind::ObjectCache& objects,
   if (learned) {
     ranges[count] = range;
     range_count.store(count + 1, std::memory_order_release);
-    unwind::forget_rules();
+    native_code_has_changed();
   }
   ranges_lock.unlock();
   return learned;

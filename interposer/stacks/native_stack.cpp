@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "interposer/definitions/definitions.h"
+#include "interposer/loader/native_code_generation.h"
 #include "interposer/stacks/family_rules.h"
 #include "interposer/stacks/hybrid_interpreter.h"
 #include "interposer/stacks/native_caches.h"
@@ -14,11 +15,6 @@
 #include "interposer/stacks/unwind_step_x86_64.h"
 
 namespace memlens::interposer {
-
-// From 1: of a thread that has not looked at it yet, it is another.
-std::atomic<uint32_t> unwind::rules_generation{1};
-
-void unwind::forget_rules() { rules_generation.fetch_add(1, std::memory_order_release); }
 
 namespace {
 
@@ -441,7 +437,7 @@ class FreshFrames {
 
 // False: no memory for the process's caches.
 bool drop_stale_caches(NativeStackState& state) {
-  const uint32_t rules = unwind::rules_generation.load(std::memory_order_acquire);
+  const uint32_t rules = native_code_generation.load(std::memory_order_acquire);
   if (state.rules_generation != rules) {
     if (!make_native_caches()) return false;
     state.rules_generation = rules;

@@ -14,14 +14,9 @@
 
 namespace memlens::interposer::unwind {
 
-// Libraries went, or what rules say of an address has changed: every rule is compiled anew. Any
-// thread, no lock.
-void forget_rules();
-extern std::atomic<uint32_t> rules_generation;
-
 class RuleCache {
  public:
-  // `generation` is rules_generation; entries of another are not found.
+  // `generation` is native_code_generation; entries of another are not found.
   bool find(uintptr_t address, uint32_t generation, UnwindRule& rule) const {
     const uint64_t key = key_of(address, generation);
     const size_t slot = slot_of(address);

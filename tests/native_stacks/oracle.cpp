@@ -22,6 +22,7 @@
 
 #include <atomic>
 
+#include "interposer/loader/native_code_generation.h"
 #include "interposer/stacks/native_stack.h"
 #include "interposer/stacks/unwind_rule_cache.h"
 #include "tests/native_stacks/recorded_nodes.h"
@@ -252,7 +253,7 @@ EXPORT void _exit(int status) {
 }
 EXPORT int dlclose(void* handle) {
   const int status = next<int (*)(void*)>("dlclose")(handle);
-  memlens::interposer::unwind::forget_rules();
+  memlens::interposer::native_code_has_changed();
   return status;
 }
 EXPORT int munmap(void* address, size_t bytes) {
