@@ -6,12 +6,10 @@
 #include <cstdlib>
 #include <cstring>
 
-#include "interposer/definitions/definitions.h"
 #include "interposer/definitions/process_registration.h"
 #include "interposer/exec/exec_environment.h"
 #include "interposer/guest/diagnostics.h"
 #include "interposer/guest/environment.h"
-#include "interposer/guest/private_memory.h"
 #include "interposer/guest/reentrancy.h"
 #include "interposer/lifecycle/first_look.h"
 #include "interposer/lifecycle/late_loading.h"
@@ -19,14 +17,13 @@
 #include "interposer/loader/fork_hold.h"
 #include "interposer/loader/loader_list.h"
 #include "interposer/loader/next_definition.h"
-#include "interposer/loader/next_function.h"
 #include "interposer/platform/system_call.h"
 #include "interposer/program/allocator_module.h"
 #include "interposer/program/modules.h"
 #include "interposer/program/python/attach.h"
+#include "interposer/record/enrolment.h"
 #include "interposer/record/mark_signal.h"
 #include "interposer/record/order.h"
-#include "interposer/record/sampling/sampler.h"
 #include "interposer/record/thread_state.h"
 #include "interposer/segment/futex.h"
 #include "interposer/session/attach_segment.h"
@@ -45,28 +42,11 @@ using segment::GateRequest;
 enum class FirstLook : uint8_t { kNotTaken, kTaking, kTaken };
 std::atomic<FirstLook> first_look{FirstLook::kNotTaken};
 
-// Everything that makes a process image a recorded process. `segment` is mapped.
 bool begin(segment::SegmentHeader* segment, format::ProcessOrigin origin) {
-  uint32_t slot = 0, index = 0;
-  if (!order::start() || !claim_process_slot(segment, slot, index)) return false;
-  process.segment = segment;
-  process.slot = slot;
-  process.index = index;
-  ++process.session;
-  count_skipped_calls_in(&own_slot().skipped_calls);
-  if (!sampler::start()) return false;
-  describe_process(origin);
+  if (!enrol(segment, origin)) return false;
   describe_known_modules();
   take_mark_signal();
   return true;
-}
-
-// Of what was recorded before nothing is left, and nobody uses it: there is no other thread, or
-// everybody has left.
-void start_anew() {
-  drop_definitions();
-  call_at_new_session();
-  drop_permanent_memory();
 }
 
 // The last step of joining, and the only one that others see.
@@ -234,7 +214,7 @@ void join_as_asked() {
                         "namespaces; run memlens attach inside its container");
   }
   retire_thread_states();
-  start_anew();
+  forget_what_was_recorded();
   process.parent_index = 0;
   start_thread_states();
   if (!begin(segment, format::ProcessOrigin::kStart)) {
@@ -251,20 +231,16 @@ void join_as_asked() {
   answer(GateRequest::kJoined, "");
 }
 
-// A child that inherited states, locks and counts of threads that it does not have.
-void forget_parent() {
-  process.inherited_session = process.session;
-  session_stays.store(0);
-  drop_thread_states();
+void become_a_child() {
+  forget_parents_threads();
+  // Apart from its parent's.
   if (gate_is_open()) open_gate();
 }
 
 // Nothing is recorded in this forked child, and it is to be woken on its own.
 void become_loaded_child() {
-  forget_parent();
-  drop_definitions();
-  call_at_new_session();
-  drop_permanent_memory();
+  become_a_child();
+  forget_what_was_recorded();
   order::start();
   inherit_modules();
   attention.fetch_or(kAttentionOver);
@@ -368,13 +344,13 @@ bool continue_as_forked_child() {
   segment::SegmentHeader* segment = process.segment;
   if (segment == nullptr || !recording()) return false;
   const int saved_errno = errno;
-  forget_parent();
+  become_a_child();
   session_stays.store(1);  // the caller's
   bool begun = false;
   if ((segment->options & segment::kOptionFollow) != 0) {
     process.parent_index = process.index;
     session_state.store(SessionState::kJoining);
-    start_anew();
+    forget_what_was_recorded();
     inherit_modules();
     begun = begin(segment, format::ProcessOrigin::kFork);
     session_state.store(SessionState::kRecording);

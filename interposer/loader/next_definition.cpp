@@ -10,8 +10,9 @@
 #include "interposer/loader/next_function.h"
 #include "interposer/loader/symbol_table.h"
 
-// The section that holds every NextFunction (next_function.h), as the linker names its ends.
-extern "C" __attribute__((visibility("hidden")))
+// The section that holds every NextFunction (next_function.h), as the linker names its ends. Weak:
+// where no hook is linked (tests) there is none.
+extern "C" __attribute__((visibility("hidden"), weak))
 memlens::interposer::NextDefinition __start_memlens_next_functions[],
     __stop_memlens_next_functions[];
 
