@@ -107,6 +107,16 @@ constexpr KnownFunction kJemallocFunctions[] = {
     {"free_aligned_sized", {kJe, CallShape::kFreeBytesAlignment}},
 };
 
+// Arrow's pools are static methods of classes, which it exports and calls through slots, also where
+// the allocator behind them is hidden. They call it directly.
+constexpr KnownFunction kMethods[] = {
+    {"17JemallocAllocator15AllocateAlignedEllPPh",
+     {kJe, CallShape::kArrowAllocate, "JemallocAllocator::AllocateAligned"}},
+    {"17JemallocAllocator17ReallocateAlignedElllPPh",
+     {kJe, CallShape::kArrowReallocate, "JemallocAllocator::ReallocateAligned"}},
+    {"17JemallocAllocator17DeallocateAlignedEPhll", {kJe, CallShape::kArrowFree}},
+};
+
 bool ends_with(const char* name, size_t bytes, const char* end, size_t& prefix_bytes) {
   const size_t end_bytes = std::strlen(end);
   if (end_bytes > bytes || std::memcmp(name + bytes - end_bytes, end, end_bytes) != 0) return false;
@@ -123,6 +133,16 @@ bool find_jemalloc_function(const char* name, size_t bytes, AllocatorFunction& f
       found = known.function;
       return true;
     }
+  }
+  return false;
+}
+
+bool find_method(const char* name, size_t bytes, AllocatorFunction& found) {
+  for (const KnownFunction& known : kMethods) {
+    size_t before = 0;
+    if (!ends_with(name, bytes, known.end, before)) continue;
+    found = known.function;
+    return true;
   }
   return false;
 }
@@ -148,11 +168,14 @@ bool is_principal(const char* name) {
   size_t before = 0;
   const size_t bytes = std::strlen(name);
   return ends_with(name, bytes, "malloc", before) || ends_with(name, bytes, "mallocx", before) ||
-         ends_with(name, bytes, "malloc_aligned", before);
+         ends_with(name, bytes, "malloc_aligned", before) ||
+         ends_with(name, bytes, "15AllocateAlignedEllPPh", before);
 }
 
 bool find_allocator_function(const char* name, AllocatorFunction& found) {
   const size_t bytes = std::strlen(name);
+  constexpr const char* kMangled = "_ZN";
+  if (std::strncmp(name, kMangled, 3) == 0) return find_method(name, bytes, found);
   if (find_jemalloc_function(name, bytes, found)) return true;
   for (const KnownFunction& known : kFunctions) {
     size_t before = 0;
@@ -182,7 +205,8 @@ bool may_name_allocator(const char* names, size_t bytes) {
          std::memcmp(at - 3, "le_", 3) == 0)) {
       return true;
     }
-    if (last == 'p') return true;  // rpmalloc
+    if (last == 'p') return true;                                  // rpmalloc
+    if (last == 'e' && before >= 2 && at[-2] == 'J') return true;  // JemallocAllocator
   }
   return false;
 }

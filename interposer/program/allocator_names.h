@@ -23,11 +23,14 @@ enum class CallShape : uint8_t {
   kMallocx,              // void* (bytes, int flags)
   kRallocx,              // void* (block, bytes, int flags)
   kXallocx,              // size_t (block, bytes, extra, int flags)
+  kArrowAllocate,        // Status (bytes, alignment, void** result)
+  kArrowReallocate,      // Status (old bytes, bytes, alignment, void** block)
   kFree,                 // void (block)
   kFreeBytes,            // void (block, one more word: bytes, alignment or flags)
   kFreeBytesAlignment,   // void (block, two more words)
+  kArrowFree,            // void (block, bytes, alignment)
 };
-inline constexpr unsigned kCallShapes = 15;
+inline constexpr unsigned kCallShapes = 18;
 
 constexpr bool gives_blocks(CallShape shape) { return shape < CallShape::kFree; }
 
@@ -46,6 +49,7 @@ const char* allocator_name(BundledAllocator allocator);
 struct AllocatorFunction {
   BundledAllocator allocator;
   CallShape shape;
+  const char* shown = nullptr;  // for a name that nobody would read
 };
 
 // False: an ordinary function.

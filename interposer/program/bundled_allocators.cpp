@@ -251,7 +251,10 @@ void look_for_bundled_allocator(const LoadedObject& loaded, bool opened_later) {
     const uintptr_t real = object.load_bias() + found[i].symbol->st_value;
     const unsigned heap = heap_of(found[i].function.allocator, loaded.name);
     unsigned function = 0;
-    if (gives_blocks(found[i].function.shape)) function = function_of(heap, name);
+    if (gives_blocks(found[i].function.shape)) {
+      const char* shown = found[i].function.shown;
+      function = function_of(heap, shown != nullptr ? shown : name);
+    }
     BundledHook* hook = take_bundled_hook(found[i].function.shape, real, kind_of(function));
     if (hook == nullptr) break;
     replacement_hooks[replacement_count] = hook;

@@ -11,8 +11,8 @@ namespace memlens::interposer {
 namespace {
 
 // How many of each shape: enough for several whole interfaces.
-constexpr unsigned kHooksOfShape[kCallShapes] = {24, 12, 12, 12, 6,  14, 14, 8,
-                                                 8,  6,  6,  6,  24, 18, 6};
+constexpr unsigned kHooksOfShape[kCallShapes] = {24, 12, 12, 12, 6, 14, 14, 8, 8,
+                                                 6,  6,  6,  3,  3, 24, 18, 6, 3};
 
 constexpr unsigned first_hook(unsigned shape) {
   unsigned first = 0;
@@ -37,6 +37,14 @@ inline size_t product(size_t count, size_t bytes) {
   size_t total = 0;
   return __builtin_mul_overflow(count, bytes, &total) ? 0 : total;
 }
+
+// arrow::Status, one pointer: null where all went well. Like there, the caller says where it is to
+// be.
+struct ArrowStatus {
+  void* failure;
+  ArrowStatus(ArrowStatus&& other) noexcept : failure(other.failure) { other.failure = nullptr; }
+  ~ArrowStatus() {}  // NOLINT(modernize-use-equals-default): by value otherwise; it is the caller's
+};
 
 template <CallShape shape, unsigned number>
 struct Hook;
@@ -160,6 +168,45 @@ struct Hook<CallShape::kXallocx, n> {
       record_allocation(hooks[n].kind, block, real_bytes < asked ? real_bytes : asked);
     }
     return real_bytes;
+  }
+};
+
+// A buffer of no bytes is one place for all, and no block.
+template <unsigned n>
+struct Hook<CallShape::kArrowAllocate, n> {
+  static ArrowStatus call(int64_t bytes, int64_t alignment, void** result) {
+    HookScope scope(kInnerCalls);
+    ArrowStatus status =
+        real_of<ArrowStatus (*)(int64_t, int64_t, void**)>(hooks[n])(bytes, alignment, result);
+    if (status.failure == nullptr && bytes > 0)
+      recorded(scope, hooks[n].kind, *result, static_cast<size_t>(bytes));
+    return status;
+  }
+};
+
+template <unsigned n>
+struct Hook<CallShape::kArrowReallocate, n> {
+  static ArrowStatus call(int64_t old_bytes, int64_t bytes, int64_t alignment, void** block) {
+    HookScope scope(kInnerCalls);
+    const bool retires = scope.outermost() && old_bytes > 0;
+    if (retires) record_free(*block);
+    ArrowStatus status = real_of<ArrowStatus (*)(int64_t, int64_t, int64_t, void**)>(hooks[n])(
+        old_bytes, bytes, alignment, block);
+    if (status.failure == nullptr && bytes > 0) {
+      recorded(scope, hooks[n].kind, *block, static_cast<size_t>(bytes));
+    } else if (status.failure != nullptr && retires) {
+      record_undo();
+    }
+    return status;
+  }
+};
+
+template <unsigned n>
+struct Hook<CallShape::kArrowFree, n> {
+  static void call(void* block, int64_t bytes, int64_t alignment) {
+    HookScope scope(kInnerCalls);
+    if (bytes > 0 && scope.outermost()) record_free(block);
+    real_of<void (*)(void*, int64_t, int64_t)>(hooks[n])(block, bytes, alignment);
   }
 };
 

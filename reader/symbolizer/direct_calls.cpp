@@ -9,6 +9,23 @@
 namespace memlens::reader {
 namespace {
 
+// "Pool::allocate" is how a method is registered, of which a symbol has the parts with their
+// lengths.
+std::string part_of_symbol(std::string_view function) {
+  std::string part;
+  while (!function.empty()) {
+    const std::string_view name = function.substr(0, function.find("::"));
+    part += std::to_string(name.size()).append(name);
+    function.remove_prefix(std::min(function.size(), name.size() + 2));
+  }
+  return part + "E";
+}
+
+bool is_symbol_of(std::string_view function, std::string_view symbol) {
+  if (function.find("::") == std::string_view::npos) return symbol == function;
+  return symbol.find(part_of_symbol(function)) != std::string_view::npos;
+}
+
 std::vector<uint64_t> addresses_of(Elf* elf, const std::vector<std::string>& functions) {
   std::vector<uint64_t> addresses;
   for (Elf_Scn* section = elf_nextscn(elf, nullptr); section != nullptr;
@@ -23,7 +40,9 @@ std::vector<uint64_t> addresses_of(Elf* elf, const std::vector<std::string>& fun
       if (gelf_getsym(symbols, i, &symbol) == nullptr) break;
       const char* name = elf_strptr(elf, header.sh_link, symbol.st_name);
       if (symbol.st_shndx == SHN_UNDEF || name == nullptr) continue;
-      if (std::ranges::find(functions, std::string_view(name)) != functions.end())
+      if (std::ranges::any_of(functions, [name](const std::string& function) {
+            return is_symbol_of(function, name);
+          }))
         addresses.push_back(symbol.st_value);
     }
   }

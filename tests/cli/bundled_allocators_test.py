@@ -20,6 +20,10 @@ def heap_name(name):
 
 
 class BundledTest(MemlensTest):
+    def need_library(self, name):
+        if "MEMLENS_SKIP_UNBUILT" in os.environ and not os.path.exists(library(name)):
+            self.skipTest(f"{name} was not built")  # tests/roots: there is no compiler for it
+
     def ledger(self):
         """The sums of what the processes and libraries of the last recording printed."""
         lines = [json.loads(line) for line in self.recording.stdout.splitlines()]
@@ -83,6 +87,22 @@ class Recorded(BundledTest):
         capture = self.record_library("plain_allocator", "churn")
         self.assertEqual(self.ledger()[0]["allocations"], 0)
         self.assertGreater(self.summary(capture)["by_allocator"]["malloc"]["allocations"], 5000)
+
+    def test_a_pool_of_exported_methods_is_recorded_though_its_allocator_is_hidden(self):
+        self.need_library("arrow_pool")
+        for flags in (("lazy",), ()):
+            capture = self.record_library("arrow_pool", "churn", *flags)
+            ledger, lines = self.ledger()
+            self.assertGreater(ledger["allocations"], 4000)
+            heaps = self.summary(capture)["by_allocator"]
+            heap = heaps["jemalloc in libmemlens_test_arrow_pool.so"]
+            self.assertEqual({member: heap[member] for member in MEMBERS}, ledger)
+            self.assertEqual(heap["peak_bytes"], lines[0]["peak_bytes"])
+            self.assertEqual(heaps["mmap"]["allocated_bytes"], 0)
+            names = {name for stack in self.stacks("leaks", capture)["stacks"]
+                     for name in stack["allocated_by"]}
+            self.assertLess({"JemallocAllocator::AllocateAligned",
+                             "JemallocAllocator::ReallocateAligned"}, names)
 
     def test_threads_that_share_the_heap(self):
         self.check_exact("relro_allocator", "threads")
@@ -184,11 +204,16 @@ class Wheels(MemlensTest):
         arrow = sum(size for (_, allocator), size in parts.items() if "memalign" in allocator)
         self.assertEqual(arrow, held)
 
-    def test_what_arrow_asks_of_its_hidden_jemalloc_is_said_not_to_be_seen(self):
-        capture, _, _, parts = self.record_pool("jemalloc")
-        self.assertIn("brings jemalloc under names of its own", " ".join(
-            self.summary(capture)["diagnostics"]))
-        self.assertFalse([key for key in parts if "je_" in key[1]])
+    def test_arrows_jemalloc_is_recorded_by_its_pools_own_methods(self):
+        capture, held, most, parts = self.record_pool("jemalloc")
+        (heap,) = [part for name, part in self.summary(capture)["by_allocator"].items()
+                   if "jemalloc" in name]
+        self.assertEqual(heap["leaked_bytes"], held)
+        self.assertEqual(heap["peak_bytes"], most)
+        arrow = {name: size for (name, allocator), size in parts.items() if "Jemalloc" in allocator}
+        self.assertEqual(arrow, {"small": 10_000 * 1024, "large": 5 * 8_000_000})
+        self.assertFalse([key for key in parts if "mmap" in key[1]])
+        self.assertNotIn("brings jemalloc", " ".join(self.summary(capture)["diagnostics"]))
 
     def test_the_allocator_inside_polars_is_named(self):
         python = self.python_with("polars")

@@ -90,7 +90,8 @@ for f in *.c; do n=${{f%.c}}; more=
     echo "not compiled: $f"
 done
 gcc {flags} -static -no-pie allocate.c -o $out/allocate_static 2>/dev/null
-command -v g++ >/dev/null && for f in *.cpp; do g++ -std=c++20 -I{inside}/source {flags} $f -o $out/${{f%.cpp}} -ldl; done; true
+command -v g++ >/dev/null && g++ {flags} -shared -fPIC libraries/arrow_pool.cpp \
+  -o $out/libraries/libmemlens_test_arrow_pool.so && for f in *.cpp; do g++ -std=c++20 -I{inside}/source {flags} $f -o $out/${{f%.cpp}} -ldl; done; true
 """
     return in_root(root, script).stdout.strip()
 

@@ -57,6 +57,16 @@ TEST_CASE("a function's shape says what it is given") {
   CHECK(gives_blocks(function.shape));
   REQUIRE(find_allocator_function("je_dallocx", function));
   CHECK_FALSE(gives_blocks(function.shape));
+  const std::string class_name = "_ZN5arrow11memory_pool8internal17JemallocAllocator";
+  REQUIRE(find_allocator_function((class_name + "15AllocateAlignedEllPPh").c_str(), function));
+  CHECK(function.shape == CallShape::kArrowAllocate);
+  CHECK(function.shown == std::string("JemallocAllocator::AllocateAligned"));
+  CHECK(is_principal((class_name + "15AllocateAlignedEllPPh").c_str()));
+  REQUIRE(find_allocator_function((class_name + "17ReallocateAlignedElllPPh").c_str(), function));
+  CHECK(gives_blocks(function.shape));
+  REQUIRE(find_allocator_function((class_name + "17DeallocateAlignedEPhll").c_str(), function));
+  CHECK_FALSE(gives_blocks(function.shape));
+  CHECK(found((class_name + "13ReleaseUnusedEv").c_str()) == "");
   CHECK(is_principal("arrow_mi_malloc_aligned"));
   CHECK_FALSE(is_principal("mi_free"));
 }
@@ -67,6 +77,7 @@ TEST_CASE("objects without such names are passed over at a glance") {
   CHECK_FALSE(may_name("\0malloc\0free\0realloc\0xmalloc\0g_malloc\0malloc_usable_size\0"sv));
   CHECK(may_name("\0free\0arrow_mi_malloc_aligned\0"sv));
   CHECK(may_name("\0_rjem_malloc\0"sv));
+  CHECK(may_name("\0_ZN5arrow17JemallocAllocator15AllocateAlignedEllPPh\0"sv));
   CHECK(may_name("\0scalable_malloc\0"sv));
   CHECK(may_name("\0rpmalloc\0"sv));
 }
