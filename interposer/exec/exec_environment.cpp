@@ -1,6 +1,6 @@
 #include "interposer/exec/exec_environment.h"
 
-#include <dlfcn.h>
+#include <link.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -16,22 +16,30 @@ constexpr char kLibraryName[] = "libmemlens.so";
 
 char library_path[4096];
 
+// The loader's list, which nobody changes while a constructor runs. Not dladdr: before glibc 2.34
+// it is in libdl, one library more in every program (python/portable).
+const char* own_name() {
+  const link_map* object = _r_debug.r_map;
+  while (object != nullptr && object->l_ld != _DYNAMIC) object = object->l_next;
+  return object == nullptr ? nullptr : object->l_name;
+}
+
 __attribute__((constructor)) void find_own_library() {
-  Dl_info info;
-  if (dladdr(library_path, &info) == 0 || info.dli_fname == nullptr) return;
+  const char* const name = own_name();
+  if (name == nullptr) return;
   size_t length = 0;
-  if (info.dli_fname[0] != '/') {
+  if (name[0] != '/') {
     const long bytes = syscall(SYS_getcwd, library_path, sizeof library_path);
     if (bytes <= 0) return;
     length = static_cast<size_t>(bytes);
     library_path[length - 1] = '/';
   }
-  const size_t name_bytes = std::strlen(info.dli_fname) + 1;
+  const size_t name_bytes = std::strlen(name) + 1;
   if (length + name_bytes > sizeof library_path) {
     library_path[0] = '\0';
     return;
   }
-  std::memcpy(library_path + length, info.dli_fname, name_bytes);
+  std::memcpy(library_path + length, name, name_bytes);
 }
 
 // The value of `entry` when it is `variable`'s, else null.

@@ -16,6 +16,7 @@ enum class Obstacle : unsigned char {
   kOtherLibc,            // a dynamic loader that is not glibc's (musl)
   kPrivileged,           // gains rights: the loader ignores LD_PRELOAD
   kOwnSanitizerOptions,  // AddressSanitizer would refuse the preload, and is not ours to tell
+  kAddressSpace,         // is allowed too little of it to start with our library
   kLibraryHidden,        // our library cannot be reached from here any more (chroot)
 };
 

@@ -19,6 +19,7 @@
 namespace memlens::interposer {
 namespace {
 
+constexpr char kLibrary[] = "libdl.so.2";  // before glibc 2.34
 MEMLENS_NEXT<void* (*)(const char*, int)> next_dlopen("dlopen");
 MEMLENS_NEXT<void* (*)(Lmid_t, const char*, int)> next_dlmopen("dlmopen");
 MEMLENS_NEXT<int (*)(void*)> next_dlclose("dlclose");
@@ -37,7 +38,7 @@ __attribute__((noinline)) void* open_and_look(const char* file, int mode) {
   void* handle = nullptr;
   {
     const OpeningScope opening;
-    handle = next_dlopen.get()(file, mode);
+    handle = next_dlopen.get_or_in(kLibrary)(file, mode);
   }
   if (handle != nullptr) look_at_modules();
   return handle;
@@ -54,7 +55,7 @@ MEMLENS_HOOK __attribute__((optimize("optimize-sibling-calls"))) void* dlopen(co
                                                                               int mode) {
   expect_module_change();
   if (is_found_without_caller(file) && !libraries_have_rpath()) return open_and_look(file, mode);
-  return next_dlopen.get()(file, mode);
+  return next_dlopen.get_or_in(kLibrary)(file, mode);
 }
 
 MEMLENS_HOOK __attribute__((optimize("optimize-sibling-calls"))) void* dlmopen(Lmid_t list,
@@ -62,7 +63,7 @@ MEMLENS_HOOK __attribute__((optimize("optimize-sibling-calls"))) void* dlmopen(L
                                                                                int mode) {
   expect_namespaces();
   expect_module_change();
-  return next_dlmopen.get()(list, file, mode);
+  return next_dlmopen.get_or_in(kLibrary)(list, file, mode);
 }
 
 // What the library's destructors free is the program's: no hook is active around the real call.
@@ -71,7 +72,7 @@ MEMLENS_HOOK int dlclose(void* handle) {
   int status;
   {
     const UnloadingScope unloading;
-    status = next_dlclose.get()(handle);
+    status = next_dlclose.get_or_in(kLibrary)(handle);
   }
   look_at_modules();
   return status;

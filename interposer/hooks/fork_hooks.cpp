@@ -77,5 +77,7 @@ MEMLENS_HOOK int daemon(int stay_in_directory, int keep_descriptors) {
 
 MEMLENS_HOOK int forkpty(int* controller, char* name, const termios* attributes,
                          const winsize* size) {
-  return fork_and_follow([&] { return next_forkpty.get()(controller, name, attributes, size); });
+  // Before glibc 2.34 it is in a library of its own.
+  const auto real = next_forkpty.get_or_in("libutil.so.1");
+  return fork_and_follow([&] { return real(controller, name, attributes, size); });
 }

@@ -106,6 +106,17 @@ const link_map* find_last_of_start() {
   return last;
 }
 
+Definition definition_in(const char* soname, const SymbolName& name) {
+  for (const link_map* object = first_object(); object != nullptr; object = object->l_next) {
+    if (object->l_ld == nullptr) continue;
+    const SymbolTable table(object->l_ld, object->l_addr);
+    if (std::strcmp(table.soname(), soname) != 0) continue;
+    const ElfW(Sym)* symbol = table.find(name);
+    return symbol == nullptr ? Definition{} : Definition{table.address_of(*symbol), object};
+  }
+  return {};
+}
+
 std::atomic<bool> resolved{false};
 std::atomic<const link_map*> allocator{nullptr};
 
@@ -153,14 +164,11 @@ Definition find_first_definition(const char* name) {
 }
 
 Definition find_definition_in(const char* soname, const char* name) {
-  for (const link_map* object = first_object(); object != nullptr; object = object->l_next) {
-    if (object->l_ld == nullptr) continue;
-    const SymbolTable table(object->l_ld, object->l_addr);
-    if (std::strcmp(table.soname(), soname) != 0) continue;
-    const ElfW(Sym)* symbol = table.find(SymbolName(name));
-    return symbol == nullptr ? Definition{} : Definition{table.address_of(*symbol), object};
-  }
-  return {};
+  return definition_in(soname, SymbolName(name));
+}
+
+void* find_in_library(const char* soname, const SymbolName& name) {
+  return definition_in(soname, name).address;
 }
 
 const link_map* allocator_object() {

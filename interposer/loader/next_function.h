@@ -19,6 +19,9 @@ static_assert(sizeof(NextDefinition) == 32);
 // library's constructor. Any context (next_definition.h); cheap when it has been done.
 void resolve_next_functions();
 
+// The definition in the loaded library of that DT_SONAME; nullptr where there is none.
+void* find_in_library(const char* soname, const SymbolName& name);
+
 template <typename Function>
 class NextFunction : NextDefinition {
  public:
@@ -28,6 +31,15 @@ class NextFunction : NextDefinition {
   __attribute__((always_inline)) Function get() {
     Function function = known();
     return __builtin_expect(function != nullptr, 1) ? function : resolve();
+  }
+
+  // Of a function that is libc's since 2.34 and before that in a library which may come later than
+  // the program has started, and go again.
+  __attribute__((always_inline)) Function get_or_in(const char* soname) {
+    Function function = get();
+    if (__builtin_expect(function == nullptr, 0))
+      function = reinterpret_cast<Function>(find_in_library(soname, name));
+    return function;
   }
 
   // Precondition: resolve_next_functions() has been called, and there is one.

@@ -137,13 +137,24 @@ class AddressSpace(MemlensTest):
                 self.assertRegex(self.recording.stderr,
                                  r"memlens: .*no address space .*\(a limit on it: ulimit -v")
 
-    def test_a_process_that_cannot_attach_names_the_limit(self):
-        result = self.memlens("run", "-o", "x.mlens", "--", PYTHON, self.script(
-            "import resource, subprocess\n"
-            "resource.setrlimit(resource.RLIMIT_AS, (3100 << 10, 3100 << 10))\n"
-            "import os; os.execv('/bin/true', ['true'])\n"), code=None)
+    def run_true_in(self, kilobytes):
+        result = self.memlens("run", "-o", "x.mlens", "-f", "--", PYTHON, self.script(
+            "import os, resource\n"
+            f"resource.setrlimit(resource.RLIMIT_AS, ({kilobytes} << 10, {kilobytes} << 10))\n"
+            "os.execv('/bin/true', ['true'])\n"), code=None)
         self.assertEqual(result.returncode, 0, result.stderr)
-        self.assertIn("no address space for the recording's shared memory", result.stderr)
+        return result
+
+    def test_a_process_that_cannot_attach_names_the_limit(self):
+        self.assertIn("no address space for the recording's shared memory",
+                      self.run_true_in(3500).stderr)
+
+    def test_a_process_without_room_for_the_library_runs_untouched(self):
+        # With it in LD_PRELOAD, the loader would end the program.
+        for kilobytes in (2600, 3100, 3300):
+            self.run_true_in(kilobytes)
+            self.assertIn("true is allowed too little address space to be recorded (a limit on it: "
+                          "ulimit -v)", self.memlens("summary", "x.mlens").stdout)
 
     def test_events_of_a_thread_without_memory_are_counted_as_lost(self):
         capture = self.record([PYTHON, self.script(LATE_THREAD)], "--native")

@@ -71,13 +71,14 @@ def find_python(root):
 
 def compile_programs(root, inside):
     """As tests/programs/CMakeLists.txt does it, as far as the tests of HARM need it."""
-    flags = "-g -O0 -fno-builtin -w -pthread"
+    flags = f"-g -O0 -fno-builtin -w -pthread -I{inside}/source/include"
     script = f"""
 cd {inside}/source/tests/programs; out={inside}/build/tests/programs; mkdir -p $out/libraries/plugins
 library() {{ gcc {flags} -shared -fPIC "$2" -o $out/libraries/libmemlens_test_"$1".so $3 $4; }}
 library plugins/plugin libraries/plugin.c 2>/dev/null || gcc {flags} -shared -fPIC libraries/plugin.c \
   -o $out/libraries/plugins/libmemlens_test_plugin.so
 library runpath_caller libraries/runpath_caller.c '-Wl,--enable-new-dtags,-rpath,$ORIGIN/plugins' -ldl
+library late_functions libraries/late_functions.c -ldl -lutil
 library lazy_allocator libraries/bundled_allocator.c -Wl,-z,lazy
 library relro_allocator libraries/bundled_allocator.c -Wl,-z,relro,-z,now
 library symbolic_allocator libraries/bundled_allocator.c -Wl,-Bsymbolic
@@ -86,7 +87,8 @@ library plain_allocator libraries/plain_allocator.c
 library first_allocation libraries/first_allocation.c
 for f in *.c; do n=${{f%.c}}; more=
   [ $n = first_allocation ] && more="-L$out/libraries -lmemlens_test_first_allocation -Wl,-rpath,$out/libraries"
-  gcc {flags} $f -o $out/$n $more -ldl 2>/dev/null || gcc {flags} $f {inside}/since.c -o $out/$n -ldl -lutil ||
+  gcc {flags} $f -o $out/$n $more -Wl,--as-needed -ldl 2>/dev/null ||
+    gcc {flags} $f {inside}/since.c -o $out/$n -Wl,--as-needed -ldl -lutil ||
     echo "not compiled: $f"
 done
 gcc {flags} -static -no-pie allocate.c -o $out/allocate_static 2>/dev/null
@@ -106,7 +108,7 @@ def main():
     inside = "/" + os.path.relpath(folder, root)
     failed = False
     try:
-        for part in ("tests", "interposer"):
+        for part in ("tests", "interposer", "include"):
             shutil.copytree(os.path.join(SOURCE, part), os.path.join(folder, "source", part))
         with open(os.path.join(folder, "since.c"), "w", encoding="utf-8") as file:
             file.write(SINCE)
