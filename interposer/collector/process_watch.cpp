@@ -230,14 +230,16 @@ bool ProcessWatch::holds_chunk(uint32_t slot) const {
 }
 
 // A slot is the programs' to damage, and may name anybody: another user's process, or the machine's
-// first, whose maps are not ours to read. One of this recording was started after us, save for a
-// program that replaced, by exec, who had been there before; that one has a chunk of its own.
+// first, whose maps are not ours to read. One of this recording was started after us, by our child
+// or what that started. Where we have none, but were started by the program, that one is older; it
+// has a chunk of its own.
 bool ProcessWatch::is_stranger(const WatchedProcess& process, uint64_t segment_inode) const {
   const Mapped mapped = has_mapped(process.host_pid, segment_inode);
   if (mapped != Mapped::kUnreadable) return mapped == Mapped::kNo;
   const auto started = start_time(process.host_pid);
   const auto own = start_time(0);
-  return started && own && *started < *own && !holds_chunk(process.slot);
+  const bool may_be_older = child_pid_ == 0 && holds_chunk(process.slot);
+  return started && own && *started < *own && !may_be_older;
 }
 
 void ProcessWatch::drop_strangers(uint64_t segment_inode) {

@@ -225,6 +225,19 @@ TEST_CASE("a slot that names the machine's first process keeps nobody waiting") 
   CHECK(wait_for_end(watch).size() == 1);
 }
 
+TEST_CASE(
+    "whose program we started knows that nobody older takes part, whatever it seems to hold") {
+  collector::SharedSegment segment(0);
+  ProcessWatch watch(segment.header());
+  watch.set_child(getpid() + 1);
+  register_process(segment.header(), 9, 1);
+  segment.header()->processes[9].pid_namespace = 0;
+  segment.header()->chunk_words[0].store(segment::chunk_word(segment::kOwned, 9));
+  watch.update();
+  watch.drop_strangers(segment.inode());
+  CHECK_FALSE(watch.any_alive());
+}
+
 TEST_CASE("a slot that names a process of somebody else's keeps nobody waiting") {
   collector::SharedSegment segment(0);
   ProcessWatch watch(segment.header());
