@@ -21,9 +21,9 @@ MAY_INCLUDE = {
 
     "interposer/platform": [],
     "interposer/format": [],
-    "interposer/segment": [],
-    "interposer/guest": ["interposer/platform", "interposer/segment"],
-    "interposer/loader": ["interposer/platform", "interposer/segment", "interposer/guest"],
+    "interposer/segment": ["interposer/platform"],
+    "interposer/guest": ["interposer/platform"],
+    "interposer/loader": ["interposer/platform", "interposer/guest"],
     # Judges executables and environments; memlens itself does, too.
     "interposer/exec": ["interposer/platform", "interposer/segment", "interposer/loader"],
     "interposer/session": ["interposer/platform", "interposer/format", "interposer/segment",

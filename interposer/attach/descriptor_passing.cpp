@@ -10,11 +10,9 @@
 #include <cstring>
 
 #include "interposer/attach/attach_error.h"
+#include "interposer/platform/pidfd.h"
 #include "interposer/platform/send_descriptor.h"
 
-#ifndef SYS_pidfd_open
-#define SYS_pidfd_open 434
-#endif
 #ifndef SYS_pidfd_getfd
 #define SYS_pidfd_getfd 438
 #endif
@@ -44,7 +42,7 @@ int64_t checked(int64_t result, const char* what) {
 
 // A socket of the process, as one of ours.
 int take_descriptor(pid_t pid, int fd) {
-  const auto process = static_cast<int>(syscall(SYS_pidfd_open, pid, 0));
+  const auto process = platform::open_pidfd(pid);
   if (process < 0) fail("pidfd_open", errno);
   const auto taken = static_cast<int>(syscall(SYS_pidfd_getfd, process, fd, 0));
   const int error = errno;

@@ -6,7 +6,7 @@
 #include <cstring>
 #include <tuple>
 
-#include "interposer/segment/futex.h"
+#include "interposer/platform/futex.h"
 
 namespace memlens::collector {
 
@@ -258,7 +258,7 @@ void ChunkDrain::release_unused() {
 void ChunkDrain::wake_producers() {
   segment_->freed_sequence.fetch_add(1);
   if (segment_->producers_wait.exchange(0) != 0) {
-    futex_wake(segment_->freed_sequence, INT32_MAX);
+    platform::futex_wake(segment_->freed_sequence, INT32_MAX);
   }
 }
 
@@ -268,7 +268,7 @@ void ChunkDrain::sleep(int64_t timeout_ns) {
   // Again after saying so: who handed over before that rings nobody.
   const bool called =
       segment_->handed_over.load() >= active_ / 4 || segment_->producers_wait.load() != 0;
-  if (!called) futex_wait(asleep, 1, timeout_ns);
+  if (!called) platform::futex_wait(asleep, 1, timeout_ns);
   asleep.store(0);
 }
 

@@ -12,6 +12,7 @@
 
 #include "interposer/collector/process_files.h"
 #include "interposer/platform/clock.h"
+#include "interposer/platform/pidfd.h"
 
 namespace memlens::collector {
 
@@ -70,7 +71,7 @@ void ProcessWatch::open_pidfd(WatchedProcess& process) {
     if (++process.failed_lookups >= kMaxFailedLookups) process.ended = true;
     return;
   }
-  process.pidfd = static_cast<int>(syscall(SYS_pidfd_open, process.host_pid, 0));
+  process.pidfd = platform::open_pidfd(process.host_pid);
   if (process.pidfd < 0 && errno == ESRCH) process.ended = true;
 }
 

@@ -14,7 +14,7 @@
 #include "interposer/format/metadata_records.h"
 #include "interposer/format/primitives.h"
 #include "interposer/platform/clock.h"
-#include "interposer/segment/futex.h"
+#include "interposer/platform/futex.h"
 
 namespace memlens::collector {
 
@@ -340,7 +340,7 @@ bool Recording::is_over() {
 void Recording::wake_everybody() {
   segment_.header()->freed_sequence.fetch_add(1);
   segment_.header()->producers_wait.store(0);
-  segment::futex_wake(segment_.header()->freed_sequence, INT_MAX);
+  platform::futex_wake(segment_.header()->freed_sequence, INT_MAX);
 }
 
 void Recording::stop() {

@@ -10,6 +10,7 @@
 #include "interposer/definitions/node_table.h"
 #include "interposer/guest/private_memory.h"
 #include "interposer/platform/clock.h"
+#include "interposer/platform/thread_calls.h"
 #include "interposer/session/metadata_writer.h"
 #include "interposer/session/process.h"
 
@@ -303,9 +304,8 @@ void define_mark(uint32_t thread_index, const char* name, size_t name_bytes) {
 }
 
 void define_thread(uint32_t thread_index, int32_t thread_id) {
-  char name[32] = {};
-  // The kernel's name of the thread; 16 bytes with the NUL.
-  syscall(SYS_prctl, PR_GET_NAME, name, 0, 0, 0);
+  char name[system_call::kThreadNameBytes] = {};
+  system_call::read_thread_name(name);
   define_thread_name(thread_index, thread_id, name);
 }
 

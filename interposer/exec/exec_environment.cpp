@@ -6,6 +6,7 @@
 
 #include <cstring>
 
+#include "interposer/platform/system_call.h"
 #include "interposer/segment/layout.h"
 
 namespace memlens::interposer {
@@ -29,7 +30,7 @@ __attribute__((constructor)) void find_own_library() {
   if (name == nullptr) return;
   size_t length = 0;
   if (name[0] != '/') {
-    const long bytes = syscall(SYS_getcwd, library_path, sizeof library_path);
+    const long bytes = system_call::working_directory(library_path, sizeof library_path);
     if (bytes <= 0) return;
     length = static_cast<size_t>(bytes);
     library_path[length - 1] = '/';

@@ -13,20 +13,13 @@
 #include <cstring>
 
 #include "interposer/loader/base_name.h"
+#include "interposer/platform/elf_names.h"
 #include "interposer/platform/system_call.h"
 
 extern char** environ;
 
 namespace memlens::interposer {
 namespace {
-
-#if defined(__x86_64__)
-constexpr unsigned kOwnMachine = EM_X86_64;
-#elif defined(__aarch64__)
-constexpr unsigned kOwnMachine = EM_AARCH64;
-#else
-#error "memlens: name this processor's ELF machine here"
-#endif
 
 constexpr unsigned kMaxScriptDepth = 5;   // the kernel's
 constexpr size_t kScriptLineBytes = 256;  // the kernel's
@@ -45,7 +38,7 @@ struct File {
     return read_some(offset, buffer, bytes) == static_cast<long>(bytes);
   }
   long read_some(uint64_t offset, void* buffer, size_t bytes) const {
-    return syscall(SYS_pread64, fd, buffer, bytes, offset);
+    return system_call::read_file_at(fd, buffer, bytes, offset);
   }
   int fd;
 };
@@ -58,15 +51,16 @@ bool is_glibc_loader(const char* path) {
 // As the kernel decides whether to tell the loader to distrust the environment.
 bool gains_rights(int directory_fd, const char* path) {
   struct stat status;
-  if (syscall(SYS_newfstatat, directory_fd, path, &status, 0) != 0) return false;
-  const auto user = static_cast<uid_t>(syscall(SYS_getuid));
-  const auto group = static_cast<gid_t>(syscall(SYS_getgid));
+  if (!system_call::read_status_at(directory_fd, path, status)) return false;
+  const auto user = system_call::user_id();
+  const auto group = system_call::group_id();
   if ((status.st_mode & S_ISUID) != 0 && status.st_uid != user) return true;
   const bool set_group = (status.st_mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP);
   if (set_group && status.st_gid != group) return true;
   if (user == 0 || directory_fd != AT_FDCWD) return false;  // root's capabilities are no gain
   char capabilities[64];
-  return syscall(SYS_getxattr, path, "security.capability", capabilities, sizeof capabilities) > 0;
+  return system_call::read_attribute(path, "security.capability", capabilities,
+                                     sizeof capabilities) > 0;
 }
 
 bool read_segment(const File& file, const ElfW(Ehdr) & header, unsigned index,
@@ -117,10 +111,8 @@ void match_names(const char* text, size_t bytes, WantedName* wanted, size_t coun
 // library from 3,100 to 3,150 KiB on, and has room to be recorded with 3,650 to 3,750.
 bool address_space_is_too_small() {
   constexpr uint64_t kLeastBytes = uint64_t{3400} << 10;
-  struct {
-    uint64_t now, most;
-  } limit;
-  return syscall(SYS_prlimit64, 0, RLIMIT_AS, nullptr, &limit) == 0 && limit.now < kLeastBytes;
+  rlimit limit{};
+  return system_call::read_limit(RLIMIT_AS, limit) && limit.rlim_cur < kLeastBytes;
 }
 
 bool link_order_check_is_off() {
@@ -174,7 +166,7 @@ bool sets_sanitizer_options(const File& file, const ElfW(Ehdr) & header) {
 
 Obstacle inspect_elf(const File& file, const ElfW(Ehdr) & header, const char* path) {
   if (header.e_ident[EI_CLASS] != (sizeof(void*) == 8 ? ELFCLASS64 : ELFCLASS32) ||
-      header.e_machine != kOwnMachine) {
+      header.e_machine != platform::kMachine) {
     return Obstacle::kOtherMachine;
   }
   ElfW(Phdr) segment;
@@ -238,8 +230,8 @@ Obstacle inspect_program(int directory_fd, const char* path) {
   // One buffer holds the line that names the next path while that is opened.
   char line[kScriptLineBytes + 1];
   for (unsigned depth = 0; depth <= kMaxScriptDepth; ++depth) {
-    const File file(static_cast<int>(
-        syscall(SYS_openat, directory_fd, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK, 0)));
+    const File file(
+        system_call::open_file_at(directory_fd, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK));
     union {
       ElfW(Ehdr) elf;
       char text[sizeof(ElfW(Ehdr))];
@@ -293,8 +285,8 @@ const char* find_program(const char* name, char* buffer, size_t bytes) {
       if (directory != 0) buffer[length++] = '/';  // an empty entry is the current directory
       std::memcpy(buffer + length, name, name_bytes);
       struct stat status;
-      if (syscall(SYS_newfstatat, AT_FDCWD, buffer, &status, 0) == 0 && S_ISREG(status.st_mode) &&
-          syscall(SYS_faccessat, AT_FDCWD, buffer, X_OK) == 0) {
+      if (system_call::read_status_at(AT_FDCWD, buffer, status) && S_ISREG(status.st_mode) &&
+          system_call::is_accessible(buffer, X_OK)) {
         found = buffer;
       }
     }

@@ -1,5 +1,7 @@
 #include "interposer/guest/diagnostics.h"
 
+#include "interposer/platform/system_call.h"
+
 #include <errno.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -34,8 +36,7 @@ void report_line(const Line& line) {
   length += line.size();
   out[length++] = '\n';
   const int saved_errno = errno;
-  // write() may be a cancellation point and may be interposed; the raw call is neither.
-  syscall(SYS_write, 2, out, length);
+  system_call::write_file(2, out, length);
   errno = saved_errno;
 }
 

@@ -16,7 +16,7 @@
 #include <cerrno>
 #include <cstdint>
 
-#include "interposer/segment/futex.h"
+#include "interposer/platform/futex.h"
 
 namespace memlens::interposer {
 
@@ -38,7 +38,7 @@ class PrivateLock {
     given_up_.store(false, std::memory_order_relaxed);
     if (word_.exchange(kFree, std::memory_order_release) == kContended) {
       const int saved_errno = errno;
-      segment::futex_wake(word_, 1);
+      platform::futex_wake(word_, 1);
       errno = saved_errno;
     }
   }
@@ -65,7 +65,7 @@ class PrivateLock {
       } else if (timeouts == kRounds || given_up_.load(std::memory_order_relaxed)) {
         given_up_.store(true, std::memory_order_relaxed);
         break;
-      } else if (!segment::futex_wait(word_, kContended, kRoundNs)) {
+      } else if (!platform::futex_wait(word_, kContended, kRoundNs)) {
         ++timeouts;
       }
     }

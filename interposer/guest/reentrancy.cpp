@@ -8,6 +8,7 @@
 #include <cstddef>
 
 #include "interposer/guest/stack_memory.h"
+#include "interposer/platform/thread_calls.h"
 
 namespace memlens::interposer {
 
@@ -39,7 +40,7 @@ StackRange alternate_stack_in_use() {
   const int saved_errno = errno;
   stack_t stack{};
   StackRange range;
-  if (syscall(SYS_sigaltstack, nullptr, &stack) == 0 && (stack.ss_flags & SS_ONSTACK) != 0) {
+  if (system_call::on_alternate_stack(stack)) {
     range.start = reinterpret_cast<uintptr_t>(stack.ss_sp);
     range.end = range.start + stack.ss_size;
   }

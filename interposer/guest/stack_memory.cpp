@@ -1,5 +1,7 @@
 #include "interposer/guest/stack_memory.h"
 
+#include "interposer/platform/memory_probe.h"
+
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -26,17 +28,11 @@ constexpr uintptr_t kMaxGrowthDownBytes = 1u << 20;
 void forget_stack_windows() { stack_windows_generation.fetch_add(1, std::memory_order_relaxed); }
 
 bool is_readable(uintptr_t address) {
-  // The kernel copies the signal set in before it looks at the nonsensical first argument: EFAULT
-  // for memory that cannot be read, EINVAL otherwise. Unlike process_vm_readv it is in every
-  // seccomp filter's list of allowed calls; unlike mincore it knows PROT_NONE.
-  constexpr size_t kKernelSignalSetBytes = 8;
-  if (address < kPageBytes) return false;  // no set, to the kernel
+  if (address < kPageBytes) return false;
   const int saved_errno = errno;
-  const long result =
-      syscall(SYS_rt_sigprocmask, ~0, address & ~uintptr_t{7}, nullptr, kKernelSignalSetBytes);
-  const bool fault = result == -1 && errno == EFAULT;
+  const bool readable = system_call::can_read(address);
   errno = saved_errno;
-  return !fault;
+  return readable;
 }
 
 bool StackMemory::enter_slowly(uintptr_t stack_pointer) {

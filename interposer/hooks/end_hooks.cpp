@@ -12,6 +12,7 @@
 
 #include "interposer/hooks/hook_export.h"
 #include "interposer/loader/next_function.h"
+#include "interposer/platform/process_calls.h"
 #include "interposer/session/process_end.h"
 
 namespace memlens::interposer {
@@ -37,8 +38,7 @@ pid_t wait_and_note(int* status, Wait wait) {
 [[noreturn]] void end_process(int status) {
   say_last_word(status);
   if (auto* next = next_exit.get()) next(status);
-  syscall(SYS_exit_group, status);
-  __builtin_unreachable();
+  system_call::end_process(status);
 }
 
 }  // namespace

@@ -5,8 +5,8 @@
 
 #include "interposer/guest/reentrancy.h"
 #include "interposer/hooks/hook_export.h"
-#include "interposer/hooks/jump_target.h"
 #include "interposer/loader/next_function.h"
+#include "interposer/platform/jump_target.h"
 
 namespace memlens::interposer {
 namespace {

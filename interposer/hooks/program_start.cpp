@@ -12,6 +12,7 @@
 #include "interposer/guest/environment.h"
 #include "interposer/guest/reentrancy.h"
 #include "interposer/lifecycle/lifecycle.h"
+#include "interposer/platform/system_call.h"
 #include "interposer/record/order.h"
 #include "interposer/session/attach_segment.h"
 #include "interposer/session/gate.h"
@@ -57,7 +58,7 @@ bool library_is_reachable(const char* path) {
   constexpr char kDescriptors[] = "/proc/";
   if (std::strncmp(path, kDescriptors, sizeof kDescriptors - 1) == 0) return false;
   const int saved_errno = errno;
-  const bool reachable = syscall(SYS_faccessat, AT_FDCWD, path, R_OK) == 0;
+  const bool reachable = system_call::is_accessible(path, R_OK);
   errno = saved_errno;
   return reachable;
 }

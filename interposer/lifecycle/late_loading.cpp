@@ -4,9 +4,9 @@
 
 #include "interposer/loader/loader_list.h"
 #include "interposer/loader/next_definition.h"
+#include "interposer/platform/futex.h"
 #include "interposer/program/bundled_allocators.h"
 #include "interposer/program/program_hooks.h"
-#include "interposer/segment/futex.h"
 #include "interposer/session/process.h"
 
 namespace memlens::interposer::late_loading {
@@ -29,7 +29,7 @@ bool put_hooks_in() {
   constexpr int kRounds = 100;
   bool ready = false;
   for (int i = 0; i < kRounds && !ready; ++i) {
-    if (i != 0) segment::pause_for(kRoundNs);
+    if (i != 0) platform::pause_for(kRoundNs);
     with_loader_stopped([](void* done) { *static_cast<bool*>(done) = settle_hooks(); }, &ready);
   }
   return program_hooks_are_in();
@@ -51,7 +51,7 @@ void take_hooks_out() {
 void finish_taking_hooks_out() {
   constexpr int kRounds = 1000;
   for (int i = 0; i < kRounds && (attention.load() & kAttentionHooks) != 0; ++i) {
-    if (i != 0) segment::pause_for(kRoundNs);
+    if (i != 0) platform::pause_for(kRoundNs);
     with_loader_stopped([](void*) { take_hooks_out(); }, nullptr);
   }
   attention_has_changed();

@@ -1,7 +1,5 @@
 #include "interposer/lifecycle/lifecycle.h"
 
-#include <linux/membarrier.h>
-
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
@@ -17,7 +15,9 @@
 #include "interposer/loader/fork_hold.h"
 #include "interposer/loader/loader_list.h"
 #include "interposer/loader/next_definition.h"
+#include "interposer/platform/futex.h"
 #include "interposer/platform/system_call.h"
+#include "interposer/platform/thread_calls.h"
 #include "interposer/program/allocator_module.h"
 #include "interposer/program/modules.h"
 #include "interposer/program/python/attach.h"
@@ -25,7 +25,7 @@
 #include "interposer/record/mark_signal.h"
 #include "interposer/record/order.h"
 #include "interposer/record/thread_state.h"
-#include "interposer/segment/futex.h"
+#include "interposer/segment/collector_life.h"
 #include "interposer/session/attach_segment.h"
 #include "interposer/session/ending.h"
 #include "interposer/session/gate.h"
@@ -149,25 +149,15 @@ bool session_is_over() {
          process.segment->stop.load(std::memory_order_relaxed) != 0;
 }
 
-// Every thread's earlier stores are seen, and it sees ours; where the kernel refuses, a moment's
-// wait does it: store buffers are not kept for milliseconds.
-void make_all_threads_see() {
-  static bool registered = false;
-  if (!registered) {
-    registered = syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0) == 0;
-  }
-  if (registered && syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0) == 0) return;
-  segment::pause_for(5'000'000);
-}
-
 // From here on no other thread is inside the last session, or false after a moment.
 bool everybody_has_left() {
   constexpr int kRounds = 200;
   constexpr int64_t kRoundNs = 1'000'000;
-  make_all_threads_see();
+  // Where the kernel refuses, a moment's wait does it: store buffers are not kept for milliseconds.
+  if (!system_call::make_all_threads_see()) platform::pause_for(5'000'000);
   for (int i = 0; i < kRounds; ++i) {
     if (session_stays.load() == 0 && threads_have_left_session()) return true;
-    segment::pause_for(kRoundNs);
+    platform::pause_for(kRoundNs);
   }
   return false;
 }
@@ -388,7 +378,7 @@ void forked_child_started(bool announced) {
   // By a thread that a handler of pthread_atfork has made, before it is done.
   constexpr int kRounds = 1000;
   for (int i = 0; i < kRounds && order::load() == 0; ++i) {
-    segment::pause_for(1'000'000);
+    platform::pause_for(1'000'000);
   }
   if (announced && process.segment != nullptr) process.segment->births_arrived.fetch_add(1);
 }

@@ -3,7 +3,7 @@
 #include <elf.h>
 #include <sys/mman.h>
 
-#include "interposer/platform/relocations.h"
+#include "interposer/platform/elf_names.h"
 
 namespace memlens::interposer {
 namespace {

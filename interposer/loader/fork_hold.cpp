@@ -5,7 +5,7 @@
 #include <cstdint>
 
 #include "interposer/guest/scope_count.h"
-#include "interposer/segment/futex.h"
+#include "interposer/platform/futex.h"
 
 // What pthread_atfork calls, with the object whose unloading takes the handlers out: none.
 extern "C" int __register_atfork(void (*prepare)(), void (*parent)(), void (*child)(),
@@ -22,7 +22,7 @@ void wait_until_zero(const std::atomic<uint32_t>& count) {
   constexpr int kMostRounds = 200'000;
   constexpr int64_t kRoundNs = 100'000;
   const int saved_errno = errno;
-  for (int i = 0; i < kMostRounds && count.load() != 0; ++i) segment::pause_for(kRoundNs);
+  for (int i = 0; i < kMostRounds && count.load() != 0; ++i) platform::pause_for(kRoundNs);
   errno = saved_errno;
 }
 

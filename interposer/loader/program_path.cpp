@@ -15,9 +15,9 @@ constexpr char kExecutable[] = "/proc/self/exe";
 
 bool are_same_file(const char* a, const char* b) {
   struct stat a_status, b_status;
-  return syscall(SYS_newfstatat, AT_FDCWD, a, &a_status, 0) == 0 &&
-         syscall(SYS_newfstatat, AT_FDCWD, b, &b_status, 0) == 0 &&
-         a_status.st_dev == b_status.st_dev && a_status.st_ino == b_status.st_ino;
+  return system_call::read_status_at(AT_FDCWD, a, a_status) &&
+         system_call::read_status_at(AT_FDCWD, b, b_status) && a_status.st_dev == b_status.st_dev &&
+         a_status.st_ino == b_status.st_ino;
 }
 
 // ld-linux-x86-64.so.2, ld-2.31.so, ld-musl-x86_64.so.1, ld.so
@@ -29,7 +29,7 @@ bool is_loader(const char* path) {
 // The absolute path of a file named in relation to the current directory; 0: no room.
 size_t write_absolute(const char* path, char* buffer, size_t bytes) {
   // The system call counts the NUL.
-  long length = path[0] == '/' ? 1 : syscall(SYS_getcwd, buffer, bytes);
+  long length = path[0] == '/' ? 1 : system_call::working_directory(buffer, bytes);
   if (path[0] == '.' && path[1] == '/') path += 2;
   const size_t path_bytes = std::strlen(path) + 1;
   if (length <= 0 || static_cast<size_t>(length) + path_bytes > bytes) return 0;

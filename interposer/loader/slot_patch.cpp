@@ -1,5 +1,8 @@
 #include "interposer/loader/slot_patch.h"
 
+#include "interposer/platform/memory_probe.h"
+#include "interposer/platform/system_call.h"
+
 #include <linux/futex.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -17,15 +20,9 @@ std::atomic<uintptr_t>& word_at(uintptr_t address) {
   return *reinterpret_cast<std::atomic<uintptr_t>*>(address);
 }
 
-// Without changing it: the kernel adds 0 to it, atomically, or cannot.
-bool is_writable_now(uintptr_t address) {
-  uint32_t nobody_waits = 0;
-  return syscall(SYS_futex, &nobody_waits, FUTEX_WAKE_OP_PRIVATE, 0, nullptr, address,
-                 FUTEX_OP(FUTEX_OP_ADD, 0, FUTEX_OP_CMP_LT, 0)) >= 0;
-}
-
 bool protect(uintptr_t address, int protection) {
-  return syscall(SYS_mprotect, address & ~(kPageBytes - 1), kPageBytes, protection) == 0;
+  return system_call::protect(reinterpret_cast<void*>(address & ~(kPageBytes - 1)), kPageBytes,
+                              protection) == 0;
 }
 
 // Precondition: the page is not writable, and `protection` is what it has.
@@ -68,7 +65,7 @@ PatchCount replace_in_slots(const CallTables& object, bool own, const Replacemen
       if (value != replacements[i].from) continue;
       const uintptr_t to = choose(object, symbol_index, replacements, count, i).to;
       if (object.is_read_only_after_relocation(slot)) {
-        if (is_writable_now(slot)) {
+        if (system_call::can_write(slot)) {
           result.ready = false;
         } else if (store_read_only(slot, to, PROT_READ)) {
           ++result.slots;

@@ -16,6 +16,7 @@
 #include "interposer/loader/object_notes.h"
 #include "interposer/loader/program_path.h"
 #include "interposer/platform/system_call.h"
+#include "interposer/platform/thread_calls.h"
 #include "interposer/program/bundled_allocators.h"
 #include "interposer/program/deep_bindings.h"
 #include "interposer/program/program_gates.h"
@@ -117,7 +118,7 @@ const char* absolute_path(const char* name) {
   }
   if (name[0] == '/' || std::strchr(name, '/') == nullptr) return keep_text(name);  // or the vDSO
   // The system call counts the NUL.
-  const long length = syscall(SYS_getcwd, path, sizeof path);
+  const long length = system_call::working_directory(path, sizeof path);
   const size_t name_bytes = std::strlen(name) + 1;
   if (length <= 0 || path[0] != '/' || static_cast<size_t>(length) + name_bytes > sizeof path) {
     return keep_text(name);
@@ -252,7 +253,7 @@ void scan_modules() {
 
 void scan_modules_while_joining() {
   // Nobody else looks for long.
-  for (int i = 0; i < 100 && !look_at_loader(); ++i) syscall(SYS_sched_yield);
+  for (int i = 0; i < 100 && !look_at_loader(); ++i) system_call::let_others_run();
 }
 
 void expect_module_change() {

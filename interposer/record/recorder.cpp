@@ -10,7 +10,7 @@
 #include "interposer/record/sampling/sampled_blocks.h"
 #include "interposer/record/sampling/sampler.h"
 #include "interposer/record/thread_state.h"
-#include "interposer/segment/futex.h"
+#include "interposer/segment/collector_life.h"
 #include "interposer/session/chunk_producer.h"
 #include "interposer/session/ending.h"
 #include "interposer/session/gate.h"

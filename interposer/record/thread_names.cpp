@@ -1,20 +1,16 @@
 #include "interposer/record/thread_names.h"
 
-#include <sys/prctl.h>
-
 #include <atomic>
 #include <cerrno>
 
 #include "interposer/definitions/definitions.h"
 #include "interposer/guest/reentrancy.h"
-#include "interposer/platform/system_call.h"
+#include "interposer/platform/thread_calls.h"
 #include "interposer/record/thread_state.h"
 #include "interposer/session/process.h"
 
 namespace memlens::interposer {
 namespace {
-
-constexpr size_t kNameBytes = 16;  // the kernel's, NUL included
 
 // How often a thread has named another.
 std::atomic<uint32_t> names_given{0};
@@ -23,9 +19,9 @@ void define_own_name() {
   const ThreadState* state = thread_state;
   // Without a state: the name is read when it is made.
   if (state == nullptr || state->session != process.session || !recording()) return;
-  char name[kNameBytes] = {};
+  char name[system_call::kThreadNameBytes] = {};
   const int saved_errno = errno;
-  if (syscall(SYS_prctl, PR_GET_NAME, name, 0, 0, 0) == 0) {
+  if (system_call::read_thread_name(name)) {
     define_thread_name(state->thread_index, state->thread_id, name);
   }
   errno = saved_errno;

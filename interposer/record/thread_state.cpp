@@ -1,7 +1,6 @@
 #include "interposer/record/thread_state.h"
 
 #include <pthread.h>
-#include <sys/uio.h>
 
 #include <cerrno>
 #include <cstring>
@@ -10,7 +9,9 @@
 #include "interposer/guest/diagnostics.h"
 #include "interposer/guest/private_lock.h"
 #include "interposer/guest/private_memory.h"
+#include "interposer/platform/memory_probe.h"
 #include "interposer/platform/system_call.h"
+#include "interposer/platform/thread_calls.h"
 #include "interposer/session/chunk_producer.h"
 #include "interposer/session/process.h"
 
@@ -38,10 +39,6 @@ void on_thread_exit(void* value) {
   end_thread_state(state);
 }
 
-bool thread_is_gone(int32_t thread_id) {
-  return syscall(SYS_tgkill, system_call::process_id(), thread_id, 0) != 0 && errno == ESRCH;
-}
-
 void give_up_chunk(ThreadState& state) {
   order::release(state.owner);
   if (state.chunk != nullptr) hand_over_chunk_of(state);
@@ -59,7 +56,7 @@ struct Reclaimed {
 void reclaim_states_of_dead_threads(Reclaimed& reclaimed) {
   for (ThreadState* state = all_states; state != nullptr && reclaimed.count < kMaxReclaimed;
        state = state->next) {
-    if (state->use == StateUse::kRunning && thread_is_gone(state->thread_id)) {
+    if (state->use == StateUse::kRunning && system_call::thread_is_gone(state->thread_id)) {
       if (state->session == process.session) {
         reclaimed.indexes[reclaimed.count++] = state->thread_index;
       }
@@ -73,7 +70,7 @@ void reclaim_states_of_dead_threads(Reclaimed& reclaimed) {
 // destructor. Its state is another's only when the kernel has no such thread any more.
 ThreadState* reuse_state() {
   for (ThreadState* state = all_states; state != nullptr; state = state->next) {
-    if (state->use == StateUse::kEnded && thread_is_gone(state->thread_id)) {
+    if (state->use == StateUse::kEnded && system_call::thread_is_gone(state->thread_id)) {
       give_up_chunk(*state);
       state->use = StateUse::kFree;
     }
@@ -95,16 +92,12 @@ void report_memory_lack() {
 // so the kernel reads it for us; where it does not, nobody counts as outside.
 bool is_outside(const ThreadState& state) {
   uintptr_t guard = 0;
-  const iovec here{&guard, sizeof guard};
-  const iovec there{const_cast<uintptr_t*>(state.guard), sizeof guard};
-  const long read =
-      syscall(SYS_process_vm_readv, system_call::process_id(), &here, 1ul, &there, 1ul, 0ul);
-  if (read == static_cast<long>(sizeof guard)) return guard == 0;
+  if (system_call::copy_if_there(&guard, state.guard, sizeof guard)) return guard == 0;
   if (errno == EFAULT) return true;
   const int fd = system_call::open_file("/proc/self/mem", O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return thread_is_gone(state.thread_id);
-  const long length = syscall(SYS_pread64, fd, &guard, sizeof guard,
-                              static_cast<long>(reinterpret_cast<uintptr_t>(state.guard)));
+  if (fd < 0) return system_call::thread_is_gone(state.thread_id);
+  const long length =
+      system_call::read_file_at(fd, &guard, sizeof guard, reinterpret_cast<uintptr_t>(state.guard));
   const bool unreadable = length < 0 && errno == EIO;
   system_call::close_file(fd);
   return unreadable || (length == static_cast<long>(sizeof guard) && guard == 0);

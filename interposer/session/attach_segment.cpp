@@ -1,18 +1,17 @@
 #include "interposer/session/attach_segment.h"
 
 #include <errno.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
-#include <sys/wait.h>
 
 #include <cstdlib>
 #include <cstring>
 
 #include "interposer/guest/diagnostics.h"
 #include "interposer/loader/next_definition.h"
+#include "interposer/platform/local_socket.h"
+#include "interposer/platform/process_calls.h"
 #include "interposer/platform/system_call.h"
-#include "interposer/segment/futex.h"
+#include "interposer/segment/collector_life.h"
 #include "interposer/session/chunk_producer.h"
 #include "interposer/session/process.h"
 
@@ -78,7 +77,7 @@ bool parse(const char* text, Description& out) {
 // Maps the file if it is the session's segment.
 SegmentHeader* map_if_right(int fd, const Description& wanted) {
   struct stat status;
-  if (syscall(SYS_fstat, fd, &status) != 0 || status.st_ino != wanted.inode ||
+  if (!system_call::read_status(fd, status) || status.st_ino != wanted.inode ||
       static_cast<size_t>(status.st_size) != segment::file_bytes()) {
     return nullptr;
   }
@@ -111,43 +110,16 @@ SegmentHeader* attach_by_inheritance(const Description& wanted) {
   return map_if_right(static_cast<int>(wanted.inherited_fd), wanted);
 }
 
-int receive_descriptor(int socket_fd) {
-  char byte;
-  iovec data{&byte, 1};
-  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))];
-  msghdr message{};
-  message.msg_iov = &data;
-  message.msg_iovlen = 1;
-  message.msg_control = control;
-  message.msg_controllen = sizeof control;
-  if (syscall(SYS_recvmsg, socket_fd, &message, MSG_CMSG_CLOEXEC) <= 0) return -1;
-  const cmsghdr* header = CMSG_FIRSTHDR(&message);
-  if (header == nullptr || header->cmsg_type != SCM_RIGHTS) return -1;
-  int fd;
-  std::memcpy(&fd, CMSG_DATA(header), sizeof fd);
-  return fd;
-}
-
 SegmentHeader* attach_by_socket(const Description& wanted) {
-  const auto socket_fd =
-      static_cast<int>(syscall(SYS_socket, AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  constexpr int kPatienceSeconds = 2;
+  const int socket_fd =
+      system_call::connect_to_abstract_socket(wanted.socket_name, kPatienceSeconds);
   if (socket_fd < 0) return nullptr;
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  const size_t length = std::strlen(wanted.socket_name);
+  const int fd = system_call::receive_descriptor(socket_fd);
   SegmentHeader* header = nullptr;
-  if (length + 1 < sizeof address.sun_path) {
-    std::memcpy(address.sun_path + 1, wanted.socket_name, length);
-    const timeval timeout{2, 0};
-    syscall(SYS_setsockopt, socket_fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
-    const size_t address_bytes = offsetof(sockaddr_un, sun_path) + 1 + length;
-    if (syscall(SYS_connect, socket_fd, &address, address_bytes) == 0) {
-      const int fd = receive_descriptor(socket_fd);
-      if (fd >= 0) {
-        header = map_if_right(fd, wanted);
-        system_call::close_file(fd);
-      }
-    }
+  if (fd >= 0) {
+    header = map_if_right(fd, wanted);
+    system_call::close_file(fd);
   }
   system_call::close_file(socket_fd);
   return header;
@@ -168,15 +140,15 @@ bool collector_path(char* path, size_t bytes) {
     if (directory + length + 1 > bytes) continue;
     std::memcpy(path, library, directory);
     std::memcpy(path + directory, relative, length + 1);
-    if (syscall(SYS_faccessat, AT_FDCWD, path, X_OK, 0) == 0) return true;
+    if (system_call::is_accessible(path, X_OK)) return true;
   }
   return false;
 }
 
 // In the child: becomes the collector by way of a second fork. Only system calls.
 [[noreturn]] void become_collector(const char* path, int ready_fd, int32_t pid) {
-  syscall(SYS_setsid);
-  if (syscall(SYS_fork) != 0) syscall(SYS_exit_group, 0);
+  system_call::leave_terminal();
+  if (system_call::fork_process() != 0) system_call::end_process(0);
   Line ready;
   ready.number(static_cast<uint64_t>(ready_fd));
   Line program;
@@ -192,9 +164,8 @@ bool collector_path(char* path, size_t bytes) {
     if (std::strncmp(*entry, "LD_PRELOAD=", 11) != 0) entries[count++] = *entry;
   }
   entries[count] = nullptr;
-  syscall(SYS_execve, path, arguments, entries);
-  syscall(SYS_exit_group, 127);
-  __builtin_unreachable();
+  system_call::execute(path, arguments, entries);
+  system_call::end_process(127);
 }
 
 }  // namespace
@@ -203,10 +174,9 @@ bool collector_path(char* path, size_t bytes) {
 // header find this one's.
 static SegmentHeader* put_in_place(SegmentHeader* mapped) {
   if (process.segment == nullptr || process.segment == mapped) return mapped;
-  const long moved =
-      syscall(SYS_mremap, mapped, segment::attached_bytes(), segment::attached_bytes(),
-              1 | 2 /* MREMAP_MAYMOVE | MREMAP_FIXED */, process.segment);
-  if (moved != -1) return process.segment;
+  if (system_call::move_mapping(mapped, segment::attached_bytes(), process.segment)) {
+    return process.segment;
+  }
   detach_segment(mapped);
   return nullptr;
 }
@@ -253,9 +223,9 @@ SegmentHeader* start_own_collector() {
                     "recorded (start the program with `memlens run` instead)"));
     return nullptr;
   }
-  if (syscall(SYS_pipe2, pipe_fds, 0) != 0) return nullptr;
+  if (!system_call::make_pipe(pipe_fds)) return nullptr;
   const int32_t pid = system_call::process_id();
-  const long child = syscall(SYS_fork);
+  const long child = system_call::fork_process();
   if (child == 0) {
     system_call::close_file(pipe_fds[0]);
     become_collector(path, pipe_fds[1], pid);
@@ -264,7 +234,7 @@ SegmentHeader* start_own_collector() {
   char description[kMaxDescriptionBytes] = {};
   size_t length = 0;
   if (child > 0) {
-    syscall(SYS_wait4, child, nullptr, 0, nullptr);
+    system_call::wait_for_child(child);
     while (length + 1 < sizeof description) {
       const long count = system_call::read_file(pipe_fds[0], description + length,
                                                 sizeof description - 1 - length);

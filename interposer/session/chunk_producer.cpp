@@ -3,9 +3,10 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "interposer/platform/futex.h"
 #include "interposer/platform/system_call.h"
 #include "interposer/segment/chunk_windows.h"
-#include "interposer/segment/futex.h"
+#include "interposer/segment/collector_life.h"
 
 namespace memlens::interposer {
 
@@ -27,10 +28,9 @@ char* map_from(const char* window, uint32_t distance) {
   constexpr size_t kPageBytes = 4096;
   const char* last_page = window + window_bytes() - kPageBytes;
   const size_t before = kPageBytes + size_t{distance - 1} * window_bytes();
-  const long mapped =
-      syscall(SYS_mremap, last_page, 0, before + window_bytes(), MREMAP_MAYMOVE, nullptr);
-  if (mapped == -1) return nullptr;
-  auto* start = reinterpret_cast<char*>(mapped);
+  void* mapped = system_call::map_again(last_page, before + window_bytes());
+  if (mapped == MAP_FAILED) return nullptr;
+  auto* start = static_cast<char*>(mapped);
   system_call::unmap(start, before);
   return start + before;
 }
@@ -112,7 +112,7 @@ bool wait_and_claim(SegmentHeader* segment, uint32_t slot, ClaimedChunk& claimed
       if (result != Claim::kNoneFree) return result == Claim::kClaimed;
     }
     wake_collector(segment);
-    futex_wait(segment->freed_sequence, seen, kWaitRoundNs);
+    platform::futex_wait(segment->freed_sequence, seen, kWaitRoundNs);
   }
 }
 

@@ -29,21 +29,21 @@ uint64_t gate_inode = 0;
 
 uint64_t inode_of(int fd) {
   struct stat status {};
-  return syscall(SYS_fstat, fd, &status) == 0 ? status.st_ino : 0;
+  return system_call::read_status(fd, status) ? status.st_ino : 0;
 }
 
 int move_up(int fd) {
   rlimit limit{};
   int lowest = kHighestDescriptor;
-  if (syscall(SYS_prlimit64, 0, RLIMIT_NOFILE, nullptr, &limit) == 0 &&
+  if (system_call::read_limit(RLIMIT_NOFILE, limit) &&
       limit.rlim_cur <= static_cast<rlim_t>(lowest)) {
     lowest = static_cast<int>(limit.rlim_cur) - 2;
   }
   if (lowest <= fd) return fd;
-  const long moved = syscall(SYS_fcntl, fd, F_DUPFD_CLOEXEC, lowest);
+  const int moved = system_call::control_file(fd, F_DUPFD_CLOEXEC, lowest);
   if (moved < 0) return fd;
   system_call::close_file(fd);
-  return static_cast<int>(moved);
+  return moved;
 }
 
 // "Seccomp_filters:\t1"; 0 where the kernel does not tell (before 5.9).
@@ -64,9 +64,9 @@ uint32_t own_seccomp_filters() {
 }
 
 bool map_over(int fd) {
-  if (syscall(SYS_ftruncate, fd, segment::kGateBytes) != 0) return false;
-  syscall(SYS_fchmod, fd, 0600);
-  syscall(SYS_fcntl, fd, F_ADD_SEALS, kSealShrink | kSealGrow | kSealSeals);
+  if (!system_call::resize_file(fd, segment::kGateBytes)) return false;
+  system_call::set_file_mode(fd, 0600);
+  system_call::control_file(fd, F_ADD_SEALS, kSealShrink | kSealGrow | kSealSeals);
   void* made =
       system_call::map(nullptr, segment::kGateBytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
   if (made == MAP_FAILED) return false;
@@ -80,9 +80,7 @@ bool map_over(int fd) {
   std::atomic_thread_fence(std::memory_order_release);
   page->magic = segment::kGateMagic;
   // In one step: hooks of other threads read the word all the time.
-  const long moved = syscall(SYS_mremap, made, segment::kGateBytes, segment::kGateBytes,
-                             1 | 2 /* MREMAP_MAYMOVE | MREMAP_FIXED */, &gate);
-  if (moved != -1) return true;
+  if (system_call::move_mapping(made, segment::kGateBytes, &gate)) return true;
   system_call::unmap(made, segment::kGateBytes);
   return false;
 }
@@ -93,8 +91,7 @@ bool open_gate() {
   const int saved_errno = errno;
   if (gate_fd >= 0 && inode_of(gate_fd) == gate_inode) system_call::close_file(gate_fd);
   gate_fd = -1;
-  int fd =
-      static_cast<int>(syscall(SYS_memfd_create, segment::kGateName, kCloseOnExec | kAllowSealing));
+  const int fd = system_call::make_memory_file(segment::kGateName, kCloseOnExec | kAllowSealing);
   bool open = false;
   if (fd >= 0) {
     open = map_over(fd);

@@ -9,7 +9,8 @@
 #include <thread>
 
 #include "interposer/collector/shared_segment.h"
-#include "interposer/segment/futex.h"
+#include "interposer/platform/futex.h"
+#include "interposer/segment/collector_life.h"
 #include "tests/unit/collector/capture_frames.h"
 #include "tests/unit/collector/fake_producer.h"
 
@@ -274,7 +275,7 @@ TEST_CASE_FIXTURE(Fixture, "threads that hand over faster than the pool is wide 
           shared()->producers_wait = 1;
           if ((chunk = testing::claim(shared(), t)) >= 0) break;
           segment::wake_collector(shared());
-          segment::futex_wait(shared()->freed_sequence, seen, 50'000'000);
+          platform::futex_wait(shared()->freed_sequence, seen, 50'000'000);
         }
         testing::describe(shared(), chunk, FrameKind::kEvents, 1, t + 1, i);
         testing::commit(shared(), chunk, std::to_string(t) + ":" + std::to_string(i));

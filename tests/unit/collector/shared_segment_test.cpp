@@ -5,7 +5,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "interposer/segment/futex.h"
+#include "interposer/segment/collector_life.h"
 
 using namespace memlens;
 

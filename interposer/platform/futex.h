@@ -1,4 +1,4 @@
-// Futexes and the collector's robust mutex, by raw system call: callable from inside any hook.
+// Waiting for a word in memory to change. By raw system call: callable from inside any hook.
 #pragma once
 
 #include <linux/futex.h>
@@ -11,9 +11,7 @@
 #include <climits>
 #include <cstdint>
 
-#include "interposer/segment/layout.h"
-
-namespace memlens::segment {
+namespace memlens::platform {
 
 // Waits until woken, while `word` still holds `expected`, at most `timeout_ns` (0: for ever).
 // May return early; sets errno. False when the time was up.
@@ -34,17 +32,7 @@ inline void futex_wake(std::atomic<uint32_t>& word, int waiters) {
   syscall(SYS_futex, &word, FUTEX_WAKE, waiters, nullptr, nullptr, 0);
 }
 
-// glibc keeps the lock word first in pthread_mutex_t; the kernel sets FUTEX_OWNER_DIED in it when
-// the owner of a robust mutex dies.
-inline bool collector_is_dead(const SegmentHeader* segment) {
-  const auto* word = reinterpret_cast<const uint32_t*>(&segment->collector_alive);
-  return (__atomic_load_n(word, __ATOMIC_RELAXED) & FUTEX_OWNER_DIED) != 0;
-}
+// What the kernel leaves in the word of a robust mutex whose owner has died.
+constexpr bool owner_has_died(uint32_t word) { return (word & FUTEX_OWNER_DIED) != 0; }
 
-inline void wake_collector(SegmentHeader* segment) {
-  if (segment->collector_asleep.load() != 0 && segment->collector_asleep.exchange(0) != 0) {
-    futex_wake(segment->collector_asleep, 1);
-  }
-}
-
-}  // namespace memlens::segment
+}  // namespace memlens::platform
