@@ -54,25 +54,6 @@ std::optional<MarkRequest> parse_mark(std::string_view text) {
   return mark;
 }
 
-std::string answer_to(std::string_view request, bool allowed, std::vector<MarkRequest>& marks,
-                      bool& stop, bool& rotate) {
-  if (!allowed) return "error the recording is another user's";
-  if (request == "stop") {
-    stop = true;
-    return "ok";
-  }
-  if (request == "rotate") {
-    rotate = true;
-    return "ok";
-  }
-  std::optional<MarkRequest> mark = parse_mark(request);
-  if (!mark) return "error this memlens does not know that request";
-  if (mark->name.empty()) return "error a mark needs a name";
-  if (mark->name.size() > format::kMaxMarkBytes) return "error the mark's name is too long";
-  marks.push_back(std::move(*mark));
-  return "ok";
-}
-
 // The inode of the segment `pid` has mapped; 0: none, or not to be seen.
 uint64_t mapped_segment(int32_t pid) {
   std::ifstream maps("/proc/" + std::to_string(pid) + "/maps");
@@ -111,6 +92,26 @@ void ControlSocket::answer(const std::vector<ControlPeer>& peers, const std::str
   }
 }
 
+std::string ControlSocket::answer_to(std::string_view request, bool allowed,
+                                     std::vector<MarkRequest>& marks) {
+  if (!allowed) return "error the recording is another user's";
+  if (request == "stop") {
+    stop_requested_ = true;
+    return "ok";
+  }
+  if (request == "rotate") {
+    if (!rotation_refusal_.empty()) return "error " + rotation_refusal_;
+    rotation_requested_ = true;
+    return "ok";
+  }
+  std::optional<MarkRequest> mark = parse_mark(request);
+  if (!mark) return "error this memlens does not know that request";
+  if (mark->name.empty()) return "error a mark needs a name";
+  if (mark->name.size() > format::kMaxMarkBytes) return "error the mark's name is too long";
+  marks.push_back(std::move(*mark));
+  return "ok";
+}
+
 ControlRequests ControlSocket::receive() {
   ControlRequests requests;
   for (int i = 0; fd_ >= 0 && i < kRequestsARound; ++i) {
@@ -142,9 +143,8 @@ ControlRequests ControlSocket::receive() {
       requests.so_far.push_back(peer);
       continue;
     }
-    answer({peer},
-           whole ? answer_to(request, allowed, requests.marks, stop_requested_, rotation_requested_)
-                 : "error the mark's name is too long");
+    answer({peer}, whole ? answer_to(request, allowed, requests.marks)
+                         : "error the mark's name is too long");
   }
   return requests;
 }

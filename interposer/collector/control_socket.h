@@ -15,6 +15,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -53,13 +54,19 @@ class ControlSocket {
   ControlRequests receive();
   void answer(const std::vector<ControlPeer>& peers, const std::string& text);
   // Whether somebody has asked for the end.
-  bool take_rotation_request() { return std::exchange(rotation_requested_, false); }
   bool stop_requested() const { return stop_requested_; }
+  // Whether somebody has asked for another file since the last call. Who asks is told that it is
+  // impossible, with the reason, unless it is empty.
+  bool take_rotation_request() { return std::exchange(rotation_requested_, false); }
+  void refuse_rotation(std::string reason) { rotation_refusal_ = std::move(reason); }
 
  private:
+  std::string answer_to(std::string_view request, bool allowed, std::vector<MarkRequest>& marks);
+
   int fd_ = -1;
   bool stop_requested_ = false;
   bool rotation_requested_ = false;
+  std::string rotation_refusal_ = "its memlens writes one file";
 };
 
 // ---- the other side

@@ -76,8 +76,10 @@ class Recording {
   void write_so_far();
 
   // ---- going on in another file
-  // Somebody has asked for it since the last call.
+  // Somebody has asked for it since the last call. Nobody can before refuse_rotation(""): they are
+  // told the reason.
   bool take_rotation_request() { return control_.take_rotation_request(); }
+  void refuse_rotation(std::string reason) { control_.refuse_rotation(std::move(reason)); }
   // What ends the present file, as of now.
   std::string trailer_of_continued() const;
   // The file of `next`, which holds all that the present one has and it needs. Returns the present

@@ -17,6 +17,7 @@
 #include <utility>
 
 #include "reader/analysis/followed_analysis.h"
+#include "reader/file/error.h"
 #include "report/cli/live_command.h"
 #include "report/cli/live_keyboard.h"
 #include "report/cli/run/finish_capture.h"
@@ -68,57 +69,97 @@ class LiveView {
  public:
   explicit LiveView(LiveTarget target)
       // Twice: an answer goes up to the collector's tick before, the second beyond the first.
-      : target_(std::move(target)), asked_(ask() && ask()), followed_(target_.capture_path) {
-    native_ = followed_.capture().info().native_stacks;
-    places_.set_frames([this](uint32_t process, uint32_t node) {
-      return followed_.capture().frames(process, node, native_);
-    });
+      : target_(std::move(target)), asked_(ask() && ask()) {
+    open();
   }
 
-  const reader::CaptureInfo& info() const { return followed_.capture().info(); }
+  const reader::CaptureInfo& info() const { return followed_->capture().info(); }
   const LiveTarget& target() const { return target_; }
 
   // Everything there is at first. Of a long recording the last minute second by second, for the
   // curves. `progress(share)`.
   template <typename Progress>
   void catch_up(Progress&& progress) {
-    const double horizon = followed_.horizon_seconds();
+    const double horizon = followed_->horizon_seconds();
     const double recent = std::max(0.0, horizon - static_cast<double>(LivePlaces::kMoments));
     constexpr int kSteps = 50;
     for (int step = 1; step <= kSteps && recent > 0; ++step) {
-      followed_.advance(recent * step / kSteps);
+      followed_->advance(recent * step / kSteps);
       progress(recent / horizon * step / kSteps);
     }
     resolve();
     for (double moment = recent + 1; moment < horizon; moment += 1) {
-      followed_.advance(moment);
+      followed_->advance(moment);
       take(moment);
       progress(moment / horizon);
     }
-    followed_.advance(std::numeric_limits<double>::infinity());
+    followed_->advance(std::numeric_limits<double>::infinity());
     take(std::max(horizon, places_.totals().seconds));
   }
 
   void refresh() {
+    if (goes_on_in_another_file() && open_next()) return;
     if (!info().running) return;
     ask();
-    const double before = followed_.horizon_seconds();
-    followed_.update();
-    if (followed_.horizon_seconds() <= before) return;
+    const double before = followed_->horizon_seconds();
+    followed_->update();
+    if (followed_->horizon_seconds() <= before) return;
     resolve();
-    take(followed_.horizon_seconds());
+    take(followed_->horizon_seconds());
   }
 
   LiveScreen screen() const {
     LiveScreen screen;
     screen.info = &info();
     screen.places = &places_;
-    screen.resident_bytes = resident_now(followed_.capture());
-    screen.exact = followed_.is_exact();
+    screen.resident_bytes = resident_now(followed_->capture());
+    screen.exact = followed_->is_exact();
     return screen;
   }
 
  private:
+  struct FileIdentity {
+    dev_t device = 0;
+    ino_t inode = 0;
+    bool operator==(const FileIdentity&) const = default;
+  };
+  std::optional<FileIdentity> file_now() const {
+    struct stat status {};
+    if (stat(target_.capture_path.c_str(), &status) != 0) return {};
+    return FileIdentity{status.st_dev, status.st_ino};
+  }
+
+  // Throws reader::CaptureError.
+  void open() {
+    const std::optional<FileIdentity> file = file_now();  // before: one that replaces it is noticed
+    followed_ = std::make_unique<reader::FollowedAnalysis>(target_.capture_path);
+    file_ = file;
+    native_ = info().native_stacks;
+    places_ = LivePlaces();
+    places_.set_frames([this](uint32_t process, uint32_t node) {
+      return followed_->capture().frames(process, node, native_);
+    });
+    nodes_resolved_ = 0;
+    next_resolve_ = {};
+  }
+
+  // The recording has been rotated: the name is another file's.
+  bool goes_on_in_another_file() const {
+    const std::optional<FileIdentity> now = file_now();
+    return now && now != file_;
+  }
+
+  // False: it is no capture, or none yet.
+  bool open_next() {
+    try {
+      open();
+      catch_up([](double) {});
+      return true;
+    } catch (const reader::CaptureError&) {
+      return false;
+    }
+  }
+
   // One that does not answer is about to end, and at work on its names.
   bool ask() {
     if (!target_.recording || Clock::now() < next_ask_) return false;
@@ -128,17 +169,17 @@ class LiveView {
     return false;
   }
 
-  void take(double seconds) { places_.add(info(), followed_.so_far(), seconds); }
+  void take(double seconds) { places_.add(info(), followed_->so_far(), seconds); }
 
   // Names of native code and the text of lines come when a recording ends: until then they are
   // looked for here, when there is new code to name, and never for more than a small part of the
   // time.
   void resolve() {
-    const size_t nodes = followed_.nodes_known();
+    const size_t nodes = followed_->nodes_known();
     if (nodes == nodes_resolved_ || Clock::now() < next_resolve_) return;
     const Clock::time_point begin = Clock::now();
-    followed_.forget_resolved();
-    resolve_so_far(followed_.capture());
+    followed_->forget_resolved();
+    resolve_so_far(followed_->capture());
     places_.forget_names();
     nodes_resolved_ = nodes;
     constexpr int kRestPerWork = 40;
@@ -150,7 +191,8 @@ class LiveView {
   LiveTarget target_;
   Clock::time_point next_ask_;
   const bool asked_;
-  reader::FollowedAnalysis followed_;
+  std::unique_ptr<reader::FollowedAnalysis> followed_;
+  std::optional<FileIdentity> file_;  // that followed_ reads
   bool native_ = false;
   LivePlaces places_;
   size_t nodes_resolved_ = 0;

@@ -14,6 +14,7 @@
 #include "report/cli/run/preload.h"
 #include "report/cli/run/progress.h"
 #include "report/cli/run/record_program.h"
+#include "report/cli/run/rotation.h"
 #include "report/cli/run/run_error.h"
 #include "report/cli/run/run_line.h"
 #include "report/cli/run/run_report.h"
@@ -88,6 +89,7 @@ int record(const RunOptions& options) {
   ChildProgram program(start);
   const OutputFile output =
       create_output(options.output, target.name, program.pid(), options.force);
+  check_rotation(options.rotation, output);
   if (!recording.open_capture(output.fd, describe_session(target))) {
     const std::string reason = strerror(recording.write_failure());
     if (output.regular) unlink(output.path.c_str());

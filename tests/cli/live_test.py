@@ -3,6 +3,7 @@ import os
 import re
 import signal
 import subprocess
+import time
 
 from memlens_testing import MEMLENS, MemlensTest, main
 from screen import Screen
@@ -61,6 +62,21 @@ class Live(MemlensTest):
                         cwd=self.directory, **size)
         self.addCleanup(screen.close)
         return screen
+
+    def test_it_goes_on_with_a_recording_that_goes_on_in_another_file(self):
+        self.start(GROWING)
+        screen = self.screen(self.child)
+        screen.wait_for(r"(?s)keep_more +script\.py:5.*q quit.*m mark.*filter")
+        self.memlens("rotate", self.child)
+        deadline = time.monotonic() + 60
+        while not os.path.exists(self.capture + ".1"):
+            self.assertLess(time.monotonic(), deadline)
+            time.sleep(0.05)
+        for _ in range(3):  # once may be the end of the file before
+            text = screen.wait_for(r"(?s)Allocated .*q quit.*filter")
+            grown = re.search(r"Allocated ([0-9.]+ .?B)", text).group(1)
+            text = screen.wait_for(rf"(?s)Allocated (?!{re.escape(grown)})[0-9.]+ .*q quit")
+        self.assertRegex(text.splitlines()[0], "recording$")
 
     def test_a_leak_is_seen_to_grow_and_the_keys_do_what_they_say(self):
         program = self.start(GROWING)

@@ -201,5 +201,21 @@ class Rotation(MemlensTest):
                 self.assertEqual(result.returncode, 0, result.stderr)
 
 
+    def test_what_is_no_file_does_not_go_on_in_another(self):
+        result = self.memlens("run", "--keep", "2", "-o", "/dev/null", "true", code=None)
+        self.assertEqual((result.returncode, result.stderr), (
+            125, "memlens: --max-size and --keep need a file to write to, and /dev/null is none\n"))
+        program = subprocess.Popen([MEMLENS, "run", "-q", "-o", "/dev/null", "cat"],
+                                   stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.addCleanup(program.communicate)
+        program.stdin.write(b"there\n")
+        program.stdin.flush()
+        self.assertEqual(program.stdout.readline(), b"there\n")
+        result = self.memlens("rotate", program.pid, code=None)
+        self.assertEqual(result.returncode, 125)
+        self.assertRegex(result.stderr, r"^memlens: the recording of process \d+ does not go on in "
+                         r"another file: it is written to /dev/null, which is no file\n$")
+
+
 if __name__ == "__main__":
     main()

@@ -75,6 +75,7 @@ void Attachment::open() {
   const AttachedProcess& process = first_.process();
   run_.output = create_output(options_.output, capture_name(process.command, process.executable),
                               process.pid, options_.force);
+  check_rotation(options_.rotation, run_.output);
   run_.name = first_.name();
   run_.obstacle = "allocated nothing in that time";
   run_.quiet = options_.quiet;

@@ -15,6 +15,7 @@
 #include "interposer/collector/clock.h"
 #include "report/cli/run/finish_capture.h"
 #include "report/cli/run/record_program.h"
+#include "report/cli/run/run_error.h"
 #include "report/text/units.h"
 
 namespace memlens::report::cli {
@@ -31,12 +32,21 @@ void be_unimportant() {
 
 }  // namespace
 
+void check_rotation(const RotationOptions& options, const OutputFile& output) {
+  if (options.given && !output.regular)
+    throw RunError(kOwnFailure, "--max-size and --keep need a file to write to, and " +
+                                    output.path + " is none");
+}
+
 Rotation::Rotation(collector::Recording& recording, RecordedRun& run,
                    const RotationOptions& options)
     : recording_(recording),
       run_(run),
       options_(options),
-      next_bytes_(options.max_bytes != 0 ? options.max_bytes : UINT64_MAX) {}
+      next_bytes_(options.max_bytes != 0 ? options.max_bytes : UINT64_MAX) {
+  recording_.refuse_rotation(
+      run.output.regular ? "" : "it is written to " + run.output.path + ", which is no file");
+}
 
 Rotation::~Rotation() { end(); }
 

@@ -12,11 +12,15 @@
 
 #include "interposer/collector/recording.h"
 #include "report/cli/run/next_capture.h"
+#include "report/cli/run/output_file.h"
 #include "report/cli/run/rotation_options.h"
 
 namespace memlens::report::cli {
 
 struct RecordedRun;
+
+// Throws RunError when `options` ask for other files and `output` is none.
+void check_rotation(const RotationOptions& options, const OutputFile& output);
 
 class Rotation {
  public:
