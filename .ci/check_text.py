@@ -8,17 +8,20 @@ import sys
 
 # A home folder or a checkout's place means nothing on another machine.
 MACHINE_PATH = re.compile(r"(?<![\w.])/(?:root|home/\w+|Users/\w+|work)/[\w.]")
-TEXT = (".py", ".sh", ".h", ".cpp", ".c", ".md", ".cmake", ".txt", ".js", ".css", ".html", ".json", ".map")
+TEXT = (".py", ".sh", ".h", ".cpp", ".c", ".md", ".cmake", ".txt", ".js", ".css", ".html", ".json",
+        ".map")
 
 # Files spoken of in documents and comments: by their names, or from a folder of the project on.
-SPOKEN_OF = re.compile(r"(?<![\w./<>*{}%$+-])((?:[\w-]+/)*[\w-]+\.(?:h|cpp|md|cmake|js))\b(?![\w/*\"])")
+SPOKEN_OF = re.compile(r"(?<![\w./<>*{}%$+-])((?:[\w-]+/)*[\w-]+\.(?:h|cpp|md|cmake|js))\b"
+                       r"(?![\w/*\"])")
 ANOTHERS = {"elf.h", "a.cpp", "a.js", "b.js", "page_shell.cpp", "bits/stl_vector.h"}
 SPEAKS = ("interposer/", "reader/", "report/", "docs/", "include/", "bench/", "python/", ".ci/")
 
 # What only interposer/platform/ and what is for one processor may name (and attach/, which makes
 # system calls in another process).
-SEAM = re.compile(r"\bSYS_[a-z]\w+|(?<![\w.])syscall\(|__x86_64__|__aarch64__|__rdtsc|\bR_X86_64_")
-BELOW_SEAM = re.compile(r"interposer/(platform|attach)/|x86_64")
+SEAM = re.compile(r"\bSYS_[a-z]\w+|(?<![\w.])syscall\(|__x86_64__|__aarch64__|__rdtsc|\bR_X86_64_"
+                  r"|\bkR[bsi]p\b")
+BELOW_SEAM = re.compile(r"interposer/(platform|attach)/|x86_64|stacks/processor\.h")
 
 FILES = set()
 FOLDERS = set()

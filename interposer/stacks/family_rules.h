@@ -13,7 +13,7 @@
 
 #include <cstdint>
 
-#include "interposer/stacks/unwind_rule_x86_64.h"
+#include "interposer/stacks/processor.h"
 
 namespace memlens::interposer::unwind::family_rules {
 

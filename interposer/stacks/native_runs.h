@@ -31,7 +31,7 @@
 
 #include "interposer/guest/stack_memory.h"
 #include "interposer/stacks/native_frame.h"
-#include "interposer/stacks/unwind_step_x86_64.h"
+#include "interposer/stacks/processor.h"
 
 namespace memlens::interposer {
 
@@ -74,7 +74,7 @@ struct FrameRun {
         difference |= unwind::load_word(checks[i + j].address) ^ checks[i + j].value;
       }
     }
-    const uintptr_t outer_pc = unwind::load_word(outer_stack_pointer - sizeof(uintptr_t));
+    const uintptr_t outer_pc = unwind::load_word(unwind::return_slot_of(outer_stack_pointer));
     if (difference != 0 || outer_pc == 0) return false;
     position.pc = outer_pc;
     position.stack_pointer = outer_stack_pointer;

@@ -11,8 +11,7 @@
 #include "interposer/stacks/native_caches.h"
 #include "interposer/stacks/native_nodes.h"
 #include "interposer/stacks/own_code.h"
-#include "interposer/stacks/unwind_registers_x86_64.h"
-#include "interposer/stacks/unwind_step_x86_64.h"
+#include "interposer/stacks/processor.h"
 
 namespace memlens::interposer {
 
@@ -29,7 +28,7 @@ using unwind::StepTrace;
 using unwind::UnwindRow;
 using unwind::UnwindRule;
 
-constexpr uintptr_t kWord = sizeof(uintptr_t);
+using unwind::kStackWord;
 
 // Whether a return to `address` is none: a function begins there, and no call stands before it.
 bool is_returned_to_uncalled(NativeStackState& state, const CodeObject& object, uintptr_t address) {
@@ -96,16 +95,16 @@ bool leads_to_call(NativeStackState& state, const Position& position) {
   constexpr int kMostFramesAhead = 64;
   uintptr_t inner = position.stack_pointer, outer = position.frame_pointer;
   for (int ahead = 0; ahead < kMostFramesAhead; ++ahead) {
-    if (outer % kWord != 0 || outer < inner || outer - inner > kLargestFrame ||
-        !state.memory.readable(outer + kWord)) {
+    if (outer % kStackWord != 0 || outer < inner || outer - inner > kLargestFrame ||
+        !state.memory.readable(unwind::return_slot_of_frame(outer))) {
       return false;
     }
-    if (unwind::is_return_address(load_word(outer + kWord), state.objects)) {
+    if (unwind::is_return_address(load_word(unwind::return_slot_of_frame(outer)), state.objects)) {
       state.believed_frames = {position.frame_pointer, outer};
       return true;
     }
-    inner = outer + 2 * kWord;
-    outer = load_word(outer);
+    inner = unwind::outer_stack_of_frame(outer);
+    outer = load_word(unwind::outer_frame_slot_of(outer));
   }
   return false;
 }
@@ -118,15 +117,15 @@ bool step_by_frame_pointer(NativeStackState& state, Position& position, StepTrac
   state.believed_frames.next = frame == state.believed_frames.last ? 0 : load_word(frame);
   trace.used_frame = true;
   trace.frame_slot = frame;
-  position.pc = load_word(frame + kWord);
-  position.frame_pointer = load_word(frame);
-  position.stack_pointer = frame + 2 * kWord;
+  position.pc = load_word(unwind::return_slot_of_frame(frame));
+  position.frame_pointer = load_word(unwind::outer_frame_slot_of(frame));
+  position.stack_pointer = unwind::outer_stack_of_frame(frame);
   position.exact = false;
   return true;
 }
 
 bool step_registers_once(NativeStackState& state, Registers& registers, bool& exact) {
-  const uintptr_t pc = registers.values[Registers::kRip];
+  const uintptr_t pc = registers.values[Registers::kProgramCounter];
   const uintptr_t address = exact ? pc : pc - 1;
   UnwindRow row;
   bool signal_frame = false;
@@ -135,15 +134,15 @@ bool step_registers_once(NativeStackState& state, Registers& registers, bool& ex
                                                    signal_frame) == CfiResult::kFound) {
     if (!unwind::step_registers(row, state.memory, registers)) return false;
     exact = signal_frame;
-    return !signal_frame || state.memory.enter(registers.values[Registers::kRsp]);
+    return !signal_frame || state.memory.enter(registers.values[Registers::kStackPointer]);
   }
-  Position position{pc, registers.values[Registers::kRsp], registers.values[Registers::kRbp],
-                    exact};
+  Position position{pc, registers.values[Registers::kStackPointer],
+                    registers.values[Registers::kFramePointer], exact};
   StepTrace trace;
   if (!step_by_frame_pointer(state, position, trace)) return false;
-  registers.set(Registers::kRip, position.pc);
-  registers.set(Registers::kRsp, position.stack_pointer);
-  registers.set(Registers::kRbp, position.frame_pointer);
+  registers.set(Registers::kProgramCounter, position.pc);
+  registers.set(Registers::kStackPointer, position.stack_pointer);
+  registers.set(Registers::kFramePointer, position.frame_pointer);
   exact = false;
   return true;
 }
@@ -154,18 +153,18 @@ __attribute__((noinline, cold)) bool step_with_registers(NativeStackState& state
   const int saved_errno = errno;
   Registers registers{};
   unwind::memlens_read_registers(&registers);
-  bool exact = false, stepped = state.memory.enter(registers.values[Registers::kRsp]);
+  bool exact = false, stepped = state.memory.enter(registers.values[Registers::kStackPointer]);
   for (uint32_t count = 0; stepped && count < kMaxNativeFrames; ++count) {
-    const bool there = registers.values[Registers::kRip] == position.pc &&
-                       registers.values[Registers::kRsp] == position.stack_pointer;
+    const bool there = registers.values[Registers::kProgramCounter] == position.pc &&
+                       registers.values[Registers::kStackPointer] == position.stack_pointer;
     stepped = step_registers_once(state, registers, exact);
     if (there) break;
   }
   errno = saved_errno;
-  if (!stepped || registers.values[Registers::kRip] == 0) return false;
-  position.pc = registers.values[Registers::kRip];
-  position.stack_pointer = registers.values[Registers::kRsp];
-  registers.get(Registers::kRbp, position.frame_pointer);
+  if (!stepped || registers.values[Registers::kProgramCounter] == 0) return false;
+  position.pc = registers.values[Registers::kProgramCounter];
+  position.stack_pointer = registers.values[Registers::kStackPointer];
+  registers.get(Registers::kFramePointer, position.frame_pointer);
   position.exact = exact;
   return true;
 }
@@ -184,8 +183,8 @@ __attribute__((noinline, cold)) StepOutcome step_over_large_frame(NativeStackSta
   } else {
     return StepOutcome::kUnreadable;
   }
-  const uintptr_t return_slot = cfa - kWord;
-  if (cfa % kWord != 0 || return_slot <= position.stack_pointer ||
+  const uintptr_t return_slot = unwind::return_slot_of(cfa);
+  if (cfa % kStackWord != 0 || return_slot <= position.stack_pointer ||
       !unwind::is_readable(return_slot) ||
       !unwind::is_return_address(load_word(return_slot), state.objects)) {
     return StepOutcome::kUnreadable;
@@ -253,7 +252,7 @@ Stepped step(NativeStackState& state, Position& position, NativeFrame& frame) {
 
 // Whether the step from `inner` still leads to `outer`.
 inline bool leads_to(const NativeFrame& inner, const NativeFrame& outer) {
-  if (load_word(outer.stack_pointer - kWord) != outer.pc) return false;
+  if (load_word(unwind::return_slot_of(outer.stack_pointer)) != outer.pc) return false;
   constexpr uint8_t kMore = NativeFrame::kNotComparable | NativeFrame::kChecksSlot;
   if ((inner.flags & kMore) == 0) return true;
   return !inner.has(NativeFrame::kNotComparable) &&
@@ -282,7 +281,7 @@ inline void list_checks(NativeStackState& state, uint32_t last) {
     if (frame.has(NativeFrame::kNotComparable)) unsettled = NativeStackState::kUnsettled;
     if (i > 0) {
       const NativeFrame& outer = state.frames[i - 1];
-      state.checks[end++] = {outer.stack_pointer - kWord, outer.pc};
+      state.checks[end++] = {unwind::return_slot_of(outer.stack_pointer), outer.pc};
       if (frame.has(NativeFrame::kChecksSlot)) {
         state.checks[end++] = {frame.frame_slot, outer.frame_pointer};
       }
@@ -459,8 +458,9 @@ bool drop_stale_caches(NativeStackState& state) {
 Position program_position(const void* frame_address) {
   auto frame = reinterpret_cast<uintptr_t>(frame_address);
   for (;;) {
-    const uintptr_t pc = load_word(frame + kWord), outer = load_word(frame);
-    if (!is_own_code(pc - 1)) return {pc, frame + 2 * kWord, outer, false};
+    const uintptr_t pc = load_word(unwind::return_slot_of_frame(frame));
+    const uintptr_t outer = load_word(unwind::outer_frame_slot_of(frame));
+    if (!is_own_code(pc - 1)) return {pc, unwind::outer_stack_of_frame(frame), outer, false};
     frame = outer;
   }
 }

@@ -10,6 +10,7 @@
 #include "interposer/guest/stack_memory.h"
 #include "interposer/loader/loader_list.h"
 #include "interposer/stacks/module_places.h"
+#include "interposer/stacks/processor.h"
 
 // Weak, so that the library also loads where it is not there.
 extern "C" __attribute__((weak)) int _dl_find_object(void* address,
@@ -140,17 +141,10 @@ const CodeObject* find_object(uintptr_t address, ObjectCache& cache) {
 }
 
 bool is_return_address(uintptr_t address, ObjectCache& cache) {
-  constexpr uintptr_t kLongestCall = 7;
   if (address < kLongestCall) return false;
   const CodeObject* object = find_object(address - 1, cache);
   if (object == nullptr || !object->holds_code(address - kLongestCall)) return false;
-  const auto* code = reinterpret_cast<const uint8_t*>(address);
-  if (code[-5] == 0xe8) return true;  // call rel32
-  // ff /2: an indirect call through a register or memory, two to seven bytes long.
-  for (int length = 2; length <= 7; ++length) {
-    if (code[-length] == 0xff && (code[-length + 1] & 0x38) == 0x10) return true;
-  }
-  return false;
+  return is_call_before(reinterpret_cast<const uint8_t*>(address));
 }
 
 }  // namespace memlens::interposer::unwind

@@ -10,7 +10,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "interposer/stacks/unwind_rule_x86_64.h"
+#include "interposer/stacks/processor.h"
 
 namespace memlens::interposer::unwind {
 

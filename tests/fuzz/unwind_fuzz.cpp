@@ -10,8 +10,8 @@
 
 #include <cstring>
 
+#include "interposer/stacks/processor.h"
 #include "interposer/stacks/unwind_cfi.h"
-#include "interposer/stacks/unwind_rule_x86_64.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size_bytes);
 

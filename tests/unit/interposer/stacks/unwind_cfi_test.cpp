@@ -6,13 +6,13 @@
 #include <cstring>
 #include <vector>
 
-#include "interposer/stacks/unwind_rule_x86_64.h"
+#include "interposer/stacks/processor.h"
 
 using namespace memlens::interposer::unwind;
 
 namespace {
 
-constexpr uint8_t kRbp = 6, kRsp = 7, kRip = 16;
+constexpr uint8_t kFramePointer = 6, kStackPointer = 7, kProgramCounter = 16;
 
 // One common entry, one function of 64 bytes, and the header's table, in one buffer:
 // header (20 bytes), common entry, function entry. The code "is" at the buffer's start + kCode.
@@ -28,7 +28,8 @@ class Section {
     add<int32_t>(0);  // the function's entry, below
     const size_t cie = bytes_.size();
     // def_cfa rsp+8; return address at cfa-8
-    entry({0, 0, 0, 0, 1, 'z', 'R', 0, 1, 0x78, 16, 1, 0x1b, 0x0c, kRsp, 8, 0x80 | kRip, 1});
+    entry({0, 0, 0, 0, 1, 'z', 'R', 0, 1, 0x78, 16, 1, 0x1b, 0x0c, kStackPointer, 8,
+           0x80 | kProgramCounter, 1});
     const auto fde = static_cast<int32_t>(bytes_.size());
     std::memcpy(bytes_.data() + 16, &fde, sizeof fde);
     std::vector<uint8_t> body(13);
@@ -78,8 +79,9 @@ class Section {
 };
 
 // push rbp at 1; mov rbp, rsp at 4; remember; pop at 40; restore, at 41
-const std::vector<uint8_t> kUsualFunction{0x41, 0x0e, 16,   0x80 | kRbp, 2, 0x43, 0x0d, kRbp,
-                                          0x64, 0x0a, 0x0c, kRsp,        8, 0xc6, 0x41, 0x0b};
+const std::vector<uint8_t> kUsualFunction{
+    0x41, 0x0e, 16,   0x80 | kFramePointer, 2, 0x43, 0x0d, kFramePointer,
+    0x64, 0x0a, 0x0c, kStackPointer,        8, 0xc6, 0x41, 0x0b};
 
 }  // namespace
 
@@ -87,21 +89,21 @@ TEST_CASE("a row is what the instructions up to the address say") {
   const Section section(kUsualFunction);
   UnwindRow row;
   REQUIRE(section.find(0, row) == CfiResult::kFound);
-  CHECK(row.cfa_register == kRsp);
+  CHECK(row.cfa_register == kStackPointer);
   CHECK(row.cfa_offset == 8);
-  CHECK(row.kinds[kRbp] == RegisterKind::kSame);
+  CHECK(row.kinds[kFramePointer] == RegisterKind::kSame);
   REQUIRE(section.find(2, row) == CfiResult::kFound);
   CHECK(row.cfa_offset == 16);
-  CHECK(row.kinds[kRbp] == RegisterKind::kAtCfa);
-  CHECK(row.values[kRbp].offset == -16);
+  CHECK(row.kinds[kFramePointer] == RegisterKind::kAtCfa);
+  CHECK(row.values[kFramePointer].offset == -16);
   REQUIRE(section.find(39, row) == CfiResult::kFound);
-  CHECK(row.cfa_register == kRbp);
+  CHECK(row.cfa_register == kFramePointer);
   REQUIRE(section.find(40, row) == CfiResult::kFound);
-  CHECK(row.cfa_register == kRsp);
-  CHECK(row.kinds[kRbp] == RegisterKind::kSame);
+  CHECK(row.cfa_register == kStackPointer);
+  CHECK(row.kinds[kFramePointer] == RegisterKind::kSame);
   REQUIRE(section.find(50, row) == CfiResult::kFound);
-  CHECK(row.cfa_register == kRbp);
-  CHECK(row.kinds[kRbp] == RegisterKind::kAtCfa);
+  CHECK(row.cfa_register == kFramePointer);
+  CHECK(row.kinds[kFramePointer] == RegisterKind::kAtCfa);
   CHECK(section.find(64, row) == CfiResult::kNoInformation);
   CHECK(section.find(static_cast<uintptr_t>(-1), row) == CfiResult::kNoInformation);
 }
@@ -172,7 +174,7 @@ TEST_CASE("rules: from the stack, from the frame, and beyond what they can say")
   CHECK(int64_t{rule.cfa_offset} == 11);
 
   // undefined return address
-  const Section outermost({0x07, kRip});
+  const Section outermost({0x07, kProgramCounter});
   REQUIRE(outermost.find(5, row) == CfiResult::kFound);
   CHECK(compile_rule(row, false).kind() == RuleKind::kOutermost);
 }

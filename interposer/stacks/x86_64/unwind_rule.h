@@ -4,7 +4,7 @@
 // before the call) is rsp or rbp plus a constant, the return address is below it, and rbp is either
 // untouched or saved at a constant place. That much is a rule; what is left (hand-written assembly,
 // lazy binding; measured at well under 0.5 % of the addresses in stacks) needs all registers and is
-// stepped by unwind_registers_x86_64.
+// stepped by unwind_registers.
 #pragma once
 
 #include <cstdint>

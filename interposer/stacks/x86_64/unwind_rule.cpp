@@ -1,4 +1,4 @@
-#include "interposer/stacks/unwind_rule_x86_64.h"
+#include "interposer/stacks/x86_64/unwind_rule.h"
 
 #include "interposer/stacks/unwind_bytes.h"
 #include "interposer/stacks/unwind_cfi.h"
@@ -6,7 +6,7 @@
 namespace memlens::interposer::unwind {
 namespace {
 
-constexpr uint8_t kRbp = 6, kRsp = 7, kRip = 16;  // DWARF numbers
+constexpr uint8_t kFramePointer = 6, kStackPointer = 7, kProgramCounter = 16;  // DWARF numbers
 
 // DW_OP_*
 constexpr uint8_t kOpDeref = 0x06, kOpBreg0 = 0x70, kOpBreg31 = 0x8f;
@@ -60,21 +60,23 @@ int64_t parse_plt_expression(ExpressionPointer expression) {
 bool is_at(const UnwindRow& row, uint8_t reg, int64_t rsp_offset) {
   if (row.kinds[reg] != RegisterKind::kAtExpression) return false;
   const SimpleExpression place = parse_simple(row.values[reg].expression);
-  return place.valid && !place.dereferenced && place.reg == kRsp && place.offset == rsp_offset;
+  return place.valid && !place.dereferenced && place.reg == kStackPointer &&
+         place.offset == rsp_offset;
 }
 
 bool is_kernel_signal_frame(const UnwindRow& row) {
   if (row.cfa_kind != CfaKind::kExpression) return false;
   const SimpleExpression cfa = parse_simple(row.cfa_expression);
-  return cfa.valid && cfa.dereferenced && cfa.reg == kRsp && cfa.offset == kSignalFrameRsp &&
-         is_at(row, kRbp, kSignalFrameRbp) && is_at(row, kRip, kSignalFrameRip);
+  return cfa.valid && cfa.dereferenced && cfa.reg == kStackPointer &&
+         cfa.offset == kSignalFrameRsp && is_at(row, kFramePointer, kSignalFrameRbp) &&
+         is_at(row, kProgramCounter, kSignalFrameRip);
 }
 
 bool compile_cfa(const UnwindRow& row, UnwindRule& rule) {
   if (row.cfa_kind == CfaKind::kRegisterPlus) {
-    if (row.cfa_register != kRsp && row.cfa_register != kRbp) return false;
-    rule = UnwindRule::of(row.cfa_register == kRsp ? RuleKind::kCfaFromStack
-                                                   : RuleKind::kCfaFromFrame);
+    if (row.cfa_register != kStackPointer && row.cfa_register != kFramePointer) return false;
+    rule = UnwindRule::of(row.cfa_register == kStackPointer ? RuleKind::kCfaFromStack
+                                                            : RuleKind::kCfaFromFrame);
     rule.cfa_offset = row.cfa_offset;
     return fits(row.cfa_offset);
   }
@@ -84,11 +86,13 @@ bool compile_cfa(const UnwindRow& row, UnwindRule& rule) {
     return true;
   }
   const SimpleExpression cfa = parse_simple(row.cfa_expression);
-  if (!cfa.valid || (cfa.reg != kRsp && cfa.reg != kRbp) || !fits(cfa.offset)) return false;
+  if (!cfa.valid || (cfa.reg != kStackPointer && cfa.reg != kFramePointer) || !fits(cfa.offset))
+    return false;
   if (cfa.dereferenced) {
-    rule = UnwindRule::of(cfa.reg == kRsp ? RuleKind::kCfaAtStack : RuleKind::kCfaAtFrame);
+    rule = UnwindRule::of(cfa.reg == kStackPointer ? RuleKind::kCfaAtStack : RuleKind::kCfaAtFrame);
   } else {
-    rule = UnwindRule::of(cfa.reg == kRsp ? RuleKind::kCfaFromStack : RuleKind::kCfaFromFrame);
+    rule = UnwindRule::of(cfa.reg == kStackPointer ? RuleKind::kCfaFromStack
+                                                   : RuleKind::kCfaFromFrame);
   }
   rule.cfa_offset = cfa.offset;
   return true;
@@ -97,20 +101,21 @@ bool compile_cfa(const UnwindRow& row, UnwindRule& rule) {
 bool compile_saved_frame(const UnwindRow& row, UnwindRule& rule) {
   SavedFrame saved = SavedFrame::kSame;
   int64_t offset = 0;
-  switch (row.kinds[kRbp]) {
+  switch (row.kinds[kFramePointer]) {
     case RegisterKind::kSame:
     case RegisterKind::kUndefined:
       break;
     case RegisterKind::kAtCfa:
       saved = SavedFrame::kAtCfa;
-      offset = row.values[kRbp].offset;
+      offset = row.values[kFramePointer].offset;
       break;
     case RegisterKind::kAtExpression: {
-      const SimpleExpression place = parse_simple(row.values[kRbp].expression);
-      if (!place.valid || place.dereferenced || (place.reg != kRsp && place.reg != kRbp)) {
+      const SimpleExpression place = parse_simple(row.values[kFramePointer].expression);
+      if (!place.valid || place.dereferenced ||
+          (place.reg != kStackPointer && place.reg != kFramePointer)) {
         return false;
       }
-      saved = place.reg == kRsp ? SavedFrame::kAtStack : SavedFrame::kAtFrame;
+      saved = place.reg == kStackPointer ? SavedFrame::kAtStack : SavedFrame::kAtFrame;
       offset = place.offset;
       break;
     }
@@ -127,13 +132,15 @@ bool compile_saved_frame(const UnwindRow& row, UnwindRule& rule) {
 
 UnwindRule compile_rule(const UnwindRow& row, bool signal_frame) {
   const UnwindRule complex = UnwindRule::of(RuleKind::kNeedsRegisters);
-  if (row.kinds[kRip] == RegisterKind::kUndefined) return UnwindRule::of(RuleKind::kOutermost);
+  if (row.kinds[kProgramCounter] == RegisterKind::kUndefined)
+    return UnwindRule::of(RuleKind::kOutermost);
   if (signal_frame) {
     return is_kernel_signal_frame(row) ? UnwindRule::of(RuleKind::kSignalFrame) : complex;
   }
   constexpr int64_t kReturnAddress = -8;  // below the CFA, where `call` pushed it
-  if (row.kinds[kRip] != RegisterKind::kAtCfa || row.values[kRip].offset != kReturnAddress ||
-      row.kinds[kRsp] != RegisterKind::kSame) {
+  if (row.kinds[kProgramCounter] != RegisterKind::kAtCfa ||
+      row.values[kProgramCounter].offset != kReturnAddress ||
+      row.kinds[kStackPointer] != RegisterKind::kSame) {
     return complex;
   }
   UnwindRule rule;

@@ -4,7 +4,8 @@
 #include <cstdint>
 
 #include "interposer/guest/stack_memory.h"
-#include "interposer/stacks/unwind_rule_x86_64.h"
+#include "interposer/stacks/x86_64/calls.h"
+#include "interposer/stacks/x86_64/unwind_rule.h"
 
 namespace memlens::interposer::unwind {
 
@@ -35,7 +36,6 @@ struct StepTrace {
 __attribute__((always_inline)) inline StepOutcome step_by_rule(UnwindRule rule, StackMemory& memory,
                                                                Position& position,
                                                                StepTrace& trace) {
-  constexpr uintptr_t kWord = sizeof(uintptr_t);
   const uintptr_t stack = position.stack_pointer, frame = position.frame_pointer;
   uintptr_t cfa;
   trace = StepTrace{};
@@ -48,7 +48,8 @@ __attribute__((always_inline)) inline StepOutcome step_by_rule(UnwindRule rule, 
       trace.used_frame = true;
       break;
     case RuleKind::kPltStub:
-      cfa = stack + kWord + (static_cast<int64_t>(position.pc & 15) >= rule.cfa_offset ? kWord : 0);
+      cfa = stack + kStackWord +
+            (static_cast<int64_t>(position.pc & 15) >= rule.cfa_offset ? kStackWord : 0);
       break;
     case RuleKind::kCfaAtFrame:
     case RuleKind::kCfaAtStack: {
@@ -80,7 +81,7 @@ __attribute__((always_inline)) inline StepOutcome step_by_rule(UnwindRule rule, 
     default:
       return StepOutcome::kNotByRule;
   }
-  if (__builtin_expect(cfa <= stack || !memory.readable(cfa - kWord), 0)) {
+  if (__builtin_expect(cfa <= stack || !memory.readable(return_slot_of(cfa)), 0)) {
     return StepOutcome::kUnreadable;
   }
   switch (rule.saved_frame()) {
@@ -101,7 +102,7 @@ __attribute__((always_inline)) inline StepOutcome step_by_rule(UnwindRule rule, 
     if (__builtin_expect(!memory.readable(trace.frame_slot), 0)) return StepOutcome::kUnreadable;
     position.frame_pointer = load_word(trace.frame_slot);
   }
-  position.pc = load_word(cfa - kWord);
+  position.pc = load_word(return_slot_of(cfa));
   position.stack_pointer = cfa;
   position.exact = false;
   return position.pc == 0 ? StepOutcome::kOutermost : StepOutcome::kStepped;

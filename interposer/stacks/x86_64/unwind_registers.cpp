@@ -1,4 +1,4 @@
-#include "interposer/stacks/unwind_registers_x86_64.h"
+#include "interposer/stacks/x86_64/unwind_registers.h"
 
 #include "interposer/stacks/unwind_bytes.h"
 
@@ -375,14 +375,14 @@ bool step_registers(const UnwindRow& row, StackMemory& memory, Registers& regist
   if (!compute_cfa(row, memory, registers, cfa)) return false;
   Registers caller{};
   for (unsigned number = 0; number < kRegisterCount; ++number) {
-    if (number == Registers::kRsp && row.kinds[number] == RegisterKind::kSame) {
+    if (number == Registers::kStackPointer && row.kinds[number] == RegisterKind::kSame) {
       caller.set(number, cfa);
       continue;
     }
     uint64_t value = 0;
     if (caller_value(row, number, cfa, memory, registers, value)) caller.set(number, value);
   }
-  constexpr uint32_t kNeeded = 1u << Registers::kRsp | 1u << Registers::kRip;
+  constexpr uint32_t kNeeded = 1u << Registers::kStackPointer | 1u << Registers::kProgramCounter;
   if ((caller.known & kNeeded) != kNeeded) return false;
   registers = caller;
   return true;

@@ -13,7 +13,7 @@ struct Registers {
   uint64_t values[kRegisterCount];
   uint32_t known;  // bit n: register n
 
-  static constexpr unsigned kRbp = 6, kRsp = 7, kRip = 16;
+  static constexpr unsigned kFramePointer = 6, kStackPointer = 7, kProgramCounter = 16;
 
   bool get(uint64_t number, uint64_t& value) const {
     if (number >= kRegisterCount || (known >> number & 1) == 0) return false;
