@@ -8,8 +8,8 @@
 // and interned anew; under Python frames, it is first looked for among runs of frames met before
 // (native_runs.h).
 //
-// Every read of the stack is of memory seen to be readable (guest/stack_memory.h), and every read of
-// unwind information within its segment: garbage ends a stack, never the program. An event is
+// Every read of the stack is of memory seen to be readable (guest/stack_memory.h), and every read
+// of unwind information within its segment: garbage ends a stack, never the program. An event is
 // recorded whatever happens here.
 //
 // What is shown: the innermost frame is the caller of the hook, outside this library. Addresses are
