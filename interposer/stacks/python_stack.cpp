@@ -8,6 +8,7 @@
 #include "interposer/definitions/definitions.h"
 #include "interposer/platform/clock.h"
 #include "interposer/python/code_table.h"
+#include "interposer/python/interpreter_frame.h"
 #include "interposer/python/known_layouts.h"
 #include "interposer/python/running_task.h"
 #include "interposer/python/runtime.h"
@@ -23,116 +24,22 @@ std::atomic<PythonCapture> python_capture{&capture_nothing};
 
 namespace {
 
+using python::CompiledLayout;
+using python::frame_code;
+using python::frame_instruction;
+using python::innermost_frame;
+using python::instruction_offset_plus_1;
 using python::InstructionForm;
+using python::is_interpreters_own;
 using python::kAbsent;
+using python::kInstructionIsPlace;
 using python::Layout;
+using python::previous_frame;
 using python::read_field;
 using python::runtime;
-
-// The walk is compiled once for each row of the table, so that offsets are constants in it, and
-// once more for an interpreter that states other offsets than its version's row.
-template <size_t row>
-struct CompiledLayout {
-  static constexpr InstructionForm kInstructionForm = python::kLayouts[row].instruction_form;
-  static constexpr const Layout& get() { return python::kLayouts[row]; }
-};
-template <InstructionForm form>
-struct RuntimeLayout {
-  static constexpr InstructionForm kInstructionForm = form;
-  static const Layout& get() { return runtime.layout; }
-};
-using StatedLayout = RuntimeLayout<InstructionForm::kPointer>;
-using StatedThreadLayout = RuntimeLayout<InstructionForm::kThreadPointer>;
-
-constexpr bool is_pointer(InstructionForm form) {
-  return form == InstructionForm::kPointer || form == InstructionForm::kThreadPointer;
-}
-// An instruction's address names its code as well: it lies inside the code object. Not where
-// threads run copies of the code, which are freed before it is.
-template <typename L>
-constexpr bool kInstructionIsPlace = L::kInstructionForm == InstructionForm::kPointer;
-
-// ---- frames
-
-template <typename L>
-const char* previous_frame(const char* frame) {
-  return read_field<const char*>(frame, static_cast<size_t>(L::get().frame_previous));
-}
-
-template <typename L>
-uintptr_t frame_code(const char* frame) {
-  return read_field<uintptr_t>(frame, static_cast<size_t>(L::get().frame_code));
-}
-
-template <typename L>
-uint64_t frame_instruction(const char* frame) {
-  const auto offset = static_cast<size_t>(L::get().frame_instruction);
-  if (is_pointer(L::kInstructionForm)) return read_field<uint64_t>(frame, offset);
-  return static_cast<uint64_t>(static_cast<int64_t>(read_field<int32_t>(frame, offset)));
-}
-
-// From 3.12 on the interpreter links frames of its own between runs of the evaluation loop.
-template <typename L>
-bool is_interpreters_own(const char* frame) {
-  if (L::get().frame_owner == kAbsent) return false;
-  return read_field<uint8_t>(frame, static_cast<size_t>(L::get().frame_owner)) >=
-         python::kFirstInterpreterOwner;
-}
-
-// Where the instructions of `code` begin that the frame runs, with kThreadPointer.
-//
-// A list of copies that has become too short is replaced by another thread, and freed once every
-// thread attached to the interpreter has passed a point outside of our calls. One that has released
-// the thread state is not waited for: so the list is asked for again after it was read. Most
-// threads run the original, and do not read it at all.
-template <typename L>
-uintptr_t thread_instructions(const char* frame, uintptr_t code, uint64_t instruction) {
-  const Layout& layout = L::get();
-  const uintptr_t original = code + static_cast<uintptr_t>(layout.code_instructions);
-  const auto* object = reinterpret_cast<const char*>(code);
-  const auto units = read_field<int64_t>(object, static_cast<size_t>(layout.objects.count));
-  if (instruction - original < static_cast<uint64_t>(units) * python::kCodeUnitBytes) {
-    return original;
-  }
-  const auto index = read_field<int32_t>(frame, static_cast<size_t>(layout.frame_bytecode_index));
-  const auto list_of = [&] {
-    return __atomic_load_n(
-        reinterpret_cast<const char* const*>(object + layout.code_thread_bytecode),
-        __ATOMIC_ACQUIRE);
-  };
-  for (const char* list = list_of(); list != nullptr;) {
-    const auto count = read_field<int64_t>(list, 0);
-    const uintptr_t copy =
-        index < 0 || index >= count
-            ? 0
-            : read_field<uintptr_t>(list, python::kBytecodeArrayEntries +
-                                              static_cast<size_t>(index) * sizeof(uintptr_t));
-    const char* const now = list_of();
-    if (now == list) {
-      const uint64_t bytes = static_cast<uint64_t>(units) * python::kCodeUnitBytes;
-      return copy != 0 && instruction - copy < bytes ? copy : UINTPTR_MAX;
-    }
-    list = now;
-  }
-  return UINTPTR_MAX;
-}
-
-// 0: the frame has not begun to run.
-template <typename L>
-uint32_t instruction_offset_plus_1(const char* frame, uintptr_t code, uint64_t instruction) {
-  auto offset = static_cast<int64_t>(instruction);
-  code &= L::get().code_mask;
-  if (L::kInstructionForm == InstructionForm::kUnitOffset) offset *= 2;
-  if (L::kInstructionForm == InstructionForm::kPointer) {
-    offset -= static_cast<int64_t>(code + static_cast<uintptr_t>(L::get().code_instructions));
-  }
-  if constexpr (L::kInstructionForm == InstructionForm::kThreadPointer) {
-    const uintptr_t start = thread_instructions<L>(frame, code, instruction);
-    if (start == UINTPTR_MAX) return 0;
-    offset -= static_cast<int64_t>(start);
-  }
-  return offset < 0 || offset > INT32_MAX ? 0 : static_cast<uint32_t>(offset) + 1;
-}
+using python::RuntimeLayout;
+using python::StatedLayout;
+using python::StatedThreadLayout;
 
 // ---- the calling thread's innermost frame
 
@@ -141,15 +48,6 @@ const void* thread_state_of(PythonStackState& state) {
   if (L::get().minor < 12) return python::thread_state_to_311(state.thread);
   const void* const current = runtime.current_thread_state();
   return current != nullptr ? current : python::released_thread_state();
-}
-
-template <typename L>
-const char* innermost_frame(const void* thread_state) {
-  if (thread_state == nullptr) return nullptr;
-  const auto* frame =
-      read_field<const char*>(thread_state, static_cast<size_t>(L::get().thread_frame));
-  if (L::get().cframe_current == kAbsent || frame == nullptr) return frame;
-  return read_field<const char*>(frame, static_cast<size_t>(L::get().cframe_current));
 }
 
 // ---- caches
