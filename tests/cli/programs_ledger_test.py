@@ -47,6 +47,15 @@ class Totals(LedgerTest):
     def test_a_failed_realloc_leaves_the_block_alive_and_errno_is_the_programs(self):
         self.assert_ledger(*self.recorded("failed_realloc"))
 
+    def test_frees_of_blocks_that_were_never_seen_are_told_by_what_they_are(self):
+        capture = self.record([self.program("unseen_frees")])
+        summary = self.summary(capture)
+        self.assertEqual((summary["unmatched_frees"], summary["inherited_frees"]), (50, 30))
+        text = " ".join(self.memlens("summary", capture).stdout.split())
+        self.assertIn("30 frees in forked processes of blocks that their parents allocated", text)
+        self.assertIn("20 frees of blocks whose allocation was not seen: past the hooks "
+                      "(__libc_malloc, dlsym on libc, RTLD_DEEPBIND)", text)
+
     def test_the_program_break_counts_by_bytes(self):
         own, summary = self.recorded("brk_moves")
         self.assert_ledger(own, summary)

@@ -132,6 +132,19 @@ class Allocators(MemlensTest):
 
         self.run_in_each_mode(OBJECTS, check)
 
+    def test_the_interpreter_counts_its_blocks_as_without_memlens(self):
+        script = self.script("import sys\n"
+                             "before = sys.getallocatedblocks()\n"
+                             "kept = [object() for _ in range(10_000)]\n"
+                             "more = sys.getallocatedblocks() - before\n"
+                             "del kept\n"
+                             "print(before > 1000, more, sys.getallocatedblocks() - before)\n")
+        for name, path in interpreters():
+            with self.subTest(python=name):
+                plain = subprocess.run([path, script], capture_output=True, text=True, check=True)
+                self.record([path, script])
+                self.assertEqual(self.recording.stdout, plain.stdout)
+
     def test_each_function_is_recorded_as_itself(self):
         def check(capture, script, path):
             recorded = [(b["kind"], b["bytes"]) for b in blocks(capture, 300_000, 300_010)]
