@@ -26,8 +26,13 @@ bool is_symbol_of(std::string_view function, std::string_view symbol) {
   return symbol.find(part_of_symbol(function)) != std::string_view::npos;
 }
 
-std::vector<uint64_t> addresses_of(Elf* elf, const std::vector<std::string>& functions) {
-  std::vector<uint64_t> addresses;
+struct Function {
+  uint64_t address;
+  uint64_t bytes;
+};
+
+std::vector<Function> find_functions(Elf* elf, const std::vector<std::string>& functions) {
+  std::vector<Function> found;
   for (Elf_Scn* section = elf_nextscn(elf, nullptr); section != nullptr;
        section = elf_nextscn(elf, section)) {
     GElf_Shdr header;
@@ -43,17 +48,18 @@ std::vector<uint64_t> addresses_of(Elf* elf, const std::vector<std::string>& fun
       if (std::ranges::any_of(functions, [name](const std::string& function) {
             return is_symbol_of(function, name);
           }))
-        addresses.push_back(symbol.st_value);
+        found.push_back({symbol.st_value, symbol.st_size});
     }
   }
-  return addresses;
+  return found;
 }
 
-// x86-64: call or jmp with a distance of 32 bits, counted from the next instruction.
-size_t calls_in(const Elf_Data& code, uint64_t address, const std::vector<uint64_t>& targets) {
+// x86-64: call or jmp with a distance of 32 bits, counted from the next instruction. Not those
+// within the functions themselves: whoever called the outer one has been seen, or is counted.
+size_t calls_in(const Elf_Data& code, uint64_t address, const std::vector<Function>& functions) {
   constexpr uint8_t kCall = 0xe8, kJump = 0xe9;
   constexpr size_t kInstructionBytes = 5;
-  const auto [lowest, highest] = std::ranges::minmax(targets);
+  const auto [lowest, highest] = std::ranges::minmax(functions, {}, &Function::address);
   const auto* bytes = static_cast<const uint8_t*>(code.d_buf);
   size_t calls = 0;
   for (size_t i = 0; i + kInstructionBytes <= code.d_size; ++i) {
@@ -62,8 +68,12 @@ size_t calls_in(const Elf_Data& code, uint64_t address, const std::vector<uint64
     std::memcpy(&distance, bytes + i + 1, sizeof distance);
     const uint64_t target =
         address + i + kInstructionBytes + static_cast<uint64_t>(int64_t{distance});
-    if (target < lowest || target > highest) continue;
-    if (std::ranges::find(targets, target) != targets.end()) ++calls;
+    if (target < lowest.address || target > highest.address) continue;
+    if (std::ranges::find(functions, target, &Function::address) == functions.end()) continue;
+    const bool within = std::ranges::any_of(functions, [at = address + i](const Function& each) {
+      return at - each.address < each.bytes;
+    });
+    if (!within) ++calls;
   }
   return calls;
 }
@@ -78,7 +88,7 @@ size_t count_direct_calls(const ModuleImage& module, const std::vector<std::stri
   GElf_Ehdr file_header;
   if (elf == nullptr || gelf_getehdr(elf, &file_header) == nullptr) return 0;
   if (file_header.e_machine != EM_X86_64) return 0;
-  const std::vector<uint64_t> targets = addresses_of(elf, functions);
+  const std::vector<Function> targets = find_functions(elf, functions);
   if (targets.empty()) return 0;
   size_t calls = 0;
   for (Elf_Scn* section = elf_nextscn(elf, nullptr); section != nullptr;

@@ -9,9 +9,9 @@
 
 namespace memlens::reader {
 
-// How many places in the file's code call one of these functions, which it exports. An instruction
-// is looked for at every byte, so chance finds one in some gigabytes of code. 0 where the
-// processor's instructions are not known.
+// How many places in the file's code, but for those functions' own, call one of these functions,
+// which it exports. An instruction is looked for at every byte, so chance finds one in some
+// gigabytes of code. 0 where the processor's instructions are not known.
 size_t count_direct_calls(const ModuleImage& module, const std::vector<std::string>& functions,
                           const SymbolizerOptions& options);
 

@@ -27,6 +27,8 @@ class Terminal:
     def __init__(self, *arguments, directory):
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
+            # A shell starts what runs in the background without it, and so this test, perhaps.
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
             os.chdir(directory)
             os.execv(MEMLENS, [MEMLENS, "run", *arguments])
         self.text = ""
