@@ -46,15 +46,15 @@ __attribute__((always_inline)) inline void release(void* block) {
 
 // ---- the hottest four
 //
-// Where samples are taken, what is none of them passes at once, in a few instructions that save no
-// registers: the hooks proper do nothing else. Where nothing is recorded, everything does. That
-// costs the others two instructions, and a jump by a pointer that each mode sets would cost those
-// that pass more than all the rest.
+// When sampling, a call that is no sample must return in a few instructions and save no registers:
+// so the hooks proper do nothing but look at the mode and pass it on, and whatever else there is to
+// do is a function of its own. That costs the other modes two instructions; a jump by a pointer
+// that each mode sets would cost the calls that pass more than all the rest.
 //
-// The mode is asked before the countdown: a thread may keep one of a session that sampled. A malloc
-// that is let pass needs no scope: what allocators call within it are mappings, known by their
-// caller. A calloc may well be somebody's that calls malloc, whose bytes are counted by then. Frees
-// need none at all: what is not among the sampled blocks is not looked at, wherever it is called.
+// The mode is asked before the countdown: a thread may still have one from a session that sampled.
+// A malloc that passes needs no scope: what allocators call within it are mappings, known by their
+// caller. A calloc needs one: it may be somebody's that calls malloc, and that call could be a
+// sample. Frees need none: a block that is not in the table of samples is not looked at.
 
 // Sampling is asked for first: one comparison then tells both it and this one.
 inline bool is_dormant(HookMode mode) {

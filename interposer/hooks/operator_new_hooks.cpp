@@ -9,6 +9,7 @@
 // jemalloc, tcmalloc and mimalloc, however, bring operators of their own that go straight into the
 // allocator, past the hook of malloc. When the next definition lies in the library the program's
 // malloc comes from (libc excepted), these hooks count.
+#include <atomic>
 #include <cstddef>
 #include <cstdlib>
 #include <initializer_list>
@@ -35,11 +36,11 @@ class NextOperator {
 
   // The definition, where all there is to do is to call it; nullptr where not, or not yet known.
   __attribute__((always_inline)) Function to_pass_on_to() const {
-    return __atomic_load_n(&to_pass_on_to_, __ATOMIC_RELAXED);
+    return to_pass_on_to_.load(std::memory_order_relaxed);
   }
 
   __attribute__((always_inline)) Function get(bool& counts) {
-    Function function = __atomic_load_n(&function_, __ATOMIC_ACQUIRE);
+    Function function = function_.load(std::memory_order_acquire);
     if (__builtin_expect(function == nullptr, 0)) function = resolve();
     counts = counts_;
     return function;
@@ -54,14 +55,14 @@ class NextOperator {
     const bool by_allocator = found.object != nullptr && found.object == allocator_object();
     counts_ = found.address == nullptr || by_allocator;
     auto function = reinterpret_cast<Function>(found.address);
-    __atomic_store_n(&function_, function, __ATOMIC_RELEASE);
-    if (!counts_) __atomic_store_n(&to_pass_on_to_, function, __ATOMIC_RELAXED);
+    function_.store(function, std::memory_order_release);
+    if (!counts_) to_pass_on_to_.store(function, std::memory_order_relaxed);
     return function;
   }
 
   const char* name_;
-  Function function_ = nullptr;
-  Function to_pass_on_to_ = nullptr;
+  std::atomic<Function> function_{nullptr};
+  std::atomic<Function> to_pass_on_to_{nullptr};
   bool counts_ = false;
 };
 

@@ -199,9 +199,8 @@ class EventEncoder {
   static constexpr uint64_t kOrdinalMask = (1u << kOrdinalBits) - 1;
   static_assert(format::kSizeClasses == 1u << 7);
 
-  // What fits an entry and the short forms; all that processors hand out without being asked for
-  // more.
-  // Rotated, so that both questions are one.
+  // 16-byte aligned and below 2^48, as ordinary blocks are: fits an entry and the short forms. One
+  // rotation tests both.
   static constexpr bool is_plain(uint64_t address) {
     return std::rotr(address, format::kPointerShift) >> format::kUnitBits == 0;
   }

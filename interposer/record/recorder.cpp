@@ -143,11 +143,6 @@ __attribute__((noinline, cold)) ThreadState* get_ready(ThreadState* state) {
     stop_recording("the memlens process that wrote the capture is gone");
     return nullptr;
   }
-  if (state->cursor == kBusyCursor) {
-    // A record was begun and never ended: its writer was killed (vfork child) or jumped away. What
-    // is committed stays; the rest of the chunk is given up.
-    close_chunk(*state);
-  }
 
   bool epoch_changed = false;
   const uint64_t word = order::load();
@@ -155,6 +150,8 @@ __attribute__((noinline, cold)) ThreadState* get_ready(ThreadState* state) {
     enter_epoch(*state, order::take(state->owner));
     epoch_changed = true;
   }
+  // Full, or (kBusyCursor) a record was begun and never ended: its writer was killed (vfork child) or
+  // jumped away. What is committed stays; the rest of the chunk is given up.
   if (state->chunk != nullptr && state->cursor >= state->hard_limit) {
     close_chunk(*state);
     if (state->shards != nullptr) {
@@ -242,7 +239,7 @@ __attribute__((noinline)) void sample_free(const void* block) {
   if (!sampled_blocks::holds(address)) return;
   ThreadState* state = get_ready(thread_state);
   uint64_t place = 0;
-  // Not sooner: in a forked child there are none any more.
+  // After get_ready(), which empties the table in a forked child.
   if (state == nullptr || !sampled_blocks::remove(address, place)) return;
   state->undoable = address;
   state->undoable_place = place;

@@ -11,9 +11,9 @@
 #include <memory>
 #include <vector>
 
-#include "reader/analysis/analysis.h"
 #include "reader/analysis/growth.h"
 #include "reader/analysis/range_recorder.h"
+#include "reader/analysis/results.h"
 #include "reader/analysis/sample_accounts.h"
 #include "reader/analysis/site_table.h"
 #include "reader/analysis/timeline.h"

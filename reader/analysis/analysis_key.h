@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "reader/analysis/analysis.h"
+#include "reader/analysis/results.h"
 #include "reader/file/source.h"
 
 namespace memlens::reader {

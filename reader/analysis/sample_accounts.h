@@ -16,7 +16,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "reader/analysis/analysis.h"
+#include "reader/analysis/results.h"
 
 namespace memlens::reader {
 

@@ -4,7 +4,7 @@
 #include <span>
 
 #include "reader/analysis/accounts.h"
-#include "reader/analysis/analysis.h"
+#include "reader/analysis/results.h"
 #include "reader/capture/capture.h"
 
 namespace memlens::reader {

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "reader/analysis/analysis.h"
+#include "reader/analysis/results.h"
 #include "reader/events/tick_clock.h"
 
 namespace memlens::reader {

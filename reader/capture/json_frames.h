@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "reader/capture/capture.h"
+#include "reader/capture/capture_info.h"
 #include "reader/capture/memory_limit.h"
 
 namespace memlens::reader {

@@ -4,9 +4,9 @@
 #include <cstdint>
 #include <optional>
 
-#include "reader/capture/capture.h"
-
 namespace memlens::reader {
+
+class Capture;
 
 struct MemoryLimit {
   bool of_cgroup = false;  // else all the machine has

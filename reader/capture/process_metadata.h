@@ -9,7 +9,6 @@
 #include <vector>
 
 #include "interposer/format/metadata_records.h"
-#include "reader/capture/capture.h"
 #include "reader/capture/heap_table.h"
 #include "reader/capture/id_table.h"
 #include "reader/capture/module_map.h"

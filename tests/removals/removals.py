@@ -36,8 +36,10 @@ REMOVALS = [
     ("a forked child is a process of its own", RECORDER,
      "  if (forked && !upcalls.continue_as_forked_child()) return nullptr;\n", ""),
     ("an unfinished record is given up with its chunk", RECORDER,
-     "    close_chunk(*state);\n  }\n\n  bool epoch_changed", "  }\n\n  bool epoch_changed"),
-    ("an epoch stands in the stream", RECORDER, "  if (epoch_changed) {", "  if (false) {"),
+     "  if (state->chunk != nullptr && state->cursor >= state->hard_limit) {",
+     "  if (state->cursor == kBusyCursor) state->cursor = payload_of(state->chunk);\n"
+     "  if (state->chunk != nullptr && state->cursor >= state->hard_limit) {"),
+    ("an epoch stands in the stream", RECORDER, "  if (epoch_changed) {", "  if (epoch_changed && false) {"),
     ("an undo is the present process's own", RECORDER,
      " || thread_state->session != process.session) return;", ") return;"),
     ("a free counts its shard's stamp", RECORDER,

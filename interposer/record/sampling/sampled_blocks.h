@@ -27,8 +27,8 @@ constexpr size_t filter_slot(uintptr_t address) {
   return (address >> 4 ^ address >> (4 + kFilterBits)) & ((size_t{1} << kFilterBits) - 1);
 }
 
-// False: it is none of them. Of a block that another thread has allocated this is as true as that
-// the caller has its address. Precondition: begin().
+// False: certainly not sampled, also when another thread allocated it: its counter rose before the
+// address was handed out. Precondition: begin().
 __attribute__((always_inline)) inline bool may_hold(const void* block) {
   return filter[filter_slot(reinterpret_cast<uintptr_t>(block))].load(std::memory_order_relaxed) !=
          0;
