@@ -198,6 +198,16 @@ TEST_CASE("of a record that was never ended nothing is read, and the thread goes
   CHECK(totals.lost_events == 0);
 }
 
+TEST_CASE("what a thread could not record is counted by its next chunk") {
+  RecordedProcess recorded;
+  allocate(1);
+  thread_state->lost_events = 3;
+  const segment::ChunkHeader* chunk = thread_state->chunk;
+  for (uint64_t i = 2; thread_state->chunk == chunk; ++i) allocate(i);
+  CHECK(thread_state->lost_events == 0);
+  CHECK(recorded.totals().lost_events == 3);
+}
+
 TEST_CASE("an undo finds its free across an epoch that began between them") {
   RecordedProcess recorded;
   allocate(1);
@@ -247,7 +257,7 @@ namespace {
 // One block's address goes from hand to hand.
 void pass_on_a_block() {
   RecordedProcess recorded;
-  constexpr uint64_t kTurns = 2000;
+  constexpr uint64_t kTurns = 2001;
   std::atomic<uint64_t> turn{0};
   const auto take_turns = [&](uint64_t mine) {
     for (uint64_t i = mine; i < kTurns; i += 2) {
@@ -285,7 +295,8 @@ TEST_CASE("events of a shared epoch on one address are in the order of their sta
   const auto wait_for = [&](int mine) {
     while (turn.load(std::memory_order_acquire) != mine) std::this_thread::yield();
   };
-  constexpr int kTurns = 40;
+  // Odd: the last block is the first thread's. In the order of the streams it would be the other's.
+  constexpr int kTurns = 41;
   const auto take_turns = [&](int mine) {
     for (int i = mine; i < kTurns; i += 2) {
       wait_for(i);
