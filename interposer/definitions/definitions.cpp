@@ -303,6 +303,16 @@ void define_mark(uint32_t thread_index, const char* name, size_t name_bytes) {
   write_definition(MetadataType::kMark, body);
 }
 
+void define_profiled_function(const char* file, const char* name, uint32_t first_line,
+                              uint32_t line_count) {
+  constexpr size_t kMaxProfiledBytes = 4096;
+  RecordBody body;
+  body.string(file, strnlen(file, kMaxProfiledBytes))
+      .string(name, strnlen(name, kMaxProfiledBytes));
+  body.number(first_line).number(line_count);
+  write_definition(MetadataType::kProfiledFunction, body);
+}
+
 void define_thread(uint32_t thread_index, int32_t thread_id) {
   char name[system_call::kThreadNameBytes] = {};
   system_call::read_thread_name(name);

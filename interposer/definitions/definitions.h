@@ -50,6 +50,8 @@ void define_heap_function(format::AllocationKind kind, uint32_t heap_id, const c
 void define_diagnostic(format::DiagnosticCode code, const char* text);
 // A moment the program names; thread_index 0: by a thread without events.
 void define_mark(uint32_t thread_index, const char* name, size_t name_bytes);
+void define_profiled_function(const char* file, const char* name, uint32_t first_line,
+                              uint32_t line_count);
 // With the kernel's name of the calling thread, and with a given one.
 void define_thread(uint32_t thread_index, int32_t thread_id);
 void define_thread_name(uint32_t thread_index, int32_t thread_id, const char* name);

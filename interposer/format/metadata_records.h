@@ -60,6 +60,9 @@ enum class MetadataType : uint8_t {
   // whose coroutine runs that code. It has no line of its own and may be left out of a stack; the
   // frame on top of it is the coroutine's.
   kTaskNode = 19,
+  // file, name (strings), first line, number of lines: a function whose lines the program asked a
+  // table of. Once or more often.
+  kProfiledFunction = 20,
 };
 
 // The longest name of a mark, in bytes.

@@ -143,3 +143,23 @@ void open_program_gates(const LoadedObject& object) {
 }
 
 }  // namespace memlens::interposer
+
+// The same for who finds us by name, as the Python package does, and has not looked whether
+// anything is recorded.
+#define MEMLENS_CONTROL extern "C" __attribute__((visibility("default")))
+
+using namespace memlens::interposer;
+
+MEMLENS_CONTROL void memlens_report_pool_alloc(Pool* pool, const void* block, size_t bytes) {
+  if (recording()) kCalls.pool_alloc(pool, block, bytes);
+}
+MEMLENS_CONTROL void memlens_report_pool_free(Pool* pool, const void* block) {
+  if (recording()) kCalls.pool_free(pool, block);
+}
+MEMLENS_CONTROL void memlens_report_pool_resize(Pool* pool, const void* block, const void* to,
+                                                size_t bytes) {
+  if (recording()) kCalls.pool_resize(pool, block, to, bytes);
+}
+MEMLENS_CONTROL void memlens_report_pool_reset(Pool* pool) {
+  if (recording()) kCalls.pool_reset(pool);
+}

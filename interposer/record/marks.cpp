@@ -29,5 +29,18 @@ MEMLENS_CONTROL void memlens_mark(const char* name) {
   errno = saved_errno;
 }
 
+// Asks for a table of the lines of a function (`memlens lines --profiled`, and `memlens run` when
+// it ends). Callable as memlens_mark() is.
+MEMLENS_CONTROL void memlens_profiled(const char* file, const char* name, unsigned first_line,
+                                      unsigned line_count) {
+  if (file == nullptr || name == nullptr || !recording()) return;
+  const HookScope scope;
+  const SessionStay stay;
+  if (!stay) return;
+  const int saved_errno = errno;
+  define_profiled_function(file, name, first_line, line_count);
+  errno = saved_errno;
+}
+
 // 1: what this process allocates is being recorded now.
 MEMLENS_CONTROL int memlens_enabled(void) { return recording() ? 1 : 0; }

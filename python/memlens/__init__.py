@@ -13,13 +13,14 @@ Reports come from the `memlens` program and its JSON: there is no second reader.
 the program asked for them; times are seconds since the recording began.
 """
 from ._capture import Capture, Change, Diff, Frame, Mark, MemlensError, MemoryPoint, Record, read
+from ._pool import Pool
 from ._profile import profile
 from ._recording import enabled, mark
 from ._snapshot import Filter, Snapshot, snapshot
 from ._tracker import Tracker
 
 __all__ = ["Capture", "Change", "Diff", "Filter", "Frame", "Mark", "MemlensError", "MemoryPoint",
-           "Record", "Snapshot", "Tracker", "enabled", "mark", "profile", "read", "snapshot"]
+           "Pool", "Record", "Snapshot", "Tracker", "enabled", "mark", "profile", "read", "snapshot"]
 
 
 def load_ipython_extension(shell):

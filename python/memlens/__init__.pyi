@@ -11,6 +11,7 @@ from ._capture import (
     Record as Record,
     read as read,
 )
+from ._pool import Pool as Pool
 from ._profile import profile as profile
 from ._recording import enabled as enabled, mark as mark
 from ._snapshot import Filter as Filter, Snapshot as Snapshot, snapshot as snapshot
@@ -18,7 +19,7 @@ from ._tracker import Tracker as Tracker
 
 __all__ = [
     "Capture", "Change", "Diff", "Filter", "Frame", "Mark", "MemlensError", "MemoryPoint",
-    "Record", "Snapshot", "Tracker", "enabled", "mark", "profile", "read", "snapshot",
+    "Pool", "Record", "Snapshot", "Tracker", "enabled", "mark", "profile", "read", "snapshot",
 ]
 
 def load_ipython_extension(shell: Any) -> None: ...

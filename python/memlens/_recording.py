@@ -28,9 +28,26 @@ class _Library:
         library.memlens_enabled.restype = ctypes.c_int
         library.memlens_wake.argtypes = []
         library.memlens_wake.restype = ctypes.c_int
+        library.memlens_profiled.argtypes = [ctypes.c_char_p, ctypes.c_char_p, ctypes.c_uint,
+                                             ctypes.c_uint]
+        library.memlens_profiled.restype = None
         self.record_mark = library.memlens_mark
+        self.record_profiled = library.memlens_profiled
         self.is_enabled = library.memlens_enabled
         self.wake = library.memlens_wake
+        self._library = library
+        self._pool_functions = None
+
+    def pool_functions(self):
+        if self._pool_functions is None:
+            block, size = ctypes.c_void_p, ctypes.c_size_t
+            # They take as long as an allocation does, and the interpreter need not be let go.
+            self._pool_functions = {
+                name: ctypes.PYFUNCTYPE(None, ctypes.c_void_p, *arguments)(
+                    ("memlens_report_pool_" + name, self._library))
+                for name, arguments in (("alloc", (block, size)), ("free", (block,)),
+                                        ("resize", (block, block, size)), ("reset", ()))}
+        return self._pool_functions
 
 
 _library = None
@@ -58,6 +75,12 @@ def load():
     wake()
 
 
+def pool_functions():
+    """The library's functions for pools, by name; None where it is not in this process."""
+    library = _library or _find()
+    return library.pool_functions() if library is not None else None
+
+
 def wake():
     """The library joins the recording that it is asked to join, or leaves one that is over."""
     if _library is not None:
@@ -80,6 +103,15 @@ def mark(name):
     library = _library or _find()
     if library is not None:  # which looks itself whether it records
         library.record_mark(str(name).encode("utf-8", "replace"))
+
+
+def profiled(file, name, first_line, line_count):
+    """Asks the recording for a table of a function's lines. False where nothing records."""
+    if not enabled():
+        return False
+    _library.record_profiled(os.fsencode(file), name.encode("utf-8", "replace"), first_line,
+                             line_count)
+    return True
 
 
 def enabled():

@@ -11,6 +11,7 @@
 #include "interposer/format/metadata_records.h"
 #include "interposer/format/resident_parts.h"
 #include "reader/capture/heap_table.h"
+#include "reader/capture/profiled_function.h"
 #include "reader/file/left_out.h"
 
 namespace memlens::reader {
@@ -109,6 +110,7 @@ struct CaptureInfo {
   std::vector<Diagnostic> diagnostics;
   // By time. Those that stand among the events (format before 2.1) are in Analysis::marks alone.
   std::vector<Mark> marks;
+  std::vector<ProfiledFunction> profiled_functions;  // of all processes, each once
   std::vector<LeftOut> left_out;  // all but events, which Analysis tells of
   HeapTable heaps;
 

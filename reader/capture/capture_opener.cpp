@@ -98,6 +98,7 @@ void CaptureOpener::describe() {
   describe_session();
   sample_residents();
   place_marks();
+  list_profiled_functions();
   list_left_out();
   find_gaps();
 }
@@ -471,6 +472,14 @@ void CaptureOpener::place_marks() {
     }
   }
   std::ranges::stable_sort(impl_.info.marks, {}, &Mark::seconds);
+}
+
+void CaptureOpener::list_profiled_functions() {
+  std::set<ProfiledFunction> functions;
+  for (const auto& [process, metadata] : impl_.metadata) {
+    functions.insert(metadata.profiled_functions.begin(), metadata.profiled_functions.end());
+  }
+  impl_.info.profiled_functions.assign(functions.begin(), functions.end());
 }
 
 ProcessInfo* CaptureOpener::find_process(uint32_t index) {

@@ -77,6 +77,7 @@ class CaptureOpener {
   void describe_ending();
   void sample_residents();
   void place_marks();
+  void list_profiled_functions();
   ProcessInfo* find_process(uint32_t index);
 
   Capture::Impl& impl_;

@@ -273,6 +273,10 @@ class Dumper {
         fields_.seconds("seconds", seconds_at(body.read_varint()));
         fields_.string("name", body.read_string());
         return emit("mark");
+      case MetadataType::kProfiledFunction:
+        fields_.string("file", body.read_string()).string("name", body.read_string());
+        fields_.number("first_line", body.read_varint()).number("lines", body.read_varint());
+        return emit("profiled_function");
       case MetadataType::kResidentMemory:
         fields_.seconds("seconds", seconds_at(body.read_varint()));
         fields_.number("bytes", body.read_varint()).number("highest", body.read_varint());

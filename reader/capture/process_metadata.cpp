@@ -192,6 +192,15 @@ void ProcessMetadata::add_record(MetadataType type, ByteView body, StringPool& p
       marks.push_back({ticks, pool.intern(body.read_string())});
       break;
     }
+    case MetadataType::kProfiledFunction: {
+      ProfiledFunction function;
+      function.file = pool.intern(body.read_string());
+      function.name = pool.intern(body.read_string());
+      function.first_line = body.read_varint32();
+      function.line_count = body.read_varint32();
+      profiled_functions.push_back(function);
+      break;
+    }
     case MetadataType::kHeap: {
       Heap heap;
       const uint32_t id = body.read_varint32();

@@ -13,6 +13,7 @@
 #include "reader/capture/id_table.h"
 #include "reader/capture/module_map.h"
 #include "reader/capture/node_table.h"
+#include "reader/capture/profiled_function.h"
 #include "reader/capture/string_table.h"
 #include "reader/capture/symbol_map.h"
 #include "reader/file/byte_view.h"
@@ -103,6 +104,7 @@ struct ProcessMetadata {
   std::map<uint32_t, ThreadRecord> threads;  // by index
   std::vector<std::pair<format::DiagnosticCode, std::string_view>> diagnostics;
   std::vector<MarkRecord> marks;
+  std::vector<ProfiledFunction> profiled_functions;
 
  private:
   struct HeapFunction {

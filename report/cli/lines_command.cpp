@@ -11,6 +11,7 @@
 #include "report/cli/report_options.h"
 #include "report/json/lines_json.h"
 #include "report/terminal/lines_report.h"
+#include "report/terminal/profile_report.h"
 
 namespace memlens::report::cli {
 namespace {
@@ -19,6 +20,7 @@ struct LinesOptions : ReportOptions {
   std::vector<std::string> files;
   std::optional<size_t> count;
   bool json = false;
+  bool profiled = false;
 };
 
 constexpr size_t kDefaultCount = 20;
@@ -42,19 +44,47 @@ std::vector<std::string_view> chosen_files(const LinesOptions& options, const Fr
   return files;
 }
 
+// The file's lines, if it is still as it was recorded. What a file was like whose lines hold
+// nothing is not known; it is taken for the same.
+std::vector<std::string> read_unchanged_source(std::string_view file,
+                                               std::span<const SourceLine> lines,
+                                               const reader::CaptureInfo& info) {
+  std::vector<std::string> source = read_source(file, info.working_directory);
+  if (source.empty() || is_same_source(lines, source)) return source;
+  std::cerr << "memlens: warning: " << file
+            << " has changed since it was recorded; only lines stored then are shown\n";
+  return {};
+}
+
 void print_listings(const reader::CaptureInfo& info,
                     const std::vector<std::vector<SourceLine>>& files) {
   const Terminal terminal = detect_terminal(STDOUT_FILENO);
   for (const std::vector<SourceLine>& lines : files) {
-    std::vector<std::string> source =
-        read_source(lines.front().frame->file, info.working_directory);
-    if (!source.empty() && !is_same_source(lines, source)) {
-      std::cerr << "memlens: warning: " << lines.front().frame->file
-                << " has changed since it was recorded; only lines stored then are shown\n";
-      source.clear();
-    }
+    const std::vector<std::string> source =
+        read_unchanged_source(lines.front().frame->file, lines, info);
     print_file_listing(std::cout, terminal, info, lines, source);
   }
+}
+
+int print_profiled(const LinesOptions& options, const reader::CaptureInfo& info,
+                   const reader::Totals& totals, const std::vector<StackSums>& stacks,
+                   const FrameTree& tree) {
+  if (info.profiled_functions.empty()) {
+    throw std::runtime_error(options.capture_path +
+                             ": no function was profiled; @memlens.profile says which are to be");
+  }
+  std::vector<SourceLine> all;
+  for (const reader::ProfiledFunction& function : info.profiled_functions) {
+    const std::vector<SourceLine> lines = find_lines_of_function(stacks, tree, function);
+    if (options.json) {
+      all.insert(all.end(), lines.begin(), lines.end());
+    } else {
+      print_line_table(std::cout, function, lines,
+                       read_unchanged_source(function.file, lines, info));
+    }
+  }
+  if (options.json) write_lines_json(std::cout, info, totals, all);
+  return 0;
 }
 
 int print_lines(LinesOptions& options) {
@@ -63,6 +93,9 @@ int print_lines(LinesOptions& options) {
   FrameTree tree;
   const std::vector<StackSums> stacks =
       sum_stacks(analysis.sites, Grouping::kByFrames, shown_frames(options, capture), tree);
+  if (options.profiled) {
+    return print_profiled(options, capture.info(), analysis.totals, stacks, tree);
+  }
   if (options.files.empty()) {
     const std::vector<SourceLine> lines =
         find_source_lines(stacks, tree, code_origins(options, capture));
@@ -111,6 +144,10 @@ void add_lines_command(CLI::App& app, Action& chosen) {
   command->add_option("-n", options->count, "Lines shown without files; 0: all (default: 20)")
       ->check(CLI::NonNegativeNumber)
       ->option_text("N");
+  command
+      ->add_flag("--profiled", options->profiled,
+                 "Tables of the functions under @memlens.profile, as memory_profiler shows them")
+      ->excludes("FILE");
   add_json_option(*command, options->json);
   command->callback([options, &chosen] { chosen = [options] { return print_lines(*options); }; });
 }

@@ -17,6 +17,28 @@ void add_stack(SourceLine& line, const StackSums& stack) {
   }
 }
 
+// Each stack at its innermost frame that is one of those.
+template <typename IsOne>
+std::vector<SourceLine> innermost_lines(const std::vector<StackSums>& stacks, const FrameTree& tree,
+                                        IsOne is_one) {
+  std::vector<bool> chosen;
+  chosen.reserve(tree.frames().size());
+  for (const reader::Frame& frame : tree.frames()) chosen.push_back(is_one(frame));
+  std::map<uint32_t, SourceLine> lines;
+  for (const StackSums& stack : stacks) {
+    FrameTree::NodeId node = stack.node;
+    while (node != FrameTree::kRoot && !chosen[tree.frame_id(node)]) node = tree.parent(node);
+    if (node == FrameTree::kRoot) continue;
+    SourceLine& line = lines[tree.frame(node).line];
+    if (line.frame == nullptr) line.frame = &tree.frame(node);
+    add_stack(line, stack);
+  }
+  std::vector<SourceLine> sorted;
+  sorted.reserve(lines.size());
+  for (const auto& [number, line] : lines) sorted.push_back(line);
+  return sorted;
+}
+
 }  // namespace
 
 std::vector<SourceLine> find_source_lines(const std::vector<StackSums>& stacks,
@@ -38,22 +60,21 @@ std::vector<SourceLine> find_source_lines(const std::vector<StackSums>& stacks,
 
 std::vector<SourceLine> find_lines_of_file(const std::vector<StackSums>& stacks,
                                            const FrameTree& tree, std::string_view file) {
-  std::vector<bool> is_in_file;
-  is_in_file.reserve(tree.frames().size());
-  for (const reader::Frame& frame : tree.frames()) is_in_file.push_back(frame.file == file);
-  std::map<uint32_t, SourceLine> lines;
-  for (const StackSums& stack : stacks) {
-    FrameTree::NodeId node = stack.node;
-    while (node != FrameTree::kRoot && !is_in_file[tree.frame_id(node)]) node = tree.parent(node);
-    if (node == FrameTree::kRoot) continue;
-    SourceLine& line = lines[tree.frame(node).line];
-    if (line.frame == nullptr) line.frame = &tree.frame(node);
-    add_stack(line, stack);
-  }
-  std::vector<SourceLine> sorted;
-  sorted.reserve(lines.size());
-  for (const auto& [number, line] : lines) sorted.push_back(line);
-  return sorted;
+  return innermost_lines(stacks, tree,
+                         [file](const reader::Frame& frame) { return frame.file == file; });
+}
+
+std::vector<SourceLine> find_lines_of_function(const std::vector<StackSums>& stacks,
+                                               const FrameTree& tree,
+                                               const reader::ProfiledFunction& function) {
+  // Code objects before 3.11 have no qualified name.
+  const std::string_view last_name = function.name.substr(function.name.rfind('.') + 1);
+  return innermost_lines(stacks, tree, [&](const reader::Frame& frame) {
+    return frame.origin == reader::FrameOrigin::kPython && frame.file == function.file &&
+           frame.line >= function.first_line &&
+           frame.line - function.first_line < function.line_count &&
+           (frame.function == function.name || frame.function == last_name);
+  });
 }
 
 std::vector<std::string_view> find_files(const FrameTree& tree, std::string_view name) {

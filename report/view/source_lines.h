@@ -4,6 +4,7 @@
 #include <string_view>
 #include <vector>
 
+#include "reader/capture/profiled_function.h"
 #include "report/view/code_origin.h"
 #include "report/view/stack_sums.h"
 
@@ -23,6 +24,12 @@ std::vector<SourceLine> find_source_lines(const std::vector<StackSums>& stacks,
 // Of one file: a stack counts at its innermost line in it. In order of lines.
 std::vector<SourceLine> find_lines_of_file(const std::vector<StackSums>& stacks,
                                            const FrameTree& tree, std::string_view file);
+
+// Of one Python function: a stack counts at its innermost line in it, so a call holds what
+// everything below it holds, and one of a recursive function its innermost. In order of lines.
+std::vector<SourceLine> find_lines_of_function(const std::vector<StackSums>& stacks,
+                                               const FrameTree& tree,
+                                               const reader::ProfiledFunction& function);
 
 // The files in the stacks that a user may mean by `name`: the one of that path, or those that end
 // in it.

@@ -6,7 +6,7 @@ import os
 
 import capture_testing
 from capture_testing import CapturePageTest, PROGRAM, SYSTEM_PYTHON, page_data
-from memlens_testing import VIEWS
+from memlens_testing import BUILD, VIEWS
 
 
 # Into itself, into each other, and again below somebody else.
@@ -69,6 +69,34 @@ class AgainstJson(CapturePageTest):
 
     def test_with_native_frames_too(self):
         self.check_views(self.record_program("--native"))
+
+    def test_a_program_s_own_pools(self):
+        """Also a pool within a pool, whose blocks have each other's addresses."""
+        for command in ([os.path.join(BUILD, "examples", "particle_pools")],
+                        [self.program("pools"), "nest"], [self.program("pools"), "churn"]):
+            capture = self.record(command)
+            with self.subTest(command=command):
+                self.check_views(capture)
+                self.check_heaps(capture)
+
+    def check_heaps(self, capture):
+        """The page's sums of each heap in each view, and what it says of the selected frame."""
+        path = self.page(capture, "--budget", "1000000")
+        heaps = self.summary(capture)["by_allocator"]
+        self.assertTrue([name for name in heaps if name.startswith("pool ")])
+        for view, member in (("allocations", "allocated_bytes"), ("peak", "peak_bytes"),
+                             ("leaks", "leaked_bytes")):
+            self.open(path, f"view={view}&hideImports=0&hideInternals=0")
+            shown = self.run_script("""
+                const { capture, values } = memlens;
+                const sums = {};
+                for (let site = 0; site < capture.siteCount; ++site) {
+                  const { allocator } = capture.allocationKinds[capture.siteKind[site]];
+                  sums[allocator] = (sums[allocator] ?? 0) + values.bytes[site];
+                }
+                return sums;""")
+            self.assertEqual({name: size for name, size in shown.items() if size},
+                             {name: heap[member] for name, heap in heaps.items() if heap[member]})
 
     def test_a_process_and_a_part_of_the_time(self):
         capture = self.record_program()

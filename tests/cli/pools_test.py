@@ -47,6 +47,50 @@ int other_file(void) {
 """
 
 
+PYTHON_POOLS = """
+import json, sys
+import memlens
+
+ledger = {"name": "pool arena", "allocations": 0, "allocated_bytes": 0, "leaked_bytes": 0}
+live = {}
+
+def cut(pool, address, size):
+    pool.alloc(address, size)
+    ledger["allocations"] += 1
+    ledger["allocated_bytes"] += size
+    live[address] = size
+
+def use(pool):
+    for number in range(200):
+        cut(pool, 0x10000 + 64 * number, 40 + number % 3)
+    for number in range(0, 100, 2):
+        pool.free(0x10000 + 64 * number)
+        del live[0x10000 + 64 * number]
+    pool.resize(0x10000 + 64, 0x90000, 500)
+    del live[0x10000 + 64]
+    live[0x90000] = 500
+    ledger["allocations"] += 1
+    ledger["allocated_bytes"] += 500
+
+def emptied(pool):
+    for number in range(10):
+        cut(pool, 0x10000 + 64 * number, 1000)
+    pool.reset()
+
+pool = memlens.Pool("arena")
+use(pool)
+kept = dict(live)
+emptied(memlens.Pool("arena"))              # another of the same name
+gone = memlens.Pool("arena")
+cut(gone, 0x10000, 77)
+del gone
+late = memlens.Pool("a name that is longer than what a pool's may be, by far: é")
+late.alloc(1 << 20, 5)
+ledger["leaked_bytes"] = sum(kept.values())
+print(json.dumps(ledger))
+"""
+
+
 class PoolsTest(MemlensTest):
     def pools(self, what, *options, code=0, **run_options):
         return self.record([self.program("pools"), *what.split()], *options, code=code, **run_options)
@@ -411,6 +455,41 @@ int main(void) {
             self.assertEqual(heaps["pool left"]["leaked_bytes"], 10)
             self.assertGreaterEqual(heaps["malloc"]["allocated_bytes"], 3000)
             self.assertLess(heaps["malloc"]["allocated_bytes"] % 72_704, 7000)  # libstdc++'s reserve
+
+    def test_pools_from_python_are_those_of_the_header(self):
+        environment = dict(os.environ, PYTHONPATH=os.path.join(SOURCE, "python"))
+        script = self.script(PYTHON_POOLS, "pooled.py")
+        for options in ((), ("--native",), ("--no-python-allocators",)):
+            capture = self.record(["python3", script], *options, env=environment)
+            said = json.loads(self.recording.stdout)
+            heap = self.summary(capture)["by_allocator"][said.pop("name")]
+            self.assertEqual({member: heap[member] for member in said}, said)
+            heaps = self.summary(capture)["by_allocator"]
+            self.assertEqual(heaps["pool a name that is longer than what a pool's may be, by"]
+                             ["leaked_bytes"], 5)
+        # A block's stack ends in who told of it, and not in this package.
+        leaks = self.stacks("leaks", capture, "--no-native")["stacks"]
+        cut = [stack for stack in leaks if functions(stack)[:2] == ["cut", "use"]
+               and stack["frames"][0].get("source", "").startswith("pool.alloc(")]
+        self.assertEqual(sum(stack["blocks"] for stack in cut), 149)
+        # Nothing, where nothing records: also with the library in the process.
+        alone = subprocess.run(["python3", "-X", "dev", "-W", "error", script], env=environment,
+                               stdout=subprocess.PIPE, text=True, check=True)
+        self.assertEqual(json.loads(alone.stdout)["allocations"], 212)
+        self.script("""
+import memlens
+pool = memlens.Pool("late")
+pool.alloc(0x1000, 10)
+for number in range(2):
+    with memlens.Tracker("late-%d.mlens" % number):
+        pool.alloc(0x2000, 30)
+    pool.alloc(0x3000, 20)
+""", "late.py")
+        subprocess.run(["python3", "late.py"], cwd=self.directory, check=True,
+                       env={**environment, "MEMLENS_PROGRAM": MEMLENS})
+        for number in range(2):
+            heap = self.summary(os.path.join(self.directory, "late-%d.mlens" % number))["by_allocator"]
+            self.assertEqual(heap["pool late"]["allocated_bytes"], 30)
 
     def test_a_library_that_is_opened_later_has_pools(self):
         compiler = self.need("gcc")

@@ -215,6 +215,17 @@ kept = load()
         self.assertRegex(listed, r"\n +8 +3\.00 MB +3\.00 MB +3\.00 MB +\d+ +kept = helper")
         self.assertRegex(listed, r"\n +10 +1\.00 MB +0 B +10\.0 MB +\d+ +helper\(1_000_000\)")
         self.assertRegex(listed, r"\n +11 +return kept\n")
+        # It is made when the recording has ended: nothing of it is in the capture.
+        capture = memlens.read(os.path.join(self.directory, "%d.mlens" % self.captures))
+        inside = {frame.function.rpartition(".")[2] for record in capture.allocations()
+                  for frame in record.frames if frame.file.endswith("/memlens/_profile.py")}
+        self.assertLessEqual(inside, {"<module>", "profile", "_Table", "__init__", "ask", "_last_line",
+                                      "<genexpr>", "wrapper", "_report"})
+        self.assertIn("profile", inside)
+        modules = {os.path.basename(frame.file) for record in capture.allocations()
+                   for frame in record.frames if "/memlens/" in frame.file}
+        self.assertFalse(modules & {"_stream.py", "_process.py", "subprocess.py"})
+        self.assertIn("Occurrences", self.memlens("lines", capture.path, "--profiled").stdout)
         alone = subprocess.run([sys.executable, os.path.join(self.directory, "app.py")],
                                env={**os.environ, "PYTHONPATH": os.path.join(SOURCE, "python")},
                                stderr=subprocess.PIPE, text=True, check=True).stderr

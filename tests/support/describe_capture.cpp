@@ -36,6 +36,9 @@ void describe_info(std::ostream& out, const reader::CaptureInfo& info) {
     out << "diagnostic " << diagnostic.process_index << ": " << diagnostic.text << "\n";
   for (const reader::Mark& mark : info.marks)
     out << "mark " << mark.seconds << " of " << mark.process_index << ": " << mark.name << "\n";
+  for (const reader::ProfiledFunction& function : info.profiled_functions)
+    out << "profiled " << function.name << " in " << function.file << ":" << function.first_line
+        << "+" << function.line_count << "\n";
   for (const reader::LeftOut& left_out : info.left_out)
     out << "left out: " << describe(left_out, info) << "\n";
   if (info.ending == "write_failed") out << info.early_end << "\n";

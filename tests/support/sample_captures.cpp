@@ -130,6 +130,35 @@ std::string size_classes() {
   return events_only(events.payload());
 }
 
+// Two functions that the program asked tables of, one of them in both processes.
+std::string profiled_functions() {
+  CaptureBytes capture;
+  for (uint32_t process = 1; process <= 2; ++process) {
+    MetadataBytes metadata;
+    metadata.add_process(40 + process, 1, 0, format::ProcessOrigin::kStart, kStart + 10,
+                         "/bin/python3", {"python3", "app.py"});
+    metadata.add_thread(1, 40 + process, kStart + 20, "python3");
+    std::string body;
+    append_string(body, "/src/app.py");
+    append_string(body, "Loader.load");
+    append_varint(body, 12);
+    append_varint(body, 300);
+    metadata.add_record(20, body);
+    if (process == 2) {
+      std::string other;
+      append_string(other, "/src/app.py");
+      append_string(other, "main");
+      append_varint(other, 4);
+      append_varint(other, 2);
+      metadata.add_record(20, other);
+    }
+    capture.add_frame({.kind = FrameKind::kMetadata, .process = process}, metadata.take());
+  }
+  capture.add_clock(kStart + 20'000);
+  capture.add_trailer(kStart + 20'000);
+  return capture.bytes();
+}
+
 // A moment that the program named, one named from outside, and one of the whole recording.
 std::string named_marks() {
   CaptureBytes capture;
@@ -528,6 +557,7 @@ std::map<std::string, std::string> sample_captures() {
   // The names above are of captures of version 1, which are kept.
   samples["everything_2_0"] = everything();
   samples["named_marks"] = named_marks();
+  samples["profiled_functions"] = profiled_functions();
   samples["unfinished_chunks"] = unfinished_chunks();
   samples["going_on"] = going_on();
   samples["carried_pool"] = carried_pool();

@@ -33,6 +33,7 @@ CaptureCheck check_capture(const std::string& path, bool events) {
   try {
     const reader::Capture capture = reader::Capture::open(path, cache_options());
     const reader::CaptureInfo& info = capture.info();
+    check.profiled_functions = !info.profiled_functions.empty();
     const auto add = [&](const std::vector<reader::LeftOut>& list) {
       for (const reader::LeftOut& entry : list)
         check.left_out.push_back(reader::describe(entry, info));

@@ -15,6 +15,7 @@ struct CaptureCheck {
   std::string totals;
   // The most important sentences of `memlens explain`.
   std::vector<std::string> findings;
+  bool profiled_functions = false;  // the program asked for tables of their lines
 };
 
 // `events`: those as well, unless the capture is so large that it would keep the user waiting.

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "report/cli/run/capture_totals.h"
+#include "report/cli/run/own_command.h"
 #include "report/text/columns.h"
 #include "report/text/shell_word.h"
 
@@ -39,6 +40,9 @@ void print_capture(const Ending& ending) {
   }
   for (const std::string& left_out : check.left_out) {
     print_line("of what was recorded, " + left_out);
+  }
+  if (ending.tables && check.profiled_functions) {
+    run_own_command({"lines", ending.path, "--profiled"}, CommandOutput::kStandardError);
   }
   // The failure itself was told when it happened.
   if (ending.quiet) return;

@@ -9,7 +9,8 @@ struct Ending {
   std::string path;
   bool readable = true;      // false: a device; there is nothing to look at
   bool removed = false;      // somebody took the file away
-  bool quiet = false;        // problems only
+  bool quiet = false;        // problems only, and tables that the program asked for
+  bool tables = true;        // those of profiled functions
   bool interrupted = false;  // ended before the program did
   int write_failure = 0;     // errno; 0: none
   unsigned processes = 0;

@@ -232,6 +232,7 @@ void close_recording(Recording& recording, const RecordedRun& run, bool interrup
   ending.readable = run.output.regular;
   ending.removed = removed;
   ending.quiet = run.quiet;
+  ending.tables = run.tables;
   ending.interrupted = interrupted;
   ending.write_failure = recording.write_failure();
   ending.processes = recording.processes_seen();
