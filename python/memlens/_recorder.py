@@ -26,7 +26,7 @@ def start(path, native, python_allocators):
         _recording.load()
     except OSError as error:
         raise MemlensError("cannot load libmemlens.so into this process: %s" % error) from None
-    command = [find_program(), "attach", str(os.getpid()), "--wakes-itself", "-o", path]
+    command = [find_program(), "attach", str(os.getpid()), "--wakes-itself", "-q", "-o", path]
     if native:
         command.append("--native")
     if not python_allocators:

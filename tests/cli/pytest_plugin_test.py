@@ -309,24 +309,74 @@ def pytest_collection_modifyitems(items):
         self.suite("def test_it(): bytearray(2_000_000)\n")
         self.assertIn("limit_memory: the test peaked at 2.0", self.pytest(code=1))
 
-    def test_a_pytest_that_is_called_says_what_to_start_instead(self):
-        self.suite("@pytest.mark.limit_memory('1 MB')\ndef test_it(): pass\n")
+    def test_a_pytest_that_is_called_measures_and_the_caller_goes_on_unrecorded(self):
+        self.suite("@pytest.mark.limit_memory('1 MB')\ndef test_it(): bytearray(2_000_000)\n")
         program = self.script("""
 import sys, pytest
-sys.exit(pytest.main(["-p", "memlens.pytest_plugin", *sys.argv[1:]]))
+import memlens
+code = pytest.main(["-p", "memlens.pytest_plugin", *sys.argv[1:]])
+print("recorded:", memlens.enabled())
+sys.exit(code)
 """, "call.py")
         env = {**os.environ, "PYTHONPATH": os.path.join(SOURCE, "python"),
                "MEMLENS_PROGRAM": MEMLENS}
-        for options, code, words in (([], 1, "this process is not recorded"),
-                                     (["--memlens"], 4, "pytest was called by another program")):
+        for options in ([], ["--memlens"]):
             result = subprocess.run([PYTHON, program, *options], cwd=self.directory, env=env,
                                     text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-            self.assertEqual(result.returncode, code, result.stdout)
-            self.assertIn(words, result.stdout)
-        recorded = self.memlens("run", "-q", "-o", "called.mlens", program, env=env)
-        self.assertIn("1 passed", recorded.stdout)
+            self.assertEqual(result.returncode, 1, result.stdout)
+            self.assertIn("limit_memory: the test peaked at 2.00 MB", result.stdout)
+            self.assertIn("recorded: False", result.stdout)
+        # One that is recorded already is measured in that recording.
+        recorded = self.memlens("run", "-q", "-o", "called.mlens", program, env=env, code=1)
+        self.assertIn("1 failed", recorded.stdout)
         self.assertEqual(json.loads(self.memlens("ranges", "called.mlens", "--json").stdout)
                          ["ranges"][0]["name"], "test_it.py::test_it")
+
+    def test_where_nothing_can_be_recorded_a_limit_says_so_and_the_option_is_an_error(self):
+        self.suite("@pytest.mark.limit_memory('1 MB')\ndef test_it(): pass\n\ndef test_other(): pass\n")
+        nothing = self.script("#!/bin/sh\necho 'memlens: not today' >&2\nexit 125\n", "memlens")
+        os.chmod(nothing, 0o755)
+        library = os.path.join(self.directory, "libmemlens.so")
+        os.symlink(os.path.join(os.path.dirname(os.path.dirname(MEMLENS)), "lib", "libmemlens.so"),
+                   library)
+        said = self.pytest(code=1, environment={"MEMLENS_PROGRAM": nothing})
+        self.assertIn("1 failed, 1 passed", said)
+        self.assertIn("this process is not recorded by memlens: no recording: not today", said)
+        said = self.pytest("--memlens", code=4, environment={"MEMLENS_PROGRAM": nothing})
+        self.assertIn("ERROR: --memlens: no recording: not today", said)
+
+    def test_memory_from_before_the_tests_is_nobody_s_and_the_recording_ends_with_the_session(self):
+        self.script("""
+import memlens, pytest
+kept = [bytearray(7_000_000)]
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session):
+    assert not memlens.enabled()
+""", "conftest.py")
+        self.suite("""
+import conftest
+@pytest.mark.limit_memory("1 MB")
+def test_frees():
+    conftest.kept.clear()
+    bytearray(900_000)
+""")
+        self.assertIn("1 passed", self.pytest("--memlens"))
+        capture, = self.kept_captures()
+        summary = self.summary(capture)
+        self.assertTrue(summary["complete"])
+        self.assertLess(summary["peak_bytes"], 5_000_000)
+
+    def test_children_of_tests_are_in_the_capture_and_not_the_test_s(self):
+        self.suite("""
+import subprocess, sys
+@pytest.mark.limit_memory("2 MB")
+def test_starts():
+    subprocess.run([sys.executable, "-c", "bytearray(6_000_000)"], check=True)
+""")
+        self.pytest("--memlens")
+        capture, = self.kept_captures()
+        self.assertIn(6_000_000, [stack["bytes"] // 1_000_000 * 1_000_000
+                                  for stack in self.stacks("peak", capture)["stacks"]])
 
     def test_without_markers_and_options_nothing_is_recorded(self):
         self.suite("import memlens\ndef test_it(): assert not memlens.enabled()\n")

@@ -4,9 +4,10 @@
     @pytest.mark.limit_memory("24 MB")      fails a test that peaks higher
     @pytest.mark.limit_leaks("1 MB")        fails one that leaves more at one place
 
-Measuring needs memlens's library in the process from its start, so pytest starts itself again under
-`memlens run` when it is asked to measure: by the option, or by a marker in the files it is given.
-One capture holds the whole session, with a range for each test.
+Recording begins in the running pytest when tests have been collected, if the option asks for it or
+one of them has such a marker, and ends with the session: one capture, with a range for each test.
+With workers of pytest-xdist, pytest starts itself again under `memlens run` instead, so that they are
+in the same capture.
 """
 import pytest
 
@@ -55,13 +56,13 @@ def _memray_has_options(pluginmanager):
 @pytest.hookimpl(tryfirst=True)
 def pytest_load_initial_conftests(early_config):
     options = early_config.known_args_namespace
-    if measuring_is_asked_for(options):
+    if measuring_is_asked_for(options) and restart.has_workers(options):
         restart.restart_recorded(early_config, "--memlens")
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_cmdline_main(config):
-    if restart.wants_limits(config):
+    if restart.has_workers(config.known_args_namespace) and restart.wants_limits(config):
         restart.restart_recorded(config, "limit_memory and limit_leaks")
 
 
@@ -84,4 +85,6 @@ def pytest_configure(config):
         config.pluginmanager.register(Measuring(config), "memlens_measuring")
     else:
         from .unrecorded import Unrecorded
-        config.pluginmanager.register(Unrecorded(config), "memlens_unrecorded")
+        config.pluginmanager.register(
+            Unrecorded(config, measuring_is_asked_for(config.known_args_namespace)),
+            "memlens_unrecorded")

@@ -5,7 +5,7 @@ import os
 import pytest
 
 from .._sizes import format_size
-from .ranges import MemlensError, ranges_of_file, ranges_of_session
+from .ranges import MemlensError, ranges_of_file
 from .sections import command, shown_path, stack_lines
 
 #: By so much two runs of one test differ.
@@ -39,7 +39,7 @@ class Baseline:
         if report.when == "call":
             self.locations[report.nodeid] = report.location
 
-    def report_increases(self, config, report, stacks, root):
+    def report_increases(self, config, report, ranges, stacks, root):
         """Errors for tests that took more, after they were done. Whether there are any."""
         if self.written:
             self._write(report)
@@ -50,7 +50,7 @@ class Baseline:
                  if name in self.peaks and peak > self._allowed(self.peaks[name])]
         if not grown:
             return False
-        with_stacks = {each["name"]: each for each in _stacks_of(grown, report)}
+        with_stacks = {each["name"]: each for each in _stacks_of(grown, report, ranges)}
         path = shown_path(report["capture"], root)
         for name, before, now in sorted(grown, key=lambda each: each[1] - each[2]):
             text = "memlens: the test peaked at %s, %s more than the %s of %s" % (
@@ -78,10 +78,10 @@ class Baseline:
         os.replace(temporary, self.written)
 
 
-def _stacks_of(grown, report):
+def _stacks_of(grown, report, ranges):
     names = {name for name, _, _ in grown}
     last = max(place for place, each in enumerate(report["ranges"]) if each["name"] in names)
     try:
-        return ranges_of_session(last + 1, 3)["ranges"]
+        return ranges(last + 1, 3)["ranges"]
     except MemlensError:
         return []

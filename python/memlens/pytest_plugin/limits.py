@@ -62,12 +62,25 @@ class LeakLimit(_LeakLimit):
 _KINDS = {"limit_memory": MemoryLimit, "limit_leaks": LeakLimit}
 
 
+def has_limits(item):
+    """Whether there are any, in as little time as can be: each test is asked."""
+    node = item
+    while node is not None:
+        for marker in node.own_markers:
+            if marker.name in _KINDS:
+                return True
+        node = node.parent
+    return False
+
+
 def limits_of(item):
     """The limits of a test; at most one of a kind.
 
     Raises ValueError for two of a kind and for what is no size.
     """
     found = []
+    if not has_limits(item):
+        return found
     for name, kind in _KINDS.items():
         markers = list(item.iter_markers(name))
         if not markers:

@@ -4,12 +4,12 @@ import threading
 
 import pytest
 
-from .. import mark
+from .._recording import mark
 from .baseline import Baseline
 from .findings import Findings
 from .junit import add_junit_properties
 from .limits import limits_of
-from .ranges import MemlensError, range_of_test, ranges_of_session
+from .ranges import MemlensError, range_of_test, ranges_of_file, ranges_of_session
 from .restart import CAPTURE_VARIABLE
 from .sections import command, shown_path, stack_lines
 from .summary import print_summary
@@ -20,10 +20,14 @@ _LONGEST_NAME = 900
 
 
 class Measuring:
-    """Registered where this process is recorded, in every worker of xdist too."""
+    """Registered where this process is recorded, in every worker of xdist too.
+
+    tracker: of a recording that this pytest has begun, which ends with the session.
+    """
 
     def __init__(self, config):
         import os
+        self.tracker = None
         self.config = config
         self.root = str(config.invocation_params.dir)
         self.is_worker = hasattr(config, "workerinput")
@@ -116,19 +120,34 @@ class Measuring:
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session):
         """Before the terminal's summary and JUnit's file are written."""
-        if self.is_worker or not (self.wants_all or self.baseline):
-            return
         try:
-            self.session_ranges = ranges_of_session(self.listed, self.stacks)
+            if self.tracker:
+                self.tracker.stop()
+            if self.is_worker or not (self.wants_all or self.baseline):
+                return
+            self.session_ranges = self._ranges(self.listed, self.stacks)
         except MemlensError as error:
             self.session_ranges = None
             self.session_error = str(error)
             return
         add_junit_properties(self.config, self.session_ranges["ranges"])
         if self.baseline and self.baseline.report_increases(
-                self.config, self.session_ranges, self.stacks, self.root):
+                self.config, self.session_ranges, self._ranges, self.stacks, self.root):
             if session.exitstatus == 0:
                 session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def _ranges(self, detailed, stacks):
+        if self.tracker:
+            return ranges_of_file(self.tracker.path, detailed, stacks)
+        return ranges_of_session(detailed, stacks)
+
+    def pytest_unconfigure(self):
+        """Also where the session was broken off."""
+        if self.tracker:
+            try:
+                self.tracker.stop()
+            except MemlensError:
+                pass  # there is nobody left to tell
 
     def pytest_terminal_summary(self, terminalreporter):
         if self.is_worker or not (self.wants_all or self.baseline):

@@ -1,11 +1,12 @@
 """What `memlens ranges` says of the recording that goes on."""
+import json
 import os
 
 from .._capture import MemlensError, _run
 from .._process import collector_pid
 from .sections import without_runner
 
-__all__ = ["MemlensError", "ranges_of_session", "range_of_test"]
+__all__ = ["MemlensError", "ranges_of_file", "ranges_of_session", "range_of_test"]
 
 
 def range_of_test(name, stacks, thread=None):
@@ -25,19 +26,21 @@ def ranges_of_session(detailed=0, stacks=0):
 
     The first `detailed` have their heaviest stacks (0: all). One reading of the capture for all.
     """
-    options = ["--stacks", str(stacks), "--stacks-of", str(detailed)] if detailed else []
-    return _prepared(_run("ranges", str(collector_pid() or os.getpid()), "--json", "-n", "0",
-                          *options))
+    return _all_ranges(str(collector_pid() or os.getpid()), detailed, stacks)
 
 
-def ranges_of_file(path):
+def ranges_of_file(path, detailed=0, stacks=0):
     """Those of a capture, or of what ranges_of_session() was written to as JSON."""
-    import json
     with open(path, "rb") as file:
         if file.read(1) == b"{":
             file.seek(0)
             return json.loads(file.read().decode("utf-8"))
-    return _run("ranges", path, "--json", "-n", "0")
+    return _all_ranges(path, detailed, stacks)
+
+
+def _all_ranges(target, detailed, stacks):
+    options = ["--stacks", str(stacks), "--stacks-of", str(detailed)] if detailed else []
+    return _prepared(_run("ranges", target, "--json", "-n", "0", *options))
 
 
 def _prepared(report):

@@ -1,8 +1,8 @@
-"""pytest, started again under `memlens run`.
+"""pytest, started again under `memlens run`: where workers of pytest-xdist are to be in one capture.
 
 The recorded process has the same command line, environment, terminal and exit code. It is started
 as early as can be: for --memlens before the first conftest is imported. Markers are looked for in
-the text of the files that pytest will collect, since collecting twice would show twice.
+the text of the files that workers will collect, since they begin before anything is collected.
 """
 import os
 import sys
@@ -12,11 +12,11 @@ import pytest
 
 from .. import enabled
 from .._program import ProgramNotFound, find_program
+from .captures import new_capture
 
 #: In the environment of the recorded pytest: where its capture is.
 CAPTURE_VARIABLE = "MEMLENS_PYTEST_CAPTURE"
 _MARKERS = (b"limit_memory", b"limit_leaks")
-_KEPT_CAPTURES = 3
 #: Folders of more files than this are not searched for markers within the patience.
 _SEARCH_SECONDS = 1.0
 _SKIPPED_FOLDERS = {"node_modules", "__pycache__", "build", "dist", "venv", "site-packages"}
@@ -26,7 +26,7 @@ _NOT_RUNNING_TESTS = ("help", "version", "collectonly", "markers", "showfixtures
 
 def restart_recorded(config, asked_by):
     """Does not return where pytest can be started again; else says why, or returns."""
-    if enabled() or _is_xdist_worker() or not _runs_tests(config):
+    if enabled() or _is_xdist_worker() or not runs_tests(config):
         return
     if CAPTURE_VARIABLE in os.environ:
         raise pytest.UsageError(
@@ -40,7 +40,7 @@ def restart_recorded(config, asked_by):
         program = find_program()
     except ProgramNotFound as error:
         raise pytest.UsageError("%s: %s" % (asked_by, error)) from None
-    capture = _new_capture(config)
+    capture = new_capture(config)
     # The capture plugin has put files in the place of stdout and stderr.
     capturing = config.pluginmanager.getplugin("capturemanager")
     if capturing is not None:
@@ -56,9 +56,14 @@ def restart_recorded(config, asked_by):
     os.execv(program, arguments + ["--"] + _own_command_line())
 
 
+def has_workers(options):
+    """Whether tests are run by workers of pytest-xdist."""
+    return bool(getattr(options, "numprocesses", None) or getattr(options, "tx", None))
+
+
 def wants_limits(config):
     """Whether tests that will be collected seem to have limits, and nobody else enforces them."""
-    if enabled() or _is_xdist_worker() or not _runs_tests(config) or memray_measures(config):
+    if enabled() or _is_xdist_worker() or not runs_tests(config) or memray_measures(config):
         return False
     return pytest_is_the_program() and _has_program() and _names_markers(config)
 
@@ -105,7 +110,7 @@ def _is_xdist_worker():
     return "PYTEST_XDIST_WORKER" in os.environ
 
 
-def _runs_tests(config):
+def runs_tests(config):
     return not any(getattr(config.known_args_namespace, name, False) for name in _NOT_RUNNING_TESTS)
 
 
@@ -121,36 +126,6 @@ def _own_command_line():
         words = [os.fsdecode(word) for word in file.read().split(b"\0")[:-1]]
     # PATH may have another python first by now.
     return [sys.executable or words[0]] + words[1:]
-
-
-def _new_capture(config):
-    """A path for the capture; of those that stand beside it, the last few stay."""
-    folder = _capture_folder(config)
-    try:
-        old = sorted((entry for entry in os.scandir(folder) if entry.name.endswith(".mlens")),
-                     key=lambda entry: entry.stat().st_mtime)
-        for entry in old[:1 - _KEPT_CAPTURES]:
-            os.unlink(entry.path)
-    except OSError:
-        pass  # another session's business
-    return os.path.join(folder, "%s-%d.mlens" % (time.strftime("%Y%m%d-%H%M%S"), os.getpid()))
-
-
-def _capture_folder(config):
-    chosen = getattr(config.known_args_namespace, "memlens_bin_path", None)
-    if chosen:
-        os.makedirs(chosen, exist_ok=True)
-        return os.path.abspath(chosen)
-    try:
-        # ValueError: with -p no:cacheprovider nothing is to be kept beside the tests.
-        folder = os.path.join(str(config.rootpath), config.getini("cache_dir"), "d", "memlens")
-        os.makedirs(folder, exist_ok=True)
-        if os.access(folder, os.W_OK):
-            return folder
-    except (OSError, ValueError):
-        pass
-    import tempfile
-    return tempfile.mkdtemp(prefix="memlens-pytest-")
 
 
 def _names_markers(config):

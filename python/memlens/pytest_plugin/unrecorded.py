@@ -1,29 +1,51 @@
-"""Where pytest is not recorded: limits cannot be held, and a test that has some says so."""
+"""Where pytest is not recorded yet: it is from here on, if tests are to be measured."""
 import pytest
 
-from .limits import limits_of
-from .restart import pytest_is_the_program, restart_recorded
+from .._capture import MemlensError
+from .._program import ProgramNotFound
+from .._tracker import Tracker
+from .captures import new_capture
+from .limits import has_limits, limits_of
+from .measuring import Measuring
+from .restart import runs_tests
 
 
 class Unrecorded:
-    def __init__(self, config):
+    def __init__(self, config, asked_for):
         self.config = config
+        # Now, so that what is wrong with its options is said at once.
+        self.measuring = Measuring(config) if asked_for else None
+        self.recorded = False
+        self.obstacle = ""
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_finish(self, session):
-        """Markers that were not to be seen in the files' text."""
-        if hasattr(self.config, "workerinput") or not pytest_is_the_program():
+        """What pytest and the tests' modules allocate until now is no test's."""
+        if self.recorded or not runs_tests(self.config):
             return
-        if any(_has_limits(item) for item in session.items):
-            restart_recorded(self.config, "limit_memory and limit_leaks")
+        if self.measuring or any(has_limits(item) for item in session.items):
+            self._begin()
+
+    def _begin(self):
+        options = self.config.known_args_namespace
+        try:
+            tracker = Tracker(
+                new_capture(self.config), native=bool(getattr(options, "native", False)),
+                python_allocators=not getattr(options, "memlens_no_python_allocators", False))
+            tracker.start()
+        except (MemlensError, ProgramNotFound) as error:
+            if self.measuring:
+                raise pytest.UsageError("--memlens: %s" % error) from None
+            self.obstacle = str(error)
+            return
+        self.recorded = True
+        measuring = self.measuring or Measuring(self.config)
+        measuring.tracker = tracker
+        self.config.pluginmanager.register(measuring, "memlens_measuring")
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_call(self, item):
-        if limits_of(item):
-            pytest.fail("memory limits: this process is not recorded by memlens; run "
-                        "`pytest --memlens`, or start the program that calls pytest with "
-                        "`memlens run -- ...`", pytrace=False)
-
-
-def _has_limits(item):
-    return any(item.iter_markers("limit_memory")) or any(item.iter_markers("limit_leaks"))
+        if not self.recorded and limits_of(item):
+            pytest.fail("memory limits: this process is not recorded by memlens: %s" %
+                        (self.obstacle or "the test got its limits after tests were collected; "
+                                          "`pytest --memlens` records from there on"), pytrace=False)
