@@ -3,12 +3,14 @@
 One row a stack and view. The schema is in docs/fleet.md; columns may be added.
 """
 import datetime
+import itertools
 import os
 
 from ._capture import VIEWS, Capture
 
 #: Half as large as by Snappy, and read wherever Parquet is.
 _COMPRESSION = "zstd"
+_BATCH_ROWS = 5000
 
 
 def _pyarrow():
@@ -37,8 +39,13 @@ def schema():
 
 def to_arrow(capture, views=VIEWS, build="", host=None):
     """A pyarrow.Table. build: what tells releases apart, in the words of who asks."""
+    return _pyarrow().Table.from_batches(batches(capture, views, build, host), schema=schema())
+
+
+def batches(capture, views=VIEWS, build="", host=None):
+    """The same in parts of some thousand rows: what is read of the capture is not all in memory."""
     arrow = _pyarrow()
-    rows = {field.name: [] for field in schema()}
+    columns = schema()
     summary = capture.summary
     when = _start(capture)
     same = {"host": host or summary.get("host") or os.uname().nodename, "day": when.date(),
@@ -46,18 +53,21 @@ def to_arrow(capture, views=VIEWS, build="", host=None):
             "command": " ".join(summary["command"]), "python": summary["python"], "build": build,
             "duration_seconds": summary["duration_seconds"],
             "marks": [{"seconds": mark.seconds, "name": mark.name} for mark in capture.marks]}
+    rows = []
     for view in views:
         for record in capture.iterate(view):
             leaf = record.frames[0]
-            row = dict(
+            rows.append(dict(
                 same, view=view, pid=record.pid, thread=record.thread, bytes=record.bytes,
                 blocks=record.blocks, function=leaf.function, file=leaf.file, line=leaf.line,
                 frames=[{"function": f.function, "file": f.file, "line": f.line, "kind": f.kind}
                         for f in record.frames],
-                folded=";".join(f.function for f in reversed(record.frames)))
-            for name, value in row.items():
-                rows[name].append(value)
-    return arrow.table(rows, schema=schema())
+                folded=";".join(f.function for f in reversed(record.frames))))
+            if len(rows) == _BATCH_ROWS:
+                yield arrow.RecordBatch.from_pylist(rows, schema=columns)
+                rows = []
+    if rows:
+        yield arrow.RecordBatch.from_pylist(rows, schema=columns)
 
 
 def to_parquet(capture, folder, views=VIEWS, build="", host=None):
@@ -67,18 +77,30 @@ def to_parquet(capture, folder, views=VIEWS, build="", host=None):
     """
     arrow = _pyarrow()
     import pyarrow.parquet
-    table = to_arrow(capture, views, build, host)
-    if table.num_rows == 0:
+    parts = batches(capture, views, build, host)
+    first = next(parts, None)
+    if first is None:
         raise ValueError("%s has no stacks" % capture.path)
-    if os.fspath(folder).endswith(".parquet"):
-        arrow.parquet.write_table(table, folder, compression=_COMPRESSION)
-        return os.fspath(folder)
-    name, day = table["host"][0].as_py(), table["day"][0].as_py()
-    place = os.path.join(folder, "host=%s" % name, "day=%s" % day)
-    os.makedirs(place, exist_ok=True)
-    path = os.path.join(place, os.path.basename(capture.path) + ".parquet")
-    # They are in the folders' names.
-    arrow.parquet.write_table(table.drop(["host", "day"]), path, compression=_COMPRESSION)
+    path, left_out = os.fspath(folder), ()
+    if not path.endswith(".parquet"):
+        place = os.path.join(path, "host=%s" % first["host"][0].as_py(),
+                             "day=%s" % first["day"][0].as_py())
+        os.makedirs(place, exist_ok=True)
+        path = os.path.join(place, os.path.basename(capture.path) + ".parquet")
+        left_out = ("host", "day")  # they are in the folders' names
+    kept = [field for field in schema() if field.name not in left_out]
+    names = [field.name for field in kept]
+    temporary = "%s.%d" % (path, os.getpid())  # who reads the folder sees whole files
+    try:
+        with arrow.parquet.ParquetWriter(temporary, arrow.schema(kept),
+                                         compression=_COMPRESSION) as file:
+            for part in itertools.chain([first], parts):
+                file.write_table(arrow.Table.from_batches([part]).select(names))
+        os.replace(temporary, path)
+    except BaseException:
+        if os.path.exists(temporary):
+            os.unlink(temporary)
+        raise
     return path
 
 

@@ -167,12 +167,20 @@ class Capture:
 
 
 def _dataframe(columns):
-    for library in ("pandas", "polars"):
-        try:
-            return __import__(library).DataFrame(columns)
-        except ImportError:
-            continue
-    raise ImportError("to_dataframe() needs pandas or polars")
+    """With types that do not depend on whether there are rows, so that frames can be joined."""
+    numbers = {"bytes", "blocks", "pid", "thread", "line"}
+    try:
+        import pandas
+        return pandas.DataFrame(columns).astype(
+            {name: "int64" if name in numbers else "str" for name in columns})
+    except ImportError:
+        pass
+    try:
+        import polars
+        return polars.DataFrame(columns, schema={
+            name: polars.Int64 if name in numbers else polars.String for name in columns})
+    except ImportError:
+        raise ImportError("to_dataframe() needs pandas or polars") from None
 
 
 class Diff(list):
