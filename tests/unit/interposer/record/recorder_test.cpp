@@ -7,6 +7,9 @@
 #include <atomic>
 #include <cstdlib>
 #include <cstring>
+#include <iterator>
+#include <map>
+#include <random>
 #include <thread>
 
 #include "interposer/record/order.h"
@@ -58,6 +61,41 @@ TEST_CASE("what is recorded is read back, block by block") {
   CHECK(totals.leaked_blocks == 600);
   CHECK(totals.unmatched_frees == 0);
   CHECK(totals.lost_events == 0);
+}
+
+TEST_CASE("a random history of all sizes is read back as it happened") {
+  RecordedProcess recorded;
+  std::mt19937 random(1);
+  constexpr size_t kSizes[] = {0, 8, 16, 24, 100, 5000, size_t{1} << 20, size_t{1} << 33};
+  std::map<uint64_t, size_t> live;
+  uint64_t allocations = 0, frees = 0, bytes = 0;
+  for (int i = 0; i < 50'000; ++i) {
+    const uint64_t number = random() % 3000;
+    const auto known = live.find(number);
+    if (known != live.end()) {
+      release(number);
+      live.erase(known);
+      ++frees;
+    } else {
+      const size_t size = kSizes[random() % std::size(kSizes)];
+      // Of Python's objects, a freed one's place is where the next is expected.
+      const bool object = number % 2 != 0 && size <= 100;
+      record_allocation(object ? AllocationKind::kPyObjectMalloc : AllocationKind::kMalloc,
+                        block(number), size);
+      live[number] = size;
+      ++allocations;
+      bytes += size;
+    }
+  }
+  uint64_t live_bytes = 0;
+  for (const auto& [number, size] : live) live_bytes += size;
+  const reader::Totals totals = recorded.totals();
+  CHECK(totals.allocations == allocations);
+  CHECK(totals.allocated_bytes == bytes);
+  CHECK(totals.frees == frees);
+  CHECK(totals.leaked_bytes == live_bytes);
+  CHECK(totals.unmatched_frees == 0);
+  CHECK(totals.replaced_blocks == 0);
 }
 
 TEST_CASE("a forked child's first event makes it a process of its own") {
@@ -239,6 +277,19 @@ TEST_CASE("an undo finds its free in the chunk before") {
   record_undo();
   CHECK(thread_state->chunk != chunk);
   CHECK(recorded.totals().leaked_blocks == 1);
+}
+
+TEST_CASE("no order word comes twice, also not in a later session") {
+  uint64_t last = 0;
+  {
+    RecordedProcess before;
+    allocate(1);
+    last = order::load();
+  }
+  RecordedProcess recorded;
+  CHECK(order::epoch_of(order::load()) > order::epoch_of(last));
+  allocate(1);
+  CHECK(recorded.totals().allocations == 1);
 }
 
 TEST_CASE("an undo is no event of a session that its free was not in") {
