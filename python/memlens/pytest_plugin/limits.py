@@ -15,6 +15,7 @@ _LeakLimit = namedtuple("_LeakLimit", "limit filter_fn warmups current_thread_on
 
 class MemoryLimit(_MemoryLimit):
     """limit_memory: the peak."""
+    __slots__ = ()
     warmups = 0
     needs_collection = False
 
@@ -34,6 +35,7 @@ class MemoryLimit(_MemoryLimit):
 
 class LeakLimit(_LeakLimit):
     """limit_leaks: what any one place leaves."""
+    __slots__ = ()
     needs_collection = True
 
     @classmethod
