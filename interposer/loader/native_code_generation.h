@@ -11,6 +11,8 @@ namespace memlens::interposer {
 inline std::atomic<uint32_t> native_code_generation{1};
 
 // Any thread, no lock.
-inline void native_code_has_changed() { native_code_generation.fetch_add(1, std::memory_order_release); }
+inline void native_code_has_changed() {
+  native_code_generation.fetch_add(1, std::memory_order_release);
+}
 
 }  // namespace memlens::interposer

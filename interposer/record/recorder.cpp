@@ -150,8 +150,8 @@ __attribute__((noinline, cold)) ThreadState* get_ready(ThreadState* state) {
     enter_epoch(*state, order::take(state->owner));
     epoch_changed = true;
   }
-  // Full, or (kBusyCursor) a record was begun and never ended: its writer was killed (vfork child) or
-  // jumped away. What is committed stays; the rest of the chunk is given up.
+  // Full, or (kBusyCursor) a record was begun and never ended: its writer was killed (vfork child)
+  // or jumped away. What is committed stays; the rest of the chunk is given up.
   if (state->chunk != nullptr && state->cursor >= state->hard_limit) {
     close_chunk(*state);
     if (state->shards != nullptr) {

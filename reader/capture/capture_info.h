@@ -111,7 +111,7 @@ struct CaptureInfo {
   // By time. Those that stand among the events (format before 2.1) are in Analysis::marks alone.
   std::vector<Mark> marks;
   std::vector<ProfiledFunction> profiled_functions;  // of all processes, each once
-  std::vector<LeftOut> left_out;  // all but events, which Analysis tells of
+  std::vector<LeftOut> left_out;                     // all but events, which Analysis tells of
   HeapTable heaps;
 
   // All that was recorded is in the reports.

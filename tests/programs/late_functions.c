@@ -1,5 +1,5 @@
-// Needs nothing but libc, and opens a library that needs more (before glibc 2.34: libdl, libutil), as
-// libc opens its own modules.
+// Needs nothing but libc, and opens a library that needs more (before glibc 2.34: libdl, libutil),
+// as libc opens its own modules.
 #include <stddef.h>
 
 void* __libc_dlopen_mode(const char* file, int mode) __attribute__((weak));

@@ -1,5 +1,5 @@
-// Frees blocks whose allocation is nowhere to be seen: 20 that were allocated past every hook, and, in
-// a forked child, 30 of its parent's.
+// Frees blocks whose allocation is nowhere to be seen: 20 that were allocated past every hook, and,
+// in a forked child, 30 of its parent's.
 #include <stddef.h>
 #include <stdlib.h>
 #include <sys/wait.h>

@@ -19,7 +19,7 @@ struct RecordedRun {
   std::string name;      // what was run, for messages
   std::string obstacle;  // why it cannot be recorded, where that is known
   bool quiet = false;
-  bool tables = true;    // of functions that the program asked for
+  bool tables = true;     // of functions that the program asked for
   bool progress = false;  // may be shown
   bool source = true;
   bool debuginfod = false;
