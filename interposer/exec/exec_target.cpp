@@ -274,16 +274,17 @@ const char* find_program(const char* name, char* buffer, size_t bytes) {
     }
   }
   const int saved_errno = errno;
-  const size_t name_bytes = std::strlen(name) + 1;
+  const size_t name_bytes = std::strlen(name);
   const char* found = nullptr;
   for (const char* start = search; found == nullptr;) {
     const char* end = std::strchr(start, ':');
     const size_t directory = end == nullptr ? std::strlen(start) : static_cast<size_t>(end - start);
-    if (directory + 1 + name_bytes <= bytes) {
+    if (directory + 1 + name_bytes < bytes) {
       size_t length = directory;
       std::memcpy(buffer, start, directory);
       if (directory != 0) buffer[length++] = '/';  // an empty entry is the current directory
       std::memcpy(buffer + length, name, name_bytes);
+      buffer[length + name_bytes] = '\0';
       struct stat status;
       if (system_call::read_status_at(AT_FDCWD, buffer, status) && S_ISREG(status.st_mode) &&
           system_call::is_accessible(buffer, X_OK)) {

@@ -12,6 +12,7 @@ struct ProfiledFunction {
   std::string_view name;
   uint32_t first_line = 0;
   uint32_t line_count = 0;
+  // NOLINTNEXTLINE(modernize-use-nullptr): what clang-tidy 14 says of a defaulted comparison
   auto operator<=>(const ProfiledFunction&) const = default;
 };
 

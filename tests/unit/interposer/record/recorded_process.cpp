@@ -6,7 +6,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <memory>
 #include <stdexcept>
+#include <vector>
 
 #include "interposer/platform/clock.h"
 #include "interposer/record/enrolment.h"
@@ -57,7 +59,8 @@ bool join(segment::SegmentHeader* header, format::ProcessOrigin origin) {
 
 // Never unmapped, like a segment in a program.
 collector::SharedSegment& make_segment(uint32_t options) {
-  return *new collector::SharedSegment(options);
+  static auto& segments = *new std::vector<std::unique_ptr<collector::SharedSegment>>;
+  return *segments.emplace_back(std::make_unique<collector::SharedSegment>(options));
 }
 
 }  // namespace
