@@ -154,11 +154,18 @@ bool Injection::worker_lives() const {
   return false;
 }
 
+bool Injection::has_earlier_worker() const {
+  const auto state = process_.value<WorkerState>(context() + offsetof(Context, state));
+  return (state == WorkerState::kStarting || state == WorkerState::kReady) && worker_lives();
+}
+
 void Injection::start() {
   if (plan_.area) {
     area_ = *plan_.area;
-    const auto state = process_.value<WorkerState>(context() + offsetof(Context, state));
-    if ((state == WorkerState::kStarting || state == WorkerState::kReady) && worker_lives()) {
+    // An earlier attach's thread ends by itself, on a busy machine with some delay.
+    for (const int64_t end = now_ms() + kPatienceMs / 4; has_earlier_worker();
+         usleep(kPollMicroseconds)) {
+      if (now_ms() < end) continue;
       throw AttachError(
           "is still busy with an earlier attach (its loader or allocator waits for something); "
           "try again later");

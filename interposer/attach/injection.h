@@ -63,6 +63,7 @@ class Injection {
   bool try_to_load(const std::string& path);
   std::string copy_into_memory_file(const std::string& library, int& fd);
   bool worker_lives() const;
+  bool has_earlier_worker() const;
   uint64_t context() const { return area_.context(); }
 
   RemoteProcess process_;
