@@ -1,11 +1,11 @@
 #include "interposer/exec/exec_environment.h"
 
 #include <link.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cstring>
 
+#include "interposer/loader/next_definition.h"
 #include "interposer/platform/system_call.h"
 #include "interposer/segment/layout.h"
 
@@ -17,17 +17,12 @@ constexpr char kLibraryName[] = "libmemlens.so";
 
 char library_path[4096];
 
-// The loader's list, which nobody changes while a constructor runs. Not dladdr: before glibc 2.34
-// it is in libdl, one library more in every program (python/portable).
-const char* own_name() {
-  const link_map* object = _r_debug.r_map;
-  while (object != nullptr && object->l_ld != _DYNAMIC) object = object->l_next;
-  return object == nullptr ? nullptr : object->l_name;
-}
-
+// Not by dladdr: before glibc 2.34 it is in libdl, one library more in every program
+// (python/portable).
 __attribute__((constructor)) void find_own_library() {
-  const char* const name = own_name();
-  if (name == nullptr) return;
+  const link_map* own = own_object();
+  if (own == nullptr) return;
+  const char* const name = own->l_name;
   size_t length = 0;
   if (name[0] != '/') {
     const long bytes = system_call::working_directory(library_path, sizeof library_path);

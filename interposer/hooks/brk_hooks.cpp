@@ -25,6 +25,7 @@ inline char* program_break() { return static_cast<char*>(next_sbrk.get()(0)); }
 // afterwards, given-back memory before.
 template <typename Move>
 auto move_break(char* target, Move move) {
+  be_ready();
   char* const old_break = program_break();
   const bool shrinks = old_break != kFailed && target < old_break;
   if (shrinks) record_unmap(target, static_cast<size_t>(old_break - target));
@@ -48,7 +49,6 @@ struct Outcome {
 using namespace memlens::interposer;
 
 MEMLENS_HOOK int brk(void* target) {
-  be_ready();
   HookScope scope;
   if (!scope.outermost() || maps_for_allocator(__builtin_return_address(0))) {
     return next_brk.get()(target);
@@ -60,7 +60,6 @@ MEMLENS_HOOK int brk(void* target) {
 }
 
 MEMLENS_HOOK void* sbrk(intptr_t increment) {
-  be_ready();
   HookScope scope;
   if (increment == 0 || !scope.outermost() || maps_for_allocator(__builtin_return_address(0))) {
     return next_sbrk.get()(increment);

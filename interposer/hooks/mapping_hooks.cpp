@@ -53,8 +53,10 @@ inline bool is_heap(int protection, int flags) {
          protection != PROT_NONE;
 }
 
+// Ready only here, and not for what an allocator maps for itself: it may hold its locks.
 inline void* record_mmap(void* mapped, size_t bytes, int protection, int flags) {
   if (mapped == MAP_FAILED) return mapped;
+  be_ready();
   if ((flags & MAP_FIXED) != 0) record_unmap(mapped, whole_pages(bytes));
   if (is_heap(protection, flags)) {
     record_map(AllocationKind::kMmap, mapped, bytes);
@@ -70,7 +72,6 @@ using namespace memlens::interposer;
 
 MEMLENS_HOOK void* mmap(void* address, size_t bytes, int protection, int flags, int fd,
                         off_t offset) {
-  be_ready();
   HookScope scope;
   void* mapped = next_mmap.get()(address, bytes, protection, flags, fd, offset);
   if (!scope.outermost() || maps_for_allocator(__builtin_return_address(0))) return mapped;
@@ -79,7 +80,6 @@ MEMLENS_HOOK void* mmap(void* address, size_t bytes, int protection, int flags, 
 
 MEMLENS_HOOK void* mmap64(void* address, size_t bytes, int protection, int flags, int fd,
                           off64_t offset) {
-  be_ready();
   HookScope scope;
   void* mapped = next_mmap64.get()(address, bytes, protection, flags, fd, offset);
   if (!scope.outermost() || maps_for_allocator(__builtin_return_address(0))) return mapped;
@@ -87,11 +87,11 @@ MEMLENS_HOOK void* mmap64(void* address, size_t bytes, int protection, int flags
 }
 
 MEMLENS_HOOK int munmap(void* address, size_t bytes) {
-  be_ready();
   HookScope scope;
   if (!scope.outermost() || bytes == 0 || maps_for_allocator(__builtin_return_address(0))) {
     return next_munmap.get()(address, bytes);
   }
+  be_ready();
   record_unmap(address, whole_pages(bytes));
   const int status = next_munmap.get()(address, bytes);
   if (status != 0) record_undo();
@@ -106,12 +106,12 @@ MEMLENS_HOOK void* mremap(void* address, size_t old_bytes, size_t new_bytes, int
     wanted = va_arg(arguments, void*);
     va_end(arguments);
   }
-  be_ready();
   HookScope scope;
   // Of no old bytes it makes a second view of shared memory, which is not heap.
   const bool record =
       scope.outermost() && old_bytes != 0 && !maps_for_allocator(__builtin_return_address(0));
   if (!record) return next_mremap.get()(address, old_bytes, new_bytes, flags, wanted);
+  be_ready();
   record_unmap(address, whole_pages(old_bytes));
   void* moved = next_mremap.get()(address, old_bytes, new_bytes, flags, wanted);
   if (moved == MAP_FAILED) {

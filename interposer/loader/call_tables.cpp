@@ -29,49 +29,36 @@ CallTables::CallTables(const LoadedObject& object)
   read_dynamic_section(object.dynamic);
 }
 
-void CallTables::read_dynamic_section(const ElfW(Dyn) * entry) {
-  for (; entry->d_tag != DT_NULL; ++entry) {
-    // The loader has made addresses absolute, except in objects it cannot write to.
-    uintptr_t address = entry->d_un.d_ptr;
-    if (address < load_bias_) address += load_bias_;
-    switch (entry->d_tag) {
-      case DT_SYMTAB:
-        symbols_ = reinterpret_cast<const ElfW(Sym)*>(address);
-        break;
-      case DT_STRTAB:
-        names_ = reinterpret_cast<const char*>(address);
-        break;
+void CallTables::read_dynamic_section(const ElfW(Dyn) * dynamic) {
+  const auto read = [this](int64_t tag, uint64_t value, uintptr_t address) {
+    if (table_.take(tag, address)) return;
+    switch (tag) {
       case DT_STRSZ:
-        names_bytes_ = entry->d_un.d_val;
-        break;
-      case DT_GNU_HASH:
-        gnu_hash_ = reinterpret_cast<const uint32_t*>(address);
-        break;
-      case DT_HASH:
-        elf_hash_ = reinterpret_cast<const uint32_t*>(address);
+        names_bytes_ = value;
         break;
       case DT_RELA:
         relocations_[0].first = reinterpret_cast<const ElfW(Rela)*>(address);
         break;
       case DT_RELASZ:
-        relocations_[0].count = entry->d_un.d_val / sizeof(ElfW(Rela));
+        relocations_[0].count = value / sizeof(ElfW(Rela));
         break;
       case DT_JMPREL:
         relocations_[1].first = reinterpret_cast<const ElfW(Rela)*>(address);
         break;
       case DT_PLTRELSZ:
-        relocations_[1].count = entry->d_un.d_val / sizeof(ElfW(Rela));
+        relocations_[1].count = value / sizeof(ElfW(Rela));
         break;
       case kPacked:
         packed_ = reinterpret_cast<const uint64_t*>(address);
         break;
       case kPackedBytes:
-        packed_count_ = entry->d_un.d_val / sizeof(uint64_t);
+        packed_count_ = value / sizeof(uint64_t);
         break;
       default:
         break;
     }
-  }
+  };
+  for_each_dynamic_entry(dynamic, load_bias_, read);
   for (Relocations& table : relocations_) {
     if (table.first == nullptr) table.count = 0;
   }
@@ -80,12 +67,12 @@ void CallTables::read_dynamic_section(const ElfW(Dyn) * entry) {
 
 // Only the hash tables say it: the last symbol is the last of the fullest chain.
 size_t CallTables::symbol_count() const {
-  if (elf_hash_ != nullptr) return elf_hash_[1];
-  if (gnu_hash_ == nullptr) return 0;
-  const uint32_t bucket_count = gnu_hash_[0];
-  const uint32_t first = gnu_hash_[1];
-  const uint32_t bloom_words = gnu_hash_[2];
-  const auto* buckets = gnu_hash_ + 4 + bloom_words * (sizeof(ElfW(Addr)) / sizeof(uint32_t));
+  if (table_.elf_hash != nullptr) return table_.elf_hash[1];
+  if (table_.gnu_hash == nullptr) return 0;
+  const uint32_t bucket_count = table_.gnu_hash[0];
+  const uint32_t first = table_.gnu_hash[1];
+  const uint32_t bloom_words = table_.gnu_hash[2];
+  const auto* buckets = table_.gnu_hash + 4 + bloom_words * (sizeof(ElfW(Addr)) / sizeof(uint32_t));
   uint32_t last = 0;
   for (uint32_t i = 0; i < bucket_count; ++i) {
     if (buckets[i] > last) last = buckets[i];

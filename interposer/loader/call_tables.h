@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "interposer/loader/dynamic_section.h"
 #include "interposer/loader/loader_list.h"
 
 namespace memlens::interposer {
@@ -17,7 +18,7 @@ class CallTables {
  public:
   explicit CallTables(const LoadedObject& object);
 
-  bool is_usable() const { return symbols_ != nullptr && names_ != nullptr; }
+  bool is_usable() const { return table_.are_there(); }
   uintptr_t load_bias() const { return load_bias_; }
   uintptr_t start() const { return start_; }
   uintptr_t end() const { return end_; }
@@ -26,10 +27,10 @@ class CallTables {
   // defines, the object calls it in a way that can be changed.
   bool has_slot_for(size_t symbol_index) const;
 
-  const char* names() const { return names_; }
+  const char* names() const { return table_.names; }
   size_t names_bytes() const { return names_bytes_; }
   size_t symbol_count() const;
-  const ElfW(Sym) & symbol(size_t index) const { return symbols_[index]; }
+  const ElfW(Sym) & symbol(size_t index) const { return table_.symbols[index]; }
 
   // What the kernel lets be done with an address of the object once it is relocated.
   int protection_of(uintptr_t address) const;
@@ -79,7 +80,7 @@ class CallTables {
     }
   }
 
-  void read_dynamic_section(const ElfW(Dyn) * entry);
+  void read_dynamic_section(const ElfW(Dyn) * dynamic);
 
   uintptr_t load_bias_;
   uintptr_t start_;
@@ -88,11 +89,8 @@ class CallTables {
   uintptr_t relro_end_ = 0;
   const ElfW(Phdr) * headers_;
   size_t header_count_;
-  const ElfW(Sym) * symbols_ = nullptr;
-  const char* names_ = nullptr;
+  DynamicSymbols table_;
   size_t names_bytes_ = 0;
-  const uint32_t* gnu_hash_ = nullptr;
-  const uint32_t* elf_hash_ = nullptr;
   Relocations relocations_[2];  // of data; of the procedure linkage table
   const uint64_t* packed_ = nullptr;
   size_t packed_count_ = 0;

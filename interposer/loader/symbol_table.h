@@ -8,6 +8,8 @@
 
 #include <cstdint>
 
+#include "interposer/loader/dynamic_section.h"
+
 namespace memlens::interposer {
 
 // A name with both hashes that tables are made with.
@@ -40,7 +42,7 @@ class SymbolTable {
   void* address_of(const ElfW(Sym) & symbol) const;
 
   // The text that the dynamic section's names are offsets into; nullptr without one.
-  const char* names() const { return names_; }
+  const char* names() const { return table_.names; }
   // DT_SONAME, or "".
   const char* soname() const { return soname_; }
 
@@ -50,10 +52,7 @@ class SymbolTable {
   const ElfW(Sym) * find_by_elf_hash(const SymbolName& name) const;
 
   uintptr_t load_bias_;
-  const ElfW(Sym) * symbols_ = nullptr;
-  const char* names_ = nullptr;
-  const uint32_t* gnu_hash_ = nullptr;
-  const uint32_t* elf_hash_ = nullptr;  // what an object without the above has
+  DynamicSymbols table_;
   const uint16_t* versions_ = nullptr;  // null: no symbol has one
   const char* soname_ = "";
 };

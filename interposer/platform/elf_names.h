@@ -1,5 +1,4 @@
 // What object files call this processor, and the relocations that leave an address in a slot.
-// in a slot, by processor.
 #pragma once
 
 #include <elf.h>

@@ -9,6 +9,7 @@
 #include "interposer/record/pools.h"
 #include "interposer/record/recorder.h"
 #include "interposer/record/sampling/sampler.h"
+#include "interposer/session/control_export.h"
 #include "interposer/session/process.h"
 #include "interposer/session/upcalls.h"
 
@@ -146,8 +147,6 @@ void open_program_gates(const LoadedObject& object) {
 
 // The same for who finds us by name, as the Python package does, and has not looked whether
 // anything is recorded.
-#define MEMLENS_CONTROL extern "C" __attribute__((visibility("default")))
-
 using namespace memlens::interposer;
 
 MEMLENS_CONTROL void memlens_report_pool_alloc(Pool* pool, const void* block, size_t bytes) {

@@ -16,7 +16,7 @@ inline constexpr int kAsk = 0;
 inline std::atomic<const int*> shutdown_watch{&kNothingToAsk};
 
 // Asks. Put here before `shutdown_watch` first says that somebody has to.
-inline void (*check_for_shutdown)() = nullptr;
+inline void (*check_for_shutdown)() = [] {};
 
 // By the recorder before each free.
 inline void before_free() {

@@ -6,11 +6,10 @@
 #include "interposer/definitions/definitions.h"
 #include "interposer/guest/reentrancy.h"
 #include "interposer/record/thread_state.h"
+#include "interposer/session/control_export.h"
 #include "interposer/session/process.h"
 
 using namespace memlens::interposer;
-
-#define MEMLENS_CONTROL extern "C" __attribute__((visibility("default")))
 
 // Names this moment; of a name longer than format::kMaxMarkBytes, the beginning. From any thread,
 // also where nothing is recorded. Not from a signal handler.

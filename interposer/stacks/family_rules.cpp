@@ -31,8 +31,8 @@ constexpr uint32_t kFindsOfShortLives = 8192;
 
 std::atomic<Family*> family{nullptr};
 int32_t maker = 0;
-// In a child: the family it was born into.
-std::atomic<const Family*> own_family{nullptr};
+// The same in a child, and nullptr in who made it: that one keeps its rules to itself.
+std::atomic<Family*> own_family{nullptr};
 std::atomic<uint32_t> finds{0};
 
 bool list_object(const LoadedObject& object, void* argument) {
@@ -86,7 +86,7 @@ bool find(uintptr_t address, UnwindRule& rule, bool& keep) {
 }
 
 void insert(uintptr_t address, UnwindRule rule) {
-  family.load(std::memory_order_relaxed)->rules.insert(address, 0, rule);
+  own_family.load(std::memory_order_relaxed)->rules.insert(address, 0, rule);
 }
 
 }  // namespace memlens::interposer::unwind::family_rules

@@ -24,8 +24,8 @@ void prepare();
 // Whether this process is a child whose relatives know the object's rules, under `generation`.
 bool has_object(uintptr_t load_bias, uint32_t generation);
 
-// Of an object that is here. Whoever lives long had better keep what it finds, which is dearer to
-// find than in its own cache: `keep` then.
+// Precondition of both: has_object(). Whoever lives long had better keep what it finds, which is
+// dearer to find than in its own cache: `keep` then.
 bool find(uintptr_t address, UnwindRule& rule, bool& keep);
 void insert(uintptr_t address, UnwindRule rule);
 

@@ -11,20 +11,29 @@ namespace {
 
 // "Pool::allocate" is how a method is registered, of which a symbol has the parts with their
 // lengths.
-std::string part_of_symbol(std::string_view function) {
+std::string part_of_symbol(std::string_view method) {
   std::string part;
-  while (!function.empty()) {
-    const std::string_view name = function.substr(0, function.find("::"));
+  while (!method.empty()) {
+    const std::string_view name = method.substr(0, method.find("::"));
     part += std::to_string(name.size()).append(name);
-    function.remove_prefix(std::min(function.size(), name.size() + 2));
+    method.remove_prefix(std::min(method.size(), name.size() + 2));
   }
   return part + "E";
 }
 
-bool is_symbol_of(std::string_view function, std::string_view symbol) {
-  if (function.find("::") == std::string_view::npos) return symbol == function;
-  return symbol.find(part_of_symbol(function)) != std::string_view::npos;
-}
+class WantedSymbol {
+ public:
+  explicit WantedSymbol(const std::string& function)
+      : is_method_(function.find("::") != std::string::npos),
+        text_(is_method_ ? part_of_symbol(function) : function) {}
+  bool is(std::string_view symbol) const {
+    return is_method_ ? symbol.find(text_) != std::string_view::npos : symbol == text_;
+  }
+
+ private:
+  bool is_method_;
+  std::string text_;
+};
 
 struct Function {
   uint64_t address;
@@ -32,6 +41,7 @@ struct Function {
 };
 
 std::vector<Function> find_functions(Elf* elf, const std::vector<std::string>& functions) {
+  const std::vector<WantedSymbol> wanted(functions.begin(), functions.end());
   std::vector<Function> found;
   for (Elf_Scn* section = elf_nextscn(elf, nullptr); section != nullptr;
        section = elf_nextscn(elf, section)) {
@@ -45,9 +55,7 @@ std::vector<Function> find_functions(Elf* elf, const std::vector<std::string>& f
       if (gelf_getsym(symbols, i, &symbol) == nullptr) break;
       const char* name = elf_strptr(elf, header.sh_link, symbol.st_name);
       if (symbol.st_shndx == SHN_UNDEF || name == nullptr) continue;
-      if (std::ranges::any_of(functions, [name](const std::string& function) {
-            return is_symbol_of(function, name);
-          }))
+      if (std::ranges::any_of(wanted, [name](const WantedSymbol& each) { return each.is(name); }))
         found.push_back({symbol.st_value, symbol.st_size});
     }
   }

@@ -21,6 +21,7 @@
 #include "report/cli/live_command.h"
 #include "report/cli/live_keyboard.h"
 #include "report/cli/run/finish_capture.h"
+#include "report/cli/run/output_file.h"
 #include "report/cli/run/run_error.h"
 #include "report/cli/run/running_recording.h"
 #include "report/live/live_places.h"
@@ -98,7 +99,8 @@ class LiveView {
   }
 
   void refresh() {
-    if (goes_on_in_another_file() && open_next()) return;
+    // The recording has been rotated: the name is another file's.
+    if (!is_still_there(file_) && open_next()) return;
     if (!info().running) return;
     ask();
     const double before = followed_->horizon_seconds();
@@ -118,20 +120,10 @@ class LiveView {
   }
 
  private:
-  struct FileIdentity {
-    dev_t device = 0;
-    ino_t inode = 0;
-    bool operator==(const FileIdentity&) const = default;
-  };
-  std::optional<FileIdentity> file_now() const {
-    struct stat status {};
-    if (stat(target_.capture_path.c_str(), &status) != 0) return {};
-    return FileIdentity{status.st_dev, status.st_ino};
-  }
-
   // Throws reader::CaptureError.
   void open() {
-    const std::optional<FileIdentity> file = file_now();  // before: one that replaces it is noticed
+    // Before it is opened: one that replaces it meanwhile is noticed.
+    const OutputFile file = existing_output(target_.capture_path);
     followed_ = std::make_unique<reader::FollowedAnalysis>(target_.capture_path);
     file_ = file;
     native_ = info().native_stacks;
@@ -143,13 +135,7 @@ class LiveView {
     next_resolve_ = {};
   }
 
-  // The recording has been rotated: the name is another file's.
-  bool goes_on_in_another_file() const {
-    const std::optional<FileIdentity> now = file_now();
-    return now && now != file_;
-  }
-
-  // False: it is no capture, or none yet.
+  // False: there is none, or no capture, or none yet.
   bool open_next() {
     try {
       open();
@@ -192,7 +178,7 @@ class LiveView {
   Clock::time_point next_ask_;
   const bool asked_;
   std::unique_ptr<reader::FollowedAnalysis> followed_;
-  std::optional<FileIdentity> file_;  // that followed_ reads
+  OutputFile file_;  // that followed_ reads
   bool native_ = false;
   LivePlaces places_;
   size_t nodes_resolved_ = 0;

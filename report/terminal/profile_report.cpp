@@ -44,7 +44,7 @@ void print_line_table(std::ostream& out, const reader::ProfiledFunction& functio
   auto line = lines.begin();
   const uint64_t end = std::min<uint64_t>(uint64_t{function.first_line} + function.line_count,
                                           source.size() + uint64_t{1});
-  for (uint32_t number = function.first_line; number < end; ++number) {
+  for (uint32_t number = std::max(function.first_line, 1u); number < end; ++number) {
     const bool holds = line != lines.end() && line->frame->line == number;
     out << row_of(number, printable(source[number - 1]), holds ? &*line : nullptr);
     if (holds) ++line;

@@ -1,5 +1,6 @@
 """The Python package, from the source tree: what it returns is what the program says."""
 import os
+import signal
 import subprocess
 import sys
 
@@ -242,6 +243,35 @@ kept = load()
         self.assertEqual(capture.marks, [])
         # Nor is the making of the table the peak of the capture.
         self.assertLess(capture.summary["peak_bytes"], 30_000_000)
+
+    def run_package(self, text, code):
+        """What `memlens run` says on stderr of a script that imports the package; its capture."""
+        capture = os.path.join(self.directory, "package.mlens")
+        said = self.memlens("run", "-q", "-o", capture, "--", "python3", self.script(text), code=code,
+                            env={**os.environ, "PYTHONPATH": os.path.join(SOURCE, "python")}).stderr
+        return said, capture
+
+    def test_a_profiled_function_s_lines_are_listed_also_after_a_kill(self):
+        said, _ = self.run_package("""
+import memlens, os, signal
+@memlens.profile
+def load():
+    kept = bytearray(3_000_000)
+    os.kill(os.getpid(), signal.SIGKILL)
+load()
+""", 128 + signal.SIGKILL)
+        self.assertRegex(said, r"\n +5 +3\.00 MB +3\.00 MB +3\.00 MB +\d +kept = bytearray")
+
+    def test_a_function_that_is_said_to_begin_before_its_file_is_listed_from_its_first_line(self):
+        said, capture = self.run_package("""import memlens, ctypes
+from memlens import _recording
+def load(): return bytearray(3_000_000)
+_recording.profiled(__file__, "load", 0, 2**32 - 1)
+kept = load()
+""", 0)
+        self.assertRegex(said, r"\n +1 +import memlens, ctypes\n")
+        self.assertRegex(said, r"\n +3 +3\.00 MB +3\.00 MB +3\.00 MB +\d +def load")
+        self.assertEqual(self.memlens("lines", capture, "--profiled").stdout, said)
 
     def test_a_tracker_in_a_recorded_process_says_what_to_do_instead(self):
         said = self.recorded_output("""

@@ -3,6 +3,7 @@
 #include <xxhash.h>
 
 #include <cstring>
+#include <initializer_list>
 
 #include "reader/capture/symbols_payload.h"
 #include "tests/support/capture_bytes.h"
@@ -224,6 +225,19 @@ std::string unfinished_chunks() {
   return capture.bytes();
 }
 
+// Thread 1's chunk 3, which an earlier file begins.
+FrameFields chunk_gone_on_with(FrameKind kind) {
+  return {
+      .kind = kind, .process = 1, .thread = 1, .sequence = 3, .ticks = kStart, .order_epoch = 5};
+}
+
+// Where the streams were that go on from an earlier file.
+void add_carried_order(CaptureBytes& capture, std::initializer_list<uint64_t> numbers) {
+  std::string order;
+  for (const uint64_t number : numbers) append_varint(order, number);
+  capture.add_frame({.kind = FrameKind::kCarriedOrder, .ticks = kStart}, order);
+}
+
 // Goes on from an earlier file, in which thread 1's chunk 3 had got as far as its first event.
 std::string going_on() {
   CaptureBytes capture;
@@ -231,9 +245,7 @@ std::string going_on() {
   metadata.add_process(4711, 1, 0, format::ProcessOrigin::kStart, kStart, "/bin/busy", {"busy"});
   metadata.add_thread(1, 4711, kStart, "busy");
   metadata.add_thread(2, 4712, kStart, "worker");
-  std::string order;
-  for (const uint64_t number : {1, 5, 0, 2, 1, 3, 1, 2, 7, 0}) append_varint(order, number);
-  capture.add_frame({.kind = FrameKind::kCarriedOrder, .ticks = kStart}, order);
+  add_carried_order(capture, {1, 5, 0, 2, 1, 3, 1, 2, 7, 0});
   EventBytes blocks;
   blocks.allocate(AllocationKind::kMalloc, 0x1008, 100, 0);
   blocks.allocate(AllocationKind::kMalloc, 0x2008, 200, 0);
@@ -248,13 +260,7 @@ std::string going_on() {
   chunk.allocate(AllocationKind::kMalloc, 0x2008, 200, 0);  // counted
   chunk.allocate(AllocationKind::kMalloc, 0x3000, 200, 0);
   chunk.free(0x1008);
-  capture.add_frame({.kind = FrameKind::kEvents,
-                     .process = 1,
-                     .thread = 1,
-                     .sequence = 3,
-                     .ticks = kStart,
-                     .order_epoch = 5},
-                    chunk.payload());
+  capture.add_frame(chunk_gone_on_with(FrameKind::kEvents), chunk.payload());
   capture.add_clock(kStart + 20);
   capture.add_trailer(kStart + 20);
   return capture.bytes();
@@ -267,9 +273,7 @@ std::string carried_pool() {
   MetadataBytes metadata;
   metadata.add_process(41, 1, 0, format::ProcessOrigin::kStart, kStart, "/opt/app", {"app"});
   metadata.add_thread(1, 41, kStart, "main");
-  std::string order;
-  for (const uint64_t number : {1, 5, 0, 1, 1, 3, 0}) append_varint(order, number);
-  capture.add_frame({.kind = FrameKind::kCarriedOrder, .ticks = kStart}, order);
+  add_carried_order(capture, {1, 5, 0, 1, 1, 3, 0});
   EventBytes blocks;
   blocks.pool_allocate(7, kPool, 0x1008, 100, 0);
   blocks.pool_allocate(7, kPool, 0x2008, 200, 0);
@@ -280,13 +284,7 @@ std::string carried_pool() {
   chunk.pool_free(7, 0x2008);
   chunk.pool_allocate(7, kPool, 0x3008, 300, 0);
   chunk.pool_free(7, 0x3008);  // this one was
-  capture.add_frame({.kind = FrameKind::kEvents,
-                     .process = 1,
-                     .thread = 1,
-                     .sequence = 3,
-                     .ticks = kStart,
-                     .order_epoch = 5},
-                    chunk.payload());
+  capture.add_frame(chunk_gone_on_with(FrameKind::kEvents), chunk.payload());
   capture.add_trailer(kStart + 20);
   return capture.bytes();
 }
@@ -297,20 +295,12 @@ std::string more_counted_than_there_are() {
   MetadataBytes metadata;
   metadata.add_process(41, 1, 0, format::ProcessOrigin::kStart, kStart, "/opt/app", {"app"});
   metadata.add_thread(1, 41, kStart, "main");
-  std::string order;
-  for (const uint64_t number : {1, 5, 0, 1, 1, 3, 1000}) append_varint(order, number);
-  capture.add_frame({.kind = FrameKind::kCarriedOrder, .ticks = kStart}, order);
+  add_carried_order(capture, {1, 5, 0, 1, 1, 3, 1000});
   capture.add_frame({.kind = FrameKind::kMetadata, .process = 1, .ticks = kStart}, metadata.take());
   EventBytes chunk;
   chunk.interval(4096);
   chunk.allocate(AllocationKind::kMalloc, 0x3000, 200, 0);
-  capture.add_frame({.kind = FrameKind::kSampledEvents,
-                     .process = 1,
-                     .thread = 1,
-                     .sequence = 3,
-                     .ticks = kStart,
-                     .order_epoch = 5},
-                    chunk.payload());
+  capture.add_frame(chunk_gone_on_with(FrameKind::kSampledEvents), chunk.payload());
   capture.add_trailer(kStart + 20);
   return capture.bytes();
 }

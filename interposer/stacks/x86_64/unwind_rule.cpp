@@ -2,11 +2,15 @@
 
 #include "interposer/stacks/unwind_bytes.h"
 #include "interposer/stacks/unwind_cfi.h"
+#include "interposer/stacks/x86_64/calls.h"
+#include "interposer/stacks/x86_64/unwind_registers.h"
 
 namespace memlens::interposer::unwind {
 namespace {
 
-constexpr uint8_t kFramePointer = 6, kStackPointer = 7, kProgramCounter = 16;  // DWARF numbers
+constexpr uint8_t kFramePointer = Registers::kFramePointer;
+constexpr uint8_t kStackPointer = Registers::kStackPointer;
+constexpr uint8_t kProgramCounter = Registers::kProgramCounter;
 
 // DW_OP_*
 constexpr uint8_t kOpDeref = 0x06, kOpBreg0 = 0x70, kOpBreg31 = 0x8f;
@@ -137,7 +141,7 @@ UnwindRule compile_rule(const UnwindRow& row, bool signal_frame) {
   if (signal_frame) {
     return is_kernel_signal_frame(row) ? UnwindRule::of(RuleKind::kSignalFrame) : complex;
   }
-  constexpr int64_t kReturnAddress = -8;  // below the CFA, where `call` pushed it
+  constexpr int64_t kReturnAddress = -int64_t{kStackWord};  // below the CFA
   if (row.kinds[kProgramCounter] != RegisterKind::kAtCfa ||
       row.values[kProgramCounter].offset != kReturnAddress ||
       row.kinds[kStackPointer] != RegisterKind::kSame) {
