@@ -43,3 +43,7 @@ MEMLENS_CONTROL void memlens_profiled(const char* file, const char* name, unsign
 
 // 1: what this process allocates is being recorded now.
 MEMLENS_CONTROL int memlens_enabled(void) { return recording() ? 1 : 0; }
+
+// Which recording that is, by a number of its own in this process; 0: none. Who has told one what
+// it needs to know sees by it that the next one has not been told.
+MEMLENS_CONTROL unsigned memlens_recording(void) { return recording() ? process.session : 0; }

@@ -1,7 +1,8 @@
-"""The recording of this process as the memlens program knows it."""
+"""The recording of a process as the memlens program knows it."""
 import os
+import subprocess
 
-_MAGIC = b"\x89MLNS\r\n\x1a"
+from ._program import find_program, last_line
 
 
 def collector_pid():
@@ -11,47 +12,12 @@ def collector_pid():
     return int(number) if number.isdigit() else None
 
 
-def running_capture():
-    """The capture that this process is recorded into, as far as it goes by now."""
-    from ._capture import Capture, MemlensError
-    pid = collector_pid()
-    path = _written_by(pid) if pid else None
-    if path is None:
-        raise MemlensError("the capture of this process is not to be found")
-    return Capture(path)
-
-
 def recording_capture(pid):
-    """The capture that another process is recorded into since it was started; None: there is none
-    that can be seen."""
-    try:
-        with open("/proc/%d/environ" % pid, "rb") as file:
-            variables = file.read().split(b"\0")
-    except OSError:
-        return None
-    for variable in variables:
-        if variable.startswith(b"MEMLENS_SESSION="):
-            number = variable.split(b"=", 1)[1].split(b":", 1)[0]
-            return _written_by(int(number)) if number.isdigit() else None
-    return None
-
-
-def _written_by(pid):
-    folder = "/proc/%d/fd" % pid
-    try:
-        numbers = os.listdir(folder)
-    except OSError:
-        return None
-    for number in numbers:
-        path = os.path.join(folder, number)
-        try:
-            if not os.path.isfile(path):
-                continue
-            with open(path, "rb") as file:
-                if file.read(len(_MAGIC)) != _MAGIC:
-                    continue
-            name = os.readlink(path)
-            return name if os.path.exists(name) and os.path.samefile(name, path) else path
-        except OSError:
-            continue  # closed, or another user's
-    return None
+    """The path of the capture that a process is recorded into, by whatever means, as far as it goes by
+    now. Raises MemlensError where it is not recorded, or cannot be seen."""
+    from ._capture import MemlensError
+    asked = subprocess.run([find_program(), "attach", str(pid), "--where-capture"],
+                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    if asked.returncode != 0:
+        raise MemlensError(last_line(asked.stderr, "exit code %d" % asked.returncode))
+    return os.fsdecode(asked.stdout).rstrip("\n")

@@ -4,25 +4,30 @@ import functools
 import os
 import sys
 
-from ._recording import mark, profiled
+from ._recording import mark, profiled, recording
 
 _RANGE_END = " (end)"
 
 
-class _Table:
-    """Asks the recording for a function's table, as soon as there is a recording.
+_functions = []  # file, name, first line, how many lines
+_asked = 0  # the recording that knows of all of them
+_ever_asked = False
 
-    The table is made when that has ended, by the memlens program: nothing of it is recorded.
+
+def ask_for_tables():
+    """Asks the recording, where there is one, for the functions' tables, unless it was asked before.
+
+    They are made when it has ended, by the memlens program: nothing of that is recorded.
     """
-
-    def __init__(self, function):
-        code = function.__code__
-        first = code.co_firstlineno
-        self._place = code.co_filename, function.__qualname__, first, _last_line(code) - first + 1
-        self.ask()
-
-    def ask(self):
-        self.asked_for = profiled(*self._place)
+    global _asked, _ever_asked
+    now = recording()
+    if now == _asked:
+        return
+    _asked = now
+    if now:
+        _ever_asked = True
+        for place in _functions:
+            profiled(*place)
 
 
 def _last_line(code):
@@ -40,7 +45,6 @@ def _last_line(code):
     return last
 
 
-_tables = []
 #: Of code.co_flags: a generator, one with await, a coroutine.
 _GENERATOR, _ASYNC_GENERATOR, _COROUTINE = 0x20, 0x200, 0x80
 
@@ -56,17 +60,20 @@ def profile(function):
     """
     if not callable(function) or not hasattr(function, "__code__"):
         raise TypeError("profile: %r is no Python function" % (function,))
-    table = _Table(function)
-    _tables.append(table)
-    name, flags = function.__qualname__, function.__code__.co_flags
+    code = function.__code__
+    name, flags = function.__qualname__, code.co_flags
+    first = code.co_firstlineno
+    ask_for_tables()
+    _functions.append((code.co_filename, name, first, _last_line(code) - first + 1))
+    if _asked:
+        profiled(*_functions[-1])
 
     if flags & (_GENERATOR | _ASYNC_GENERATOR):
         return function
     if flags & _COROUTINE:
         @functools.wraps(function)
         async def wrapper(*arguments, **named):
-            if not table.asked_for:
-                table.ask()
+            ask_for_tables()
             mark(name)
             try:
                 return await function(*arguments, **named)
@@ -75,8 +82,7 @@ def profile(function):
     else:
         @functools.wraps(function)
         def wrapper(*arguments, **named):
-            if not table.asked_for:
-                table.ask()
+            ask_for_tables()
             mark(name)
             try:
                 return function(*arguments, **named)
@@ -86,7 +92,7 @@ def profile(function):
 
 
 def _report():
-    if os.getpid() == _pid and _tables and not any(table.asked_for for table in _tables):
+    if os.getpid() == _pid and _functions and not _ever_asked:
         print("memlens: profile: nothing was recorded; start the program with `memlens run`",
               file=sys.stderr)
 

@@ -109,6 +109,13 @@ def _is_running(pid):
         return False
 
 
+def _recorded_by_others(pid):
+    try:
+        return recording_capture(pid)
+    except MemlensError:
+        return None
+
+
 def _record(pid, seconds, options, stop, path):
     """A round of a process. False: it had ended before."""
     command = [find_program(), "attach", str(pid), "-q", "-f", "-o", path,
@@ -138,7 +145,7 @@ def _push_process(pid, destination, options, stop):
         path = os.path.join(folder, "round.mlens")
         while not stop.is_set() and _is_running(pid):
             began = time.time()
-            recording = recording_capture(pid)
+            recording = _recorded_by_others(pid)
             if recording:
                 # Somebody records it already: what that has so far.
                 if stop.wait(options.seconds):

@@ -26,7 +26,8 @@ def start(path, native, python_allocators):
         _recording.load()
     except OSError as error:
         raise MemlensError("cannot load libmemlens.so into this process: %s" % error) from None
-    command = [find_program(), "attach", str(os.getpid()), "--wakes-itself", "-q", "-o", path]
+    command = [find_program(), "attach", str(os.getpid()), "--wakes-itself", "--tables", "-q",
+               "-o", path]
     if native:
         command.append("--native")
     if not python_allocators:
@@ -36,7 +37,7 @@ def start(path, native, python_allocators):
     deadline = time.monotonic() + _PATIENCE_SECONDS
     while not _recording.enabled():
         if child.poll() is not None:
-            raise MemlensError("no recording: %s" % _last_words(child))
+            raise MemlensError("no recording: %s" % last_words(child, _words(child)))
         if time.monotonic() > deadline:
             stop(child)
             raise MemlensError("no recording: memlens attach did not begin within %d s" %
@@ -47,17 +48,21 @@ def start(path, native, python_allocators):
 
 
 def stop(child):
-    """Ends the recording; the capture is complete when this returns."""
+    """Ends the recording; the capture is complete when this returns. What memlens attach said."""
     if child.poll() is None:
         child.send_signal(signal.SIGINT)
     # The hooks are taken out at once, and what is done here from now on is not recorded.
     _recording.wake_until_over(_PATIENCE_SECONDS)
-    words = _last_words(child)
-    return child.returncode, words
+    return _words(child)
 
 
-def _last_words(child):
-    said = child.communicate()[1].decode("utf-8", "replace").strip().splitlines()
+def _words(child):
+    return child.communicate()[1].decode("utf-8", "replace")
+
+
+def last_words(child, words):
+    """Of what memlens attach said on its stderr: why it ended."""
+    said = words.strip().splitlines()
     if said:
         return without_prefix(said[0])
     return "memlens attach ended with code %s" % child.returncode

@@ -26,6 +26,8 @@ class _Library:
         library.memlens_mark.restype = None
         library.memlens_enabled.argtypes = []
         library.memlens_enabled.restype = ctypes.c_int
+        library.memlens_recording.argtypes = []
+        library.memlens_recording.restype = ctypes.c_uint
         library.memlens_wake.argtypes = []
         library.memlens_wake.restype = ctypes.c_int
         library.memlens_profiled.argtypes = [ctypes.c_char_p, ctypes.c_char_p, ctypes.c_uint,
@@ -34,6 +36,7 @@ class _Library:
         self.record_mark = library.memlens_mark
         self.record_profiled = library.memlens_profiled
         self.is_enabled = library.memlens_enabled
+        self.recording = library.memlens_recording
         self.wake = library.memlens_wake
         self._library = library
         self._pool_functions = None
@@ -106,12 +109,17 @@ def mark(name):
 
 
 def profiled(file, name, first_line, line_count):
-    """Asks the recording for a table of a function's lines. False where nothing records."""
-    if not enabled():
-        return False
-    _library.record_profiled(os.fsencode(file), name.encode("utf-8", "replace"), first_line,
-                             line_count)
-    return True
+    """Asks the recording for a table of a function's lines. Does nothing where nothing records."""
+    library = _library or _find()
+    if library is not None:
+        library.record_profiled(os.fsencode(file), name.encode("utf-8", "replace"), first_line,
+                                line_count)
+
+
+def recording():
+    """The number of the recording that this process is in, another one for the next; 0: none."""
+    library = _library or _find()
+    return library.recording() if library is not None else 0
 
 
 def enabled():

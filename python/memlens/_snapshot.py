@@ -7,9 +7,8 @@
 """
 import fnmatch
 import linecache
+import os
 from collections import namedtuple
-
-from ._sizes import format_size
 
 
 class Frame(namedtuple("Frame", "filename lineno")):
@@ -21,11 +20,11 @@ class Frame(namedtuple("Frame", "filename lineno")):
 
 
 class Traceback(tuple):
-    """Frames, the oldest first, as tracemalloc has them."""
+    """Frames, the oldest first, as tracemalloc has them; as a text, the oldest."""
     __slots__ = ()
 
     def __str__(self):
-        return str(self[-1]) if self else "<unknown>"
+        return str(self[0]) if self else "<unknown>"
 
     def format(self, limit=None, most_recent_first=False):
         """Lines as of traceback.format_tb(). limit: only so many of the most recent frames; a
@@ -52,7 +51,7 @@ class Statistic(namedtuple("Statistic", "traceback size count")):
     __slots__ = ()
 
     def __str__(self):
-        text = "%s: size=%s, count=%d" % (self.traceback, format_size(self.size), self.count)
+        text = "%s: size=%s, count=%d" % (self.traceback, _size(self.size, ""), self.count)
         return text + _average(self)
 
 
@@ -62,7 +61,7 @@ class StatisticDiff(namedtuple("StatisticDiff", "traceback size size_diff count 
 
     def __str__(self):
         text = "%s: size=%s (%s), count=%d (%+d)" % (
-            self.traceback, format_size(self.size), _signed(self.size_diff), self.count,
+            self.traceback, _size(self.size, ""), _size(self.size_diff, "+"), self.count,
             self.count_diff)
         return text + _average(self)
 
@@ -70,11 +69,18 @@ class StatisticDiff(namedtuple("StatisticDiff", "traceback size size_diff count 
 def _average(statistic):
     if not statistic.count:
         return ""
-    return ", average=%s" % format_size(statistic.size / statistic.count)
+    return ", average=%s" % _size(statistic.size / statistic.count, "")
 
 
-def _signed(size):
-    return ("-" if size < 0 else "+") + format_size(abs(size))
+def _size(size, sign):
+    """As tracemalloc writes sizes, to the letter."""
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if abs(size) < 100 and unit != "B":
+            return "%{0}.1f %s".format(sign) % (size, unit)
+        if abs(size) < 10 * 1024:
+            return "%{0}.0f %s".format(sign) % (size, unit)
+        size /= 1024
+    return "%{0}.{1}f TiB".format(sign, 1 if abs(size) < 100 else 0) % size
 
 
 class Filter(namedtuple("Filter", "inclusive filename_pattern lineno all_frames domain")):
@@ -105,7 +111,7 @@ class Snapshot:
 
     def __repr__(self):
         return "<memlens.Snapshot: %s in %d blocks>" % (
-            format_size(sum(trace.size for trace in self.traces)),
+            _size(sum(trace.size for trace in self.traces), ""),
             sum(trace.count for trace in self.traces))
 
     def filter_traces(self, filters):
@@ -124,7 +130,7 @@ class Snapshot:
         """
         sums = self._sums(key_type, cumulative)
         return sorted((Statistic(key, size, count) for key, (size, count) in sums.items()),
-                      key=lambda s: (-s.size, -s.count, s.traceback))
+                      key=lambda s: (s.size, s.count, s.traceback), reverse=True)
 
     def compare_to(self, old_snapshot, key_type, cumulative=False):
         """What changed since an older snapshot, the largest change first, up or down."""
@@ -135,8 +141,8 @@ class Snapshot:
             size, count = new.get(key, (0, 0))
             old_size, old_count = old.get(key, (0, 0))
             changes.append(StatisticDiff(key, size, size - old_size, count, count - old_count))
-        return sorted(changes, key=lambda s: (-abs(s.size_diff), -s.size, -abs(s.count_diff),
-                                              s.traceback))
+        return sorted(changes, key=lambda s: (abs(s.size_diff), s.size, abs(s.count_diff), s.count,
+                                              s.traceback), reverse=True)
 
     def _sums(self, key_type, cumulative):
         if key_type not in ("lineno", "filename", "traceback"):
@@ -163,18 +169,31 @@ class Snapshot:
 def snapshot():
     """What this process has allocated and not freed by now.
 
-    It has to be recorded (`memlens run app.py`), from its start if the snapshot is to be whole.
+    It has to be recorded (`memlens run app.py`, a Tracker, `memlens attach`), from its start if the
+    snapshot is to be whole.
     Raises MemlensError where nothing records. Takes a reading of the capture so far. What this
     package allocates is left out.
     """
-    import os
-
-    from ._capture import MemlensError
-    from ._process import running_capture
+    from ._capture import MemlensError, read
+    from ._process import recording_capture
     from ._recording import enabled
     if not enabled():
-        raise MemlensError("snapshot: this process is not recorded; start it with `memlens run`")
-    # What snapshots take themselves is nobody's question.
-    own = os.path.join(os.path.dirname(os.path.abspath(__file__)), "")
-    return Snapshot(trace for trace in running_capture().snapshot(pid=os.getpid()).traces
-                    if not any(frame.filename.startswith(own) for frame in trace.traceback))
+        raise MemlensError("snapshot: this process is not recorded; start it with `memlens run`, "
+                           "or a memlens.Tracker in it")
+    capture = read(recording_capture(os.getpid()))
+    return Snapshot(trace for trace in capture.snapshot(pid=os.getpid()).traces
+                    if not _is_own(trace.traceback))
+
+
+_PACKAGE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "")
+#: What calls other people's code: functions that are profiled, cells, tests.
+_CALLERS = tuple(os.path.join(_PACKAGE, name) for name in
+                 ("_profile.py", "_magic.py", os.path.join("pytest_plugin", "")))
+
+
+def _is_own(traceback):
+    """Whether this package allocates there, as snapshots do themselves: nobody's question."""
+    for frame in reversed(traceback):
+        if frame.filename.startswith(_PACKAGE):
+            return frame is traceback[-1] or not frame.filename.startswith(_CALLERS)
+    return False

@@ -1,8 +1,10 @@
 """with memlens.Tracker("out.mlens"): ..."""
 import os
+import sys
 import tempfile
 
 from . import _recorder
+from ._profile import ask_for_tables
 
 _running = None  # of this process
 
@@ -35,6 +37,7 @@ class Tracker:
         self._child = _recorder.start(self.path, self.native, self.python_allocators)
         self._process = os.getpid()
         _running = self
+        ask_for_tables()
         return self
 
     def stop(self):
@@ -46,10 +49,12 @@ class Tracker:
             self._child = _running = None
             return
         child, self._child, _running = self._child, None, None
-        code, words = _recorder.stop(child)
+        words = _recorder.stop(child)
         if not os.path.exists(self.path):
             from ._capture import MemlensError
-            raise MemlensError("no capture: %s" % words)
+            raise MemlensError("no capture: %s" % _recorder.last_words(child, words))
+        # Tables of profiled functions, and what is wrong with the recording.
+        sys.stderr.write(words)
 
     def read(self):
         """The capture, as far as it goes; complete after stop()."""

@@ -28,6 +28,16 @@ int tell_library() {
   return 0;
 }
 
+int tell_capture(int pid) {
+  const std::string capture = capture_of(required_recording_of(pid));
+  if (capture.empty()) {
+    throw RunError(kOwnFailure, "the capture of process " + std::to_string(pid) +
+                                    " cannot be seen from here (another user's)");
+  }
+  std::printf("%s\n", capture.c_str());
+  return 0;
+}
+
 int detach(int pid) {
   const collector::RunningRecording recording = required_recording_of(pid);
   std::string reason;
@@ -81,11 +91,18 @@ void add_attach_commands(CLI::App& app, Action& chosen) {
   command->add_flag("-q,--quiet", options->quiet, "Say nothing but errors");
   // For who asks for a recording of itself (the Python package): spares it a thread of ours.
   command->add_flag("--wakes-itself", options->wakes_itself)->group("");
+  command->add_flag("--tables", options->tables)->group("");
   // For programs that bring it in themselves (memlens.h).
-  auto where = std::make_shared<bool>(false);
-  command->add_flag("--where-library", *where)->group("");
-  command->callback([options, where, &chosen] {
-    chosen = [options, where] { return *where ? tell_library() : attach_to(*options); };
+  auto library = std::make_shared<bool>(false);
+  command->add_flag("--where-library", *library)->group("");
+  // For who reads what has been recorded so far (the Python package).
+  auto capture = std::make_shared<bool>(false);
+  command->add_flag("--where-capture", *capture)->group("");
+  command->callback([options, library, capture, &chosen] {
+    chosen = [options, library, capture] {
+      if (*library) return tell_library();
+      return *capture ? tell_capture(options->pid) : attach_to(*options);
+    };
   });
 
   auto pid = std::make_shared<int>(0);

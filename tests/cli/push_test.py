@@ -144,6 +144,20 @@ class Push(MemlensTest):
         # Nothing of it stays.
         self.assertEqual([name for name in os.listdir(self.directory) if name.endswith(".mlens")], [])
 
+    def test_what_somebody_records_already_is_sent_as_far_as_it_goes(self):
+        process = self.start("--dormant")
+        recording = subprocess.Popen([MEMLENS, "attach", str(process.pid), "-o", "own.mlens"],
+                                     cwd=self.directory, stderr=subprocess.PIPE, text=True)
+        self.addCleanup(recording.stderr.close)
+        self.addCleanup(recording.wait)
+        self.addCleanup(recording.terminate)
+        self.assertIn("recording into", recording.stderr.readline())
+        self.push(process.pid, "--url", self.url, "--name", "shop", "--for", "300ms", "--count", "1")
+        request, = self.server.requests
+        _, parts, _ = self.ingested(request)
+        self.assertIn("keep", strings_of(parts["profile"]))
+        self.assertIsNone(recording.poll())
+
     def test_it_ends_with_a_signal_and_with_the_process(self):
         process = self.start("--dormant")
         command = [PYTHON, "-m", "memlens", "push", str(process.pid), "--url", self.url, "--name", "x",

@@ -91,6 +91,27 @@ for number in range(3):
 """
 
 
+# Functions profiled before there is a recording, one of them a generator; and a look in between.
+PROFILED = """
+import sys, memlens
+@memlens.profile
+def load(size):
+    return bytearray(size)
+@memlens.profile
+def steps():
+    for size in (1, 2):
+        yield bytes(size * 1_000_000)
+for size in (4_000_000, 5_000_000):
+    with memlens.Tracker():
+        kept = load(size)
+        before = memlens.snapshot()
+        more = load(1_000_000), list(steps())
+        for change in memlens.snapshot().compare_to(before, "lineno")[:2]:
+            print(change)
+    print("that was", size, file=sys.stderr)
+"""
+
+
 # A library with an allocator of its own, which is a heap in each of two recordings.
 BUNDLED = """
 import ctypes, sys, memlens
@@ -110,10 +131,13 @@ for number in range(2):
 class Tracker(MemlensTest):
     def run_script(self, python, text, dormant=False, arguments=(), **options):
         start = [MEMLENS, "run", "--dormant", "--"] if dormant else []
-        return subprocess.run([*start, python, self.script(text), *arguments], cwd=self.directory,
-                              check=True, stdout=subprocess.PIPE, text=True, timeout=240,
+        done = subprocess.run([*start, python, self.script(text), *arguments], cwd=self.directory,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=240,
                               env={**os.environ, "PYTHONPATH": os.path.join(SOURCE, "python")},
-                              **options).stdout
+                              **options)
+        self.listed = done.stderr
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return done.stdout
 
     def in_each(self, check):
         for name, python in pythons().items():
@@ -172,6 +196,21 @@ class Tracker(MemlensTest):
         def check(python, dormant):
             if not dormant:
                 self.run_script(python, HOOKS)
+        self.in_each(check)
+
+    def test_each_has_the_tables_of_profiled_functions_and_snapshots(self):
+        def check(python, dormant):
+            said, listed = self.run_script(python, PROFILED, dormant), self.listed
+            parts = listed.split("that was")
+            self.assertEqual(len(parts), 3, listed)
+            for part, size in zip(parts, (4, 5)):
+                self.assertEqual(part.count("def load(size):"), 1, listed)
+                self.assertEqual(part.count("def steps():"), 1, listed)
+                self.assertRegex(part, r"(?m)^ +5 .* %d\.00 MB +\d+ +return bytearray" % (size + 1))
+                self.assertRegex(part, r"(?m)^ +9 .* 3\.00 MB +\d+ +yield bytes")
+            self.assertEqual(parts[2], " 5000000\n")
+            self.assertRegex(said, r"^(.*:9: size=2930 KiB \(\+2930 KiB\), .*\n"
+                                   r".*:5: size=\d+ KiB \(\+977 KiB\), .*\n){2}$")
         self.in_each(check)
 
     def test_a_library_s_own_allocator_is_recorded_again_and_left_alone_between(self):

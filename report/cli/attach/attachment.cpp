@@ -79,7 +79,7 @@ void Attachment::open() {
   run_.name = first_.name();
   run_.obstacle = "allocated nothing in that time";
   run_.quiet = options_.quiet;
-  run_.tables = !options_.wakes_itself;  // whose stderr nobody reads
+  run_.tables = !options_.wakes_itself || options_.tables;  // of memlens.h nobody reads stderr
   run_.source = options_.source;
   run_.debuginfod = options_.debuginfod;
   run_.rotation = options_.rotation;

@@ -30,6 +30,7 @@ struct AttachOptions {
   bool debuginfod = false;
   bool quiet = false;
   bool wakes_itself = false;  // the process has brought the library in and looks at its gate
+  bool tables = false;        // it reads on stderr those of the functions that it asked for
 };
 
 class Attachment {
