@@ -25,8 +25,12 @@ void Accounts::record_ranges(uint32_t buckets) {
 }
 
 void Accounts::mark_growth(uint32_t marks, uint64_t last_end_ticks) {
-  const uint64_t to_ticks = std::min(range_.timeline_to_ticks, last_end_ticks - 1);
-  growth_ = std::make_unique<GrowthMarks>(range_.timeline_from_ticks, to_ticks, marks);
+  GrowthMarks::Axis axis;
+  axis.from_ticks = range_.timeline_from_ticks;
+  axis.to_ticks = std::min(range_.timeline_to_ticks, last_end_ticks - 1);
+  axis.marks = marks;
+  axis.until_exit = last_end_ticks != UINT64_MAX && range_.to_ticks >= last_end_ticks;
+  growth_ = std::make_unique<GrowthMarks>(axis);
 }
 
 void Accounts::pass_moment() {

@@ -105,6 +105,7 @@ void pass_growth(Archive& archive, Growth& growth) {
       inner(point.bytes, point.blocks, point.variance, point.freed_variance);
     });
   });
+  archive(growth.freed_at_exit_bytes);
 }
 
 }  // namespace

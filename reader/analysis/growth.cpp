@@ -1,18 +1,31 @@
 #include "reader/analysis/growth.h"
 
 #include <algorithm>
+#include <span>
 #include <utility>
 
 namespace memlens::reader {
+namespace {
 
-GrowthMarks::GrowthMarks(uint64_t from_ticks, uint64_t to_ticks, uint32_t marks)
-    : from_ticks_(from_ticks), to_ticks_(std::max(from_ticks, to_ticks)), marks_(marks) {
+// At most so many of the marks are a program's putting away what it had: one that takes longer does
+// something else.
+constexpr size_t kExitMarks = 2;
+// Of what there was before, what is left when a program has put away what it had.
+constexpr double kLeftAtExit = 0.5;
+// Of what there was at the mark before: with more it has not begun to.
+constexpr double kStillThere = 0.95;
+
+}  // namespace
+
+GrowthMarks::GrowthMarks(const Axis& axis) : axis_(axis) {
+  axis_.to_ticks = std::max(axis_.from_ticks, axis_.to_ticks);
   schedule();
 }
 
 uint64_t GrowthMarks::mark_ticks(size_t mark) const {
-  const double share = static_cast<double>(mark + 1) / static_cast<double>(marks_);
-  return from_ticks_ + static_cast<uint64_t>(share * static_cast<double>(to_ticks_ - from_ticks_));
+  const double share = static_cast<double>(mark + 1) / static_cast<double>(axis_.marks);
+  const auto whole = static_cast<double>(axis_.to_ticks - axis_.from_ticks);
+  return axis_.from_ticks + static_cast<uint64_t>(share * whole);
 }
 
 void GrowthMarks::set_time(uint64_t ticks, const SiteTable& sites, const SampleAccounts& samples) {
@@ -25,9 +38,9 @@ void GrowthMarks::set_time(uint64_t ticks, const SiteTable& sites, const SampleA
 // The last mark includes what happens at its moment.
 void GrowthMarks::schedule() {
   const size_t mark = points_.size();
-  next_ticks_ = mark >= marks_       ? UINT64_MAX
-                : mark + 1 == marks_ ? mark_ticks(mark) + 1
-                                     : mark_ticks(mark);
+  next_ticks_ = mark >= axis_.marks       ? UINT64_MAX
+                : mark + 1 == axis_.marks ? mark_ticks(mark) + 1
+                                          : mark_ticks(mark);
 }
 
 void GrowthMarks::end_sites(const std::vector<uint32_t>& sites) {
@@ -35,6 +48,12 @@ void GrowthMarks::end_sites(const std::vector<uint32_t>& sites) {
     if (site >= ended_.size()) ended_.resize(site + 1);
     ended_[site] = true;
   }
+}
+
+uint64_t GrowthMarks::live_bytes(const std::vector<SitePoint>& points) {
+  uint64_t bytes = 0;
+  for (const SitePoint& at : points) bytes += at.point.bytes;
+  return bytes;
 }
 
 void GrowthMarks::add_mark(const SiteTable& sites, const SampleAccounts& samples) {
@@ -58,17 +77,35 @@ void GrowthMarks::add_mark(const SiteTable& sites, const SampleAccounts& samples
   }
 }
 
+// It frees until the end, and most of what it had then is gone.
+size_t GrowthMarks::marks_before_exit() const {
+  size_t kept = points_.size();
+  if (!axis_.until_exit) return kept;
+  const auto left = static_cast<double>(live_bytes(points_.back()));
+  for (size_t mark = points_.size() - 1; mark > 0; --mark) {
+    const auto before = static_cast<double>(live_bytes(points_[mark - 1]));
+    const auto after = static_cast<double>(live_bytes(points_[mark]));
+    if (points_.size() - mark > kExitMarks || after > kStillThere * before) break;
+    if (left < kLeftAtExit * before) kept = mark;
+  }
+  return kept;
+}
+
 Growth GrowthMarks::finish(const TickClock& clock, const SiteTable& sites,
                            const SampleAccounts& samples) {
-  while (points_.size() < marks_) add_mark(sites, samples);
+  while (points_.size() < axis_.marks) add_mark(sites, samples);
+  const size_t marks = marks_before_exit();
   Growth growth;
   growth.sites.resize(sites.size());
-  for (const std::vector<SitePoint>& points : points_) {
+  for (const std::vector<SitePoint>& points : std::span(points_).first(marks)) {
     for (const SitePoint& at : points) {
-      if (at.point.bytes != 0) growth.sites[at.site].resize(marks_);
+      if (at.point.bytes != 0) growth.sites[at.site].resize(marks);
     }
   }
-  for (size_t mark = 0; mark < marks_; ++mark) {
+  if (marks < points_.size()) {
+    growth.freed_at_exit_bytes = live_bytes(points_[marks - 1]) - live_bytes(points_.back());
+  }
+  for (size_t mark = 0; mark < marks; ++mark) {
     growth.seconds.push_back(std::max(0.0, clock.seconds_at(mark_ticks(mark))));
     for (const SitePoint& at : points_[mark]) {
       if (std::vector<GrowthPoint>& site = growth.sites[at.site]; !site.empty()) {

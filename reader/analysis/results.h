@@ -131,6 +131,8 @@ struct GrowthPoint {
 struct Growth {
   std::vector<double> seconds;                  // of the marks, since the session's start
   std::vector<std::vector<GrowthPoint>> sites;  // as Analysis::sites: a point a mark, or none
+  // After the last mark, by a program that put away what it had before it ended. 0: it did not.
+  uint64_t freed_at_exit_bytes = 0;
   bool operator==(const Growth&) const = default;
 };
 

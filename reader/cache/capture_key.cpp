@@ -9,7 +9,7 @@ namespace memlens::reader {
 namespace {
 
 // Change it when the stored bytes change their meaning.
-constexpr uint64_t kCacheVersion = 6;
+constexpr uint64_t kCacheVersion = 7;
 
 // Another build may count otherwise.
 void add_this_build(KeyBytes& key) {

@@ -24,16 +24,15 @@ int print_growing(GrowingOptions& options) {
   const CodeOrigins origins = code_origins(options, capture);
   FrameTree tree;
   const Growing growing = find_growing(analysis, shown_frames(options, capture), tree, origins);
-  const std::vector<double>& marks = analysis.growth->seconds;
   if (options.json) {
-    write_growing_json(std::cout, capture.info(), analysis.left_out, marks, growing, tree,
-                       options.shown.count.value_or(0));
+    write_growing_json(std::cout, capture.info(), analysis.left_out, *analysis.growth, growing,
+                       tree, options.shown.count.value_or(0));
     return 0;
   }
   const StackReportLimits limits{options.shown.count.value_or(StackReportLimits{}.stacks),
                                  options.shown.lines_per_stack};
-  print_growing_report(std::cout, detect_terminal(STDOUT_FILENO), capture.info(), marks, growing,
-                       tree, origins, limits);
+  print_growing_report(std::cout, detect_terminal(STDOUT_FILENO), capture.info(), *analysis.growth,
+                       growing, tree, origins, limits);
   return 0;
 }
 
@@ -46,7 +45,9 @@ void add_growing_command(CLI::App& app, Action& chosen) {
       "Twenty marks part the recording evenly. What every stack has still allocated at them is\n"
       "summed up by the line responsible for it. A line that goes on rising to the end may be a\n"
       "leak; one that has levelled off is a cache, one that had all of it in the first part is\n"
-      "start-up. What a process held ends with it. Of samples, what may be chance is no rise.\n\n"
+      "start-up. What a process held ends with it; where a program frees most of it before it "
+      "ends, the\n"
+      "marks end before that. Of samples, what may be chance is no rise.\n\n"
       "Examples:\n"
       "  memlens growing app.mlens\n"
       "  memlens growing app.mlens --from 600     once the program has warmed up\n"

@@ -10,12 +10,18 @@ reader::Query answers_query(reader::Query query) {
   return query;
 }
 
+bool allocations_turn_over(const reader::Totals& totals) {
+  return static_cast<double>(totals.allocated_bytes) >=
+         kTurnoverOfPeak * static_cast<double>(totals.peak_bytes);
+}
+
 Answers find_answers(const reader::Capture& capture, const reader::Analysis& analysis,
                      const reader::Query& query, const FramesOf& frames_of,
                      const CodeOrigins& origins) {
   Answers answers;
   std::vector<StackList> lists;
-  for (View view : {View::kPeak, View::kLeaks, View::kTemporary}) {
+  for (View view : {View::kPeak, View::kLeaks, View::kTemporary, View::kAllocations}) {
+    if (view == View::kAllocations && !allocations_turn_over(analysis.totals)) continue;
     lists.emplace_back(analysis.sites, view, Grouping::kByFrames, frames_of, answers.tree);
   }
   // Locations and places point into the tree, so that it must have all its frames first. What grows
@@ -24,6 +30,9 @@ Answers find_answers(const reader::Capture& capture, const reader::Analysis& ana
   answers.peak = find_locations(lists[0], answers.tree, View::kPeak, origins);
   answers.leaks = find_locations(lists[1], answers.tree, View::kLeaks, origins);
   answers.temporary = find_locations(lists[2], answers.tree, View::kTemporary, origins);
+  if (lists.size() > 3) {
+    answers.allocations = find_locations(lists[3], answers.tree, View::kAllocations, origins);
+  }
   answers.resident =
       resident_memory(capture.info(), capture.resident_samples(), analysis.totals, query);
   answers.resident_parts = resident_parts_at(capture, analysis.totals.peak_seconds, query);

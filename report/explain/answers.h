@@ -23,6 +23,7 @@ struct Answers {
   std::vector<Location> peak;
   std::vector<Location> leaks;
   std::vector<Location> temporary;
+  std::vector<Location> allocations;  // only where allocations_turn_over()
   Growing growing;
   ResidentMemory resident;
   std::optional<ResidentPartsAt> resident_parts;          // at the peak
@@ -30,6 +31,12 @@ struct Answers {
   std::optional<reader::MemoryLimit> killed_for;  // the kernel ended the program for this limit
   std::vector<Finding> findings;                  // the most important first
 };
+
+// What one line allocates is worth a sentence from so many times the peak on.
+inline constexpr double kTurnoverOfPeak = 10;
+
+// Whether so much was allocated that one line may have allocated many times what the peak holds.
+bool allocations_turn_over(const reader::Totals& totals);
 
 // What is to be asked for the answers.
 reader::Query answers_query(reader::Query query);

@@ -14,17 +14,6 @@ namespace {
 constexpr size_t kNamedLines = 3;
 constexpr double kWorthNaming = 0.05;
 
-// Temporary blocks are ordinary in any program: they are a finding where there are so many, and of
-// such a size or number, that they cost time.
-constexpr uint64_t kManyTemporary = 100'000;
-constexpr double kMostAllocations = 0.3;
-constexpr double kTurnoverOfPeak = 10;
-constexpr uint64_t kBufferBytes = 256;
-
-double part_of(uint64_t part, uint64_t whole) {
-  return whole == 0 ? 0 : static_cast<double>(part) / static_cast<double>(whole);
-}
-
 // What the line held at the marks; null: nothing.
 const GrowingPlace* curve_of(const Answers& answers, const reader::Frame* line) {
   for (const std::vector<GrowingPlace>* places : {&answers.growing.places, &answers.growing.gone}) {
@@ -59,6 +48,10 @@ uint64_t peak_without(const Evidence& evidence, const Location& line) {
 }
 
 }  // namespace
+
+double part_of(uint64_t part, uint64_t whole) {
+  return whole == 0 ? 0 : static_cast<double>(part) / static_cast<double>(whole);
+}
 
 std::string place_text(const reader::Frame& frame, const reader::CaptureInfo& info) {
   const std::string place = place_of(frame, info.working_directory);
@@ -99,37 +92,6 @@ void find_peak(const Evidence& evidence, std::vector<Finding>& findings) {
   }
   finding.text += ".";
   if (!lines.empty()) finding.place = lines[0].frame;
-  findings.push_back(finding);
-}
-
-void find_churn(const Evidence& evidence, std::vector<Finding>& findings) {
-  const reader::Totals& totals = evidence.analysis.totals;
-  const std::vector<Location>& lines = evidence.answers.temporary;
-  if (lines.empty() || totals.temporary_blocks < kManyTemporary / 10) return;
-  // Every expression of Python makes small temporary objects: there it is buffers that matter.
-  const bool python = evidence.info.python.has_value();
-  const Location* worst = nullptr;
-  for (const Location& line : lines) {
-    const uint64_t each = line.tally.bytes / std::max<uint64_t>(1, line.tally.blocks);
-    if (python && each < kBufferBytes) continue;
-    if (worst == nullptr || line.tally.bytes > worst->tally.bytes) worst = &line;
-  }
-  if (worst == nullptr) return;
-  const bool turns_over = static_cast<double>(worst->tally.bytes) >=
-                          kTurnoverOfPeak * static_cast<double>(totals.peak_bytes);
-  const bool many = worst->tally.blocks >= kManyTemporary &&
-                    part_of(totals.temporary_blocks, totals.allocations) >= kMostAllocations;
-  if (worst->tally.blocks < kManyTemporary / 50 || (!turns_over && (python || !many))) return;
-  Finding finding;
-  finding.kind = FindingKind::kChurn;
-  finding.severity = Severity::kMedium;
-  finding.bytes = worst->tally.bytes;
-  finding.place = worst->frame;
-  finding.text =
-      place_text(*worst->frame, evidence.info) + " allocated " + format_bytes(worst->tally.bytes) +
-      " in " + format_count_of(worst->tally.blocks, "block") +
-      " that were freed at once: they cost time rather than memory, and a buffer that is "
-      "used again saves them.";
   findings.push_back(finding);
 }
 

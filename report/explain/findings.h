@@ -27,13 +27,14 @@ void find_endings(const Evidence& evidence, std::vector<Finding>& findings);
 void find_growth(const Evidence& evidence, std::vector<Finding>& findings);
 // What made the peak.
 void find_peak(const Evidence& evidence, std::vector<Finding>& findings);
-// Blocks freed at once.
+// Blocks that live a short time.
 void find_churn(const Evidence& evidence, std::vector<Finding>& findings);
 // RSS against blocks.
 void find_resident(const Evidence& evidence, std::vector<Finding>& findings);
 // Pages that several processes share, and those that forked children made their own.
 void find_sharing(const Evidence& evidence, std::vector<Finding>& findings);
 
+double part_of(uint64_t part, uint64_t whole);
 // "Index.add (index_words.py:32)".
 std::string place_text(const reader::Frame& frame, const reader::CaptureInfo& info);
 

@@ -55,21 +55,27 @@ std::string stacks_text(size_t stacks) {
 void add_rise(const Evidence& evidence, const GrowingPlace& place, std::vector<Finding>& findings) {
   const double seconds = evidence.analysis.growth->seconds.back() - place.since_seconds;
   const bool long_enough = seconds >= kLeakSeconds;
+  // What the program itself could still free when it ended is kept, not lost.
+  const bool freed_at_exit = evidence.analysis.growth->freed_at_exit_bytes > 0;
+  if (freed_at_exit && !long_enough) return;
+  const bool leaks = long_enough && !freed_at_exit;
   Finding finding;
-  finding.kind = long_enough ? FindingKind::kLeak : FindingKind::kGrowth;
-  finding.severity = long_enough ? Severity::kHigh : Severity::kMedium;
-  finding.certainty = long_enough ? Certainty::kLikely : Certainty::kPossible;
+  finding.kind = leaks ? FindingKind::kLeak : FindingKind::kGrowth;
+  finding.severity = leaks ? Severity::kHigh : Severity::kMedium;
+  finding.certainty = leaks ? Certainty::kLikely : Certainty::kPossible;
   finding.bytes = place.gained_bytes;
   finding.place = place.frame;
   finding.text = place_text(*place.frame, evidence.info) + " gained " +
                  format_bytes(place.gained_bytes) + " since " +
                  format_seconds(place.since_seconds) + stacks_text(place.stacks) + ", ";
-  const std::string rising =
-      evidence.info.running ? "and is still rising: " : "and was still rising at the end: ";
-  finding.text += long_enough
-                      ? rate_text(place.bytes_per_second) + ", " + rising +
-                            "a leak, unless all of it is meant to be kept."
-                      : rising + "too short a time to tell a leak from what was being built.";
+  const std::string rising = evidence.info.running ? "and is still rising: "
+                             : freed_at_exit       ? "and rose until the program freed "
+                                                   : "and was still rising at the end: ";
+  const std::string rate = long_enough ? rate_text(place.bytes_per_second) + ", " : "";
+  finding.text += rate + rising +
+                  (freed_at_exit ? "what it had, at its end: kept for as long as it runs."
+                   : leaks       ? "a leak, unless all of it is meant to be kept."
+                                 : "too short a time to tell a leak from what was being built.");
   findings.push_back(finding);
 }
 

@@ -65,9 +65,8 @@ void write_place(JsonWriter& json, const reader::CaptureInfo& info, const Growin
 }  // namespace
 
 void write_growing_json(std::ostream& out, const reader::CaptureInfo& info,
-                        const std::vector<reader::LeftOut>& left_out,
-                        const std::vector<double>& marks, const Growing& growing,
-                        const FrameTree& tree, size_t limit) {
+                        const std::vector<reader::LeftOut>& left_out, const reader::Growth& growth,
+                        const Growing& growing, const FrameTree& tree, size_t limit) {
   const std::vector<GrowingStack>& stacks = growing.stacks;
   reader::GrowthPoint total;
   for (const GrowingStack& stack : stacks) total += stack.points.back();
@@ -88,8 +87,9 @@ void write_growing_json(std::ostream& out, const reader::CaptureInfo& info,
   json.member("stack_count", static_cast<uint64_t>(stacks.size()));
   json.key("marks_seconds");
   json.begin_compact_array();
-  for (const double seconds : marks) json.value(seconds);
+  for (const double seconds : growth.seconds) json.value(seconds);
   json.end_array();
+  json.member("freed_at_exit_bytes", growth.freed_at_exit_bytes);
   json.key("places");
   json.begin_array();
   const size_t places = limit == 0 ? growing.places.size() : std::min(limit, growing.places.size());

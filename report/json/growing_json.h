@@ -11,8 +11,7 @@ namespace memlens::report {
 
 // `limit`: only the first lines and stacks; 0: all. The totals are always of all.
 void write_growing_json(std::ostream& out, const reader::CaptureInfo& info,
-                        const std::vector<reader::LeftOut>& left_out,
-                        const std::vector<double>& marks, const Growing& growing,
-                        const FrameTree& tree, size_t limit);
+                        const std::vector<reader::LeftOut>& left_out, const reader::Growth& growth,
+                        const Growing& growing, const FrameTree& tree, size_t limit);
 
 }  // namespace memlens::report

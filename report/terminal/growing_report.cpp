@@ -87,7 +87,7 @@ void print_heading(std::ostream& out, const Terminal& terminal, const GrowingSta
 }  // namespace
 
 void print_growing_report(std::ostream& out, const Terminal& terminal,
-                          const reader::CaptureInfo& info, const std::vector<double>& marks,
+                          const reader::CaptureInfo& info, const reader::Growth& growth,
                           const Growing& growing, const FrameTree& tree, const CodeOrigins& origins,
                           const StackReportLimits& limits) {
   const size_t leaking = growing.leaking_places();
@@ -98,8 +98,15 @@ void print_growing_report(std::ostream& out, const Terminal& terminal,
                                      (leaking == 1 ? " that rises" : " that rise") + " to the end";
   out << capture_heading(info, terminal) << '\n'
       << terminal.paint(Paint::kBold, "Growing: " + what) << ", at "
-      << format_count_of(marks.size(), "mark") << " from " << format_seconds(marks.front())
-      << " to " << format_seconds(marks.back()) << '\n';
+      << format_count_of(growth.seconds.size(), "mark") << " from "
+      << format_seconds(growth.seconds.front()) << " to " << format_seconds(growth.seconds.back())
+      << '\n';
+  if (growth.freed_at_exit_bytes > 0) {
+    out << terminal.paint(Paint::kDim, "After that the program freed " +
+                                           format_bytes(growth.freed_at_exit_bytes) +
+                                           " of what it had, and ended")
+        << '\n';
+  }
   if (growing.places.empty()) return;
   // What leaks comes first; what merely is there says what it is compared with.
   std::vector<GrowingPlace> places = growing.places;

@@ -9,10 +9,10 @@
 
 namespace memlens::report {
 
-// `marks`: when the points were, in seconds. `limits.stacks` is how many lines are listed; of
-// leaking ones, a few stacks follow.
+// `growth` has the marks. `limits.stacks` is how many lines are listed; of leaking ones, a few
+// stacks follow.
 void print_growing_report(std::ostream& out, const Terminal& terminal,
-                          const reader::CaptureInfo& info, const std::vector<double>& marks,
+                          const reader::CaptureInfo& info, const reader::Growth& growth,
                           const Growing& growing, const FrameTree& tree, const CodeOrigins& origins,
                           const StackReportLimits& limits);
 

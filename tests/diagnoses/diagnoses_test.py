@@ -28,7 +28,8 @@ class Diagnoses(MemlensTest):
     def command(self, name):
         path = os.path.join(PROGRAMS, name)
         if name.endswith(".py"):
-            return [sys.executable, path]
+            # Without what site-packages import at the start: it may be more than the program has.
+            return [sys.executable, "-S", path]
         program = os.path.join(self.directory, name.split(".")[0])
         compiler = self.need("gcc" if name.endswith(".c") else "g++")
         subprocess.run([compiler, "-g", "-O0", "-pthread", path, "-o", program], check=True)

@@ -148,29 +148,3 @@ TEST_CASE("a stored analysis has its variances") {
   CHECK(stored.sites[0].leaked == analysis.sites[0].leaked);
   CHECK(stored.sites[0].peak == analysis.sites[0].peak);
 }
-
-TEST_CASE("marks hold what was still allocated at even moments, the last of them the end's") {
-  EventBytes events;
-  for (uint64_t i = 1; i <= 10; ++i) {
-    events.time(100'000'000);
-    events.allocate(AllocationKind::kMalloc, i * 1024, 100, 1);
-    if (i > 1) events.allocate(AllocationKind::kMalloc, i * 1024 + 512, 7, 2);
-    if (i > 1) events.free(i * 1024 + 512);
-  }
-  Query query;
-  query.growth_marks = 10;
-  const Analysis analysis = analyze_events(events, query);
-  REQUIRE(analysis.growth);
-  REQUIRE(analysis.growth->seconds.size() == 10);
-  CHECK(analysis.growth->seconds[4] == doctest::Approx(0.5).epsilon(0.01));
-  REQUIRE(analysis.sites.size() == 2);
-  for (size_t i = 0; i < 2; ++i) {
-    const auto& points = analysis.growth->sites[i];
-    const bool kept = analysis.sites[i].node == 1;
-    CHECK(points.size() == (kept ? 10 : 0));  // no room for what has nothing at any mark
-    if (!kept) continue;
-    for (size_t mark = 1; mark < 10; ++mark) CHECK(points[mark].bytes >= points[mark - 1].bytes);
-    CHECK(points.back().bytes == analysis.sites[i].leaked.bytes);
-    CHECK(points.back().blocks == analysis.sites[i].leaked.blocks);
-  }
-}
