@@ -2,10 +2,11 @@
 //
 // dlopen looks at its return address to choose the caller's RUNPATH and namespace, so a hook that
 // calls it and then does something changes which file is found. So it jumps on, and what was loaded
-// is seen soon after (modules.h) - except where the file is named by a path, which is found without
-// the caller. There it is called, and what the library brings is hooked before the program can call
-// it. Of the caller one thing still counts: libraries that the opened one needs are looked for in
-// the DT_RPATH of its openers, too, so where an object has one the hook jumps.
+// is seen soon after (modules.h) - except where the file is found without the caller: it is named
+// by a path, or the caller has no RUNPATH. There it is called, and what the library brings is
+// hooked before the program can call it. Of the caller one thing still counts: libraries that the
+// opened one needs are looked for in the DT_RPATH of its openers, too, so where an object has one
+// the hook jumps.
 #include <dlfcn.h>
 
 #include <cstring>
@@ -14,6 +15,7 @@
 #include "interposer/hooks/hook_export.h"
 #include "interposer/loader/loader_list.h"
 #include "interposer/loader/next_function.h"
+#include "interposer/program/hidden_jemalloc.h"
 #include "interposer/program/modules.h"
 
 namespace memlens::interposer {
@@ -24,9 +26,19 @@ MEMLENS_NEXT<void* (*)(const char*, int)> next_dlopen("dlopen");
 MEMLENS_NEXT<void* (*)(Lmid_t, const char*, int)> next_dlmopen("dlmopen");
 MEMLENS_NEXT<int (*)(void*)> next_dlclose("dlclose");
 
+bool has_search_path(const void* caller) {
+  LoadedObject object;
+  if (!find_loaded_object(reinterpret_cast<uintptr_t>(caller), object)) return true;
+  for (const ElfW(Dyn)* entry = object.dynamic; entry->d_tag != DT_NULL; ++entry) {
+    if (entry->d_tag == DT_RUNPATH || entry->d_tag == DT_RPATH) return true;
+  }
+  return false;
+}
+
 // Only its own names stand for something in a path: $ORIGIN and the like are the caller's.
-bool is_found_without_caller(const char* file) {
-  return file != nullptr && std::strchr(file, '/') != nullptr && std::strchr(file, '$') == nullptr;
+bool is_found_without_caller(const char* file, const void* caller) {
+  if (file == nullptr || std::strchr(file, '$') != nullptr) return false;
+  return std::strchr(file, '/') != nullptr || (file[0] != '\0' && !has_search_path(caller));
 }
 
 void look_at_modules() {
@@ -41,6 +53,7 @@ __attribute__((noinline)) void* open_and_look(const char* file, int mode) {
     handle = next_dlopen.get_or_in(kLibrary)(file, mode);
   }
   if (handle != nullptr) look_at_modules();
+  hook_hidden_jemallocs();
   return handle;
 }
 
@@ -53,8 +66,10 @@ using namespace memlens::interposer;
 // test with a library that only its caller's RUNPATH leads to keeps the compiler to that.
 MEMLENS_HOOK __attribute__((optimize("optimize-sibling-calls"))) void* dlopen(const char* file,
                                                                               int mode) {
+  look_at_safe_place();
   expect_module_change();
-  if (is_found_without_caller(file) && !libraries_have_rpath()) return open_and_look(file, mode);
+  if (is_found_without_caller(file, __builtin_return_address(0)) && !libraries_have_rpath())
+    return open_and_look(file, mode);
   return next_dlopen.get_or_in(kLibrary)(file, mode);
 }
 

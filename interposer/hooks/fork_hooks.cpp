@@ -17,6 +17,7 @@
 #include "interposer/loader/loader_list.h"
 #include "interposer/loader/next_function.h"
 #include "interposer/platform/system_call.h"
+#include "interposer/program/modules.h"
 #include "interposer/session/chunk_producer.h"
 #include "interposer/session/process.h"
 #include "interposer/stacks/family_rules.h"
@@ -32,6 +33,7 @@ MEMLENS_NEXT<int (*)(int*, char*, const termios*, const winsize*)> next_forkpty(
 // `fork_in_libc` returns 0 in the child. Keeps errno as it left it.
 template <typename Fork>
 auto fork_and_follow(Fork fork_in_libc) {
+  look_at_safe_place();
   const bool announced = recording();
   if (announced) {
     announce_birth();

@@ -8,6 +8,7 @@
 
 #include "interposer/hooks/hook_export.h"
 #include "interposer/loader/next_function.h"
+#include "interposer/program/modules.h"
 #include "interposer/record/thread_names.h"
 
 namespace memlens::interposer {
@@ -22,6 +23,7 @@ MEMLENS_NEXT<int (*)(int, ...)> next_prctl("prctl");
 using namespace memlens::interposer;
 
 MEMLENS_HOOK int pthread_setname_np(pthread_t thread, const char* name) {
+  look_at_safe_place();
   const int status = next_pthread_setname_np.get()(thread, name);
   if (status != 0) return status;
   if (pthread_equal(thread, pthread_self())) {
@@ -40,6 +42,9 @@ MEMLENS_HOOK int prctl(int option, ...) {
   va_end(list);
   const int status =
       next_prctl.get()(option, arguments[0], arguments[1], arguments[2], arguments[3]);
-  if (option == PR_SET_NAME && status == 0) own_name_was_given();
+  if (option == PR_SET_NAME && status == 0) {
+    look_at_safe_place();
+    own_name_was_given();
+  }
   return status;
 }

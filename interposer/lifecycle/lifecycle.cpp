@@ -19,6 +19,7 @@
 #include "interposer/platform/system_call.h"
 #include "interposer/platform/thread_calls.h"
 #include "interposer/program/allocator_module.h"
+#include "interposer/program/hidden_jemalloc.h"
 #include "interposer/program/modules.h"
 #include "interposer/program/python/attach.h"
 #include "interposer/record/enrolment.h"
@@ -326,6 +327,11 @@ bool look_at_gate() {
       if (loaded_late()) late_loading::finish_taking_hooks_out();
     }
   }
+  if (recording()) {
+    hook_hidden_jemallocs();
+  } else {
+    release_hidden_jemallocs();
+  }
   errno = saved_errno;
   return recording();
 }
@@ -416,6 +422,12 @@ __attribute__((constructor)) void start() {
     if (recording()) {
       publish_session();
       scan_modules();
+    }
+  }
+  hook_hidden_jemallocs();
+  {
+    HookScope scope(InnerCalls::kExpected);
+    if (recording()) {
       report_unseen_allocator(true);
       python_attach_at_start();
     }

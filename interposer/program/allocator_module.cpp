@@ -12,6 +12,7 @@
 #include "interposer/loader/next_definition.h"
 #include "interposer/loader/program_path.h"
 #include "interposer/program/bundled_allocators.h"
+#include "interposer/program/hidden_jemalloc.h"
 #include "interposer/session/process.h"
 
 namespace memlens::interposer {
@@ -60,6 +61,7 @@ void report_unseen_allocator(bool to_stderr) {
   if (used.object == nullptr || used.object == own_object()) return;
   // Loaded late, the hooks are led to whatever malloc is used, but for the program's own.
   if (loaded_late() && !brings_own_malloc()) return;
+  if (brings_own_malloc() && program_has_hooked_jemalloc()) return;
   char path[4096];
   const char* name = used.object->l_name;
   if (name == nullptr || name[0] == '\0') {  // the program itself

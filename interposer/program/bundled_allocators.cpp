@@ -6,84 +6,17 @@
 #include <cstring>
 
 #include "interposer/definitions/definitions.h"
-#include "interposer/loader/base_name.h"
 #include "interposer/loader/call_tables.h"
 #include "interposer/loader/slot_patch.h"
 #include "interposer/loader/symbol_table.h"
 #include "interposer/program/allocator_names.h"
 #include "interposer/program/bundled_hooks.h"
-#include "interposer/record/pools.h"
+#include "interposer/program/hidden_jemalloc.h"
+#include "interposer/program/registered_heaps.h"
 #include "interposer/session/process.h"
 
 namespace memlens::interposer {
 namespace {
-
-// ---- what has been registered: heaps and functions keep their numbers when a library is gone
-
-constexpr unsigned kMaxHeaps = 32;
-constexpr unsigned kMaxFunctions = kFirstPoolKind - format::kFirstRegisteredKind;
-static_assert(format::kFirstRegisteredHeap + kMaxHeaps <= kFirstPoolHeap);
-constexpr size_t kMaxNameBytes = 96;
-
-struct HeapName {
-  char text[kMaxNameBytes];
-};
-struct FunctionName {
-  uint32_t heap;
-  char text[kMaxNameBytes];
-};
-HeapName heaps[kMaxHeaps];
-FunctionName functions[kMaxFunctions];
-unsigned heap_count = 0;
-unsigned function_count = 0;
-
-void copy_name(char (&to)[kMaxNameBytes], const char* from) {
-  size_t bytes = std::strlen(from);
-  if (bytes >= kMaxNameBytes) bytes = kMaxNameBytes - 1;
-  std::memcpy(to, from, bytes);
-  to[bytes] = '\0';
-}
-
-format::AllocationKind kind_of(unsigned function) {
-  return static_cast<format::AllocationKind>(format::kFirstRegisteredKind + function);
-}
-
-void describe_heap(unsigned heap) {
-  define_heap(format::kFirstRegisteredHeap + heap, format::HeapFamily::kMalloc, heaps[heap].text);
-}
-void describe_function(unsigned function) {
-  define_heap_function(kind_of(function), format::kFirstRegisteredHeap + functions[function].heap,
-                       functions[function].text);
-}
-
-// "mimalloc in libarrow.so.2600". Precondition for both: there_are_hooks_for().
-unsigned heap_of(BundledAllocator allocator, const char* path) {
-  char name[kMaxNameBytes];
-  copy_name(name, allocator_name(allocator));
-  constexpr const char* kIn = " in ";
-  size_t bytes = std::strlen(name);
-  for (const char* part : {kIn, base_name(path)}) {
-    for (; *part != '\0' && bytes + 1 < kMaxNameBytes; ++part) name[bytes++] = *part;
-  }
-  name[bytes] = '\0';
-  for (unsigned i = 0; i < heap_count; ++i) {
-    if (std::strcmp(heaps[i].text, name) == 0) return i;
-  }
-  copy_name(heaps[heap_count].text, name);
-  describe_heap(heap_count);
-  return heap_count++;
-}
-
-unsigned function_of(unsigned heap, const char* name) {
-  for (unsigned i = 0; i < function_count; ++i) {
-    if (functions[i].heap == heap && std::strncmp(functions[i].text, name, kMaxNameBytes - 1) == 0)
-      return i;
-  }
-  functions[function_count].heap = heap;
-  copy_name(functions[function_count].text, name);
-  describe_function(function_count);
-  return function_count++;
-}
 
 // ---- the libraries that are loaded
 
@@ -186,6 +119,16 @@ bool calls_through_slots(const CallTables& object, const Found* found, size_t co
   return false;
 }
 
+// Or one under libc's names, which may be.
+bool brings_jemalloc(const Found* found, size_t count) {
+  for (size_t i = 0; i < count; ++i) {
+    const BundledAllocator allocator = found[i].function.allocator;
+    if (allocator == BundledAllocator::kJemalloc || allocator == BundledAllocator::kMalloc)
+      return true;
+  }
+  return false;
+}
+
 // All or nothing: a block whose free is not seen would look like a leak.
 bool there_are_hooks_for(const Found* found, size_t count) {
   unsigned wanted[kCallShapes] = {};
@@ -193,8 +136,7 @@ bool there_are_hooks_for(const Found* found, size_t count) {
   for (unsigned shape = 0; shape < kCallShapes; ++shape) {
     if (wanted[shape] > free_bundled_hooks(static_cast<CallShape>(shape))) return false;
   }
-  return replacement_count + count <= kMaxReplacements && function_count + count <= kMaxFunctions &&
-         heap_count + kBundledAllocators <= kMaxHeaps;
+  return replacement_count + count <= kMaxReplacements && can_register_functions(count);
 }
 
 Library* free_library() {
@@ -238,7 +180,9 @@ void look_for_bundled_allocator(const LoadedObject& loaded, bool opened_later) {
   Found found[kMaxFound];
   const size_t count = find_functions(object, opened_later && defines_malloc(loaded), found);
   // The program itself has no name here, and calls its own functions directly.
-  if (count == 0 || loaded.name[0] == '\0') return;
+  const bool is_program = loaded.name[0] == '\0';
+  if (is_program || !brings_jemalloc(found, count)) look_for_hidden_jemalloc(loaded);
+  if (count == 0 || is_program) return;
   Library* library = free_library();
   if (library == nullptr || !there_are_hooks_for(found, count)) {
     define_diagnostic(format::DiagnosticCode::kOther,
@@ -249,13 +193,13 @@ void look_for_bundled_allocator(const LoadedObject& loaded, bool opened_later) {
   for (size_t i = 0; i < count; ++i) {
     const char* name = object.names() + found[i].symbol->st_name;
     const uintptr_t real = object.load_bias() + found[i].symbol->st_value;
-    const unsigned heap = heap_of(found[i].function.allocator, loaded.name);
-    unsigned function = 0;
+    const unsigned heap = register_heap(found[i].function.allocator, loaded.name);
+    format::AllocationKind kind{};
     if (gives_blocks(found[i].function.shape)) {
       const char* shown = found[i].function.shown;
-      function = function_of(heap, shown != nullptr ? shown : name);
+      kind = register_function(heap, shown != nullptr ? shown : name);
     }
-    BundledHook* hook = take_bundled_hook(found[i].function.shape, real, kind_of(function));
+    BundledHook* hook = take_bundled_hook(found[i].function.shape, real, kind);
     if (hook == nullptr) break;
     replacement_hooks[replacement_count] = hook;
     replacement_symbols[replacement_count] = found[i].symbol;
@@ -341,6 +285,7 @@ bool lead_bundled_calls(bool to_hooks) {
 
 void forget_bundled_allocator(uint64_t start) {
   forget_known_code();
+  forget_hidden_jemalloc(start);
   for (Library& library : libraries) {
     if (start == 0 || library.start.load(std::memory_order_relaxed) != start) continue;
     library.start.store(0, std::memory_order_release);
@@ -359,11 +304,6 @@ void forget_bundled_allocator(uint64_t start) {
     }
     library.replacement_count = 0;
   }
-}
-
-void describe_bundled_allocators() {
-  for (unsigned i = 0; i < heap_count; ++i) describe_heap(i);
-  for (unsigned i = 0; i < function_count; ++i) describe_function(i);
 }
 
 bool called_by_bundled_allocator(const void* code) {
@@ -386,7 +326,9 @@ bool called_by_bundled_allocator(const void* code) {
   const CallTables object(loaded);
   Found found[kMaxFound];
   const size_t count = loaded.name[0] == '\0' ? 0 : find_functions(object, false, found);
-  const bool bundled = calls_through_slots(object, found, count);
+  const bool is_jemallocs = loaded.name[0] == '\0' || !brings_jemalloc(found, count);
+  const bool bundled = calls_through_slots(object, found, count) ||
+                       (is_jemallocs && maps_for_hidden_jemalloc(loaded, address));
   known.store(address << 1 | (bundled ? 1 : 0), std::memory_order_relaxed);
   return bundled;
 }

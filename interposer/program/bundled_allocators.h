@@ -1,9 +1,10 @@
 // Allocators that libraries bring along under names of their own: each recorded as a heap.
 //
 // A library that exports such functions (allocator_names.h) calls them through slots of its own,
-// which are made to lead to hooks (slot_patch.h), in that library and in whichever calls it. What
-// cannot be reached so, hidden functions and direct calls, is not recorded; the note that memlens
-// makes of such a library when the recording ends says it (reader/symbolizer).
+// which are made to lead to hooks (slot_patch.h), in that library and in whichever calls it. Hidden
+// functions and direct calls cannot be reached so: jemalloc's are recorded by its own hooks
+// (hidden_jemalloc.h), others are not, and the note that memlens makes of such a library when the
+// recording ends says it (reader/symbolizer).
 //
 // What such an allocator maps is where its blocks live, and those are counted: mappings made within
 // its functions are nested calls, others (reserves made when it is loaded, or by a thread of its
@@ -27,9 +28,6 @@ void hook_bundled_allocators();
 // past them, as its other hooks are put in and taken out (program_hooks.h). With a LoaderReading
 // that is held. False: an object is just being loaded.
 bool lead_bundled_calls(bool to_hooks);
-
-// Describes what is registered in a forked child, once it is a recorded process of its own.
-void describe_bundled_allocators();
 
 // Whether `code` lies in a library whose allocator is recorded, or will be as soon as the module
 // list is compared. Any context; no lock.

@@ -9,6 +9,7 @@
 
 #include "interposer/definitions/definitions.h"
 #include "interposer/guest/private_memory.h"
+#include "interposer/guest/reentrancy.h"
 #include "interposer/loader/base_name.h"
 #include "interposer/loader/loader_list.h"
 #include "interposer/loader/native_code_generation.h"
@@ -19,8 +20,10 @@
 #include "interposer/platform/thread_calls.h"
 #include "interposer/program/bundled_allocators.h"
 #include "interposer/program/deep_bindings.h"
+#include "interposer/program/hidden_jemalloc.h"
 #include "interposer/program/program_gates.h"
 #include "interposer/program/program_hooks.h"
+#include "interposer/program/registered_heaps.h"
 #include "interposer/session/process.h"
 #include "interposer/stacks/module_places.h"
 
@@ -271,6 +274,14 @@ void poll_modules() {
   scan_modules();
 }
 
+void look_at_safe_place() {
+  if (watch_until.load(std::memory_order_relaxed) != 0) {
+    HookScope scope;
+    if (scope.outermost()) scan_modules();
+  }
+  hook_hidden_jemallocs();
+}
+
 void met_object(const link_map* link) {
   if (__builtin_expect(is_listed(link) && seen_generation.load() == loader_list_generation(), 1)) {
     return;
@@ -285,7 +296,7 @@ void describe_known_modules() {
   for (uint32_t i = 0; i < module_count; ++i) {
     if (modules[i].loaded) define(modules[i]);
   }
-  describe_bundled_allocators();
+  describe_registered_heaps();
 }
 
 bool libraries_have_rpath() { return rpath_seen.load(std::memory_order_relaxed); }

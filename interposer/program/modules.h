@@ -28,6 +28,11 @@ void met_object(const link_map* link);
 // scan_modules() if a change is expected and the time has come. From inside a hook.
 void poll_modules();
 
+// Where the program has called something that is no allocator, on a thread that holds nothing of
+// one's: scan_modules() if a change is expected, and what may only be done there
+// (hidden_jemalloc.h). Not from inside a hook.
+void look_at_safe_place();
+
 // The same for whoever joins a session.
 void scan_modules_while_joining();
 

@@ -86,6 +86,14 @@ size_t calls_in(const Elf_Data& code, uint64_t address, const std::vector<Functi
   return calls;
 }
 
+bool is_program(Elf* elf, const GElf_Ehdr& file_header) {
+  for (int i = 0; i < file_header.e_phnum; ++i) {
+    GElf_Phdr segment;
+    if (gelf_getphdr(elf, i, &segment) != nullptr && segment.p_type == PT_INTERP) return true;
+  }
+  return false;
+}
+
 }  // namespace
 
 size_t count_direct_calls(const ModuleImage& module, const std::vector<std::string>& functions,
@@ -96,6 +104,8 @@ size_t count_direct_calls(const ModuleImage& module, const std::vector<std::stri
   GElf_Ehdr file_header;
   if (elf == nullptr || gelf_getehdr(elf, &file_header) == nullptr) return 0;
   if (file_header.e_machine != EM_X86_64) return 0;
+  // What a program brings itself is recorded by the allocator's own hooks, whoever calls it.
+  if (is_program(elf, file_header)) return 0;
   const std::vector<Function> targets = find_functions(elf, functions);
   if (targets.empty()) return 0;
   size_t calls = 0;

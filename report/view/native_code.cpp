@@ -12,14 +12,16 @@ namespace {
 
 // Allocate on behalf of their caller: the C library's, and those that programs put around them.
 constexpr std::string_view kAllocatingFunctions[] = {
-    "malloc",   "calloc",   "realloc",   "reallocarray", "strdup",   "strndup",
-    "asprintf", "mmap",     "vasprintf", "getline",      "getdelim", "xmalloc",
-    "xcalloc",  "xrealloc", "xstrdup",   "xstrndup",     "xzalloc",  "xmemdup"};
+    "malloc",         "calloc",        "realloc",   "reallocarray", "strdup",   "strndup",
+    "asprintf",       "mmap",          "vasprintf", "getline",      "getdelim", "xmalloc",
+    "xcalloc",        "xrealloc",      "xstrdup",   "xstrndup",     "xzalloc",  "xmemdup",
+    "posix_memalign", "aligned_alloc", "memalign",  "valloc",       "pvalloc",  "mallocx",
+    "rallocx",        "do_rallocx",    "xallocx"};
 
 constexpr std::string_view kAllocatingWords[] = {"malloc", "Malloc",  "MALLOC",  "calloc",
                                                  "Calloc", "realloc", "Realloc", "REALLOC"};
 
-// glib, redis, gcc's collected heap, obstacks, Rust, Go, LLVM, the JVM.
+// glib, redis, gcc's collected heap, obstacks, Rust, Go, LLVM, the JVM, jemalloc inside.
 constexpr std::string_view kAllocatingPrefixes[] = {"x_cgo_mmap",
                                                     "runtime.callCgoMmap",
                                                     "runtime.mmap",
@@ -41,6 +43,10 @@ constexpr std::string_view kAllocatingPrefixes[] = {"x_cgo_mmap",
                                                     "git_buf_",
                                                     "__rust",
                                                     "__rdl_",
+                                                    "_rjem_",
+                                                    "je_arena_",
+                                                    "je_hook_",
+                                                    "je_large_",
                                                     "CRYPTO_malloc",
                                                     "os::malloc",
                                                     "AllocateHeap",

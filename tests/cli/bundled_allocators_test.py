@@ -3,6 +3,7 @@ import glob
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import unittest
@@ -139,6 +140,66 @@ class Recorded(BundledTest):
         self.assertAlmostEqual(heap["allocated_bytes"] / ledger["allocated_bytes"], 1, delta=0.1)
 
 
+class HiddenJemalloc(BundledTest):
+    """Linked statically and exported by no name: recorded by the hooks that it calls itself."""
+
+    def setUp(self):
+        super().setUp()
+        # jemalloc's archive wants more of the loader's static TLS than a library opened later gets.
+        os.environ["GLIBC_TUNABLES"] = "glibc.rtld.optional_static_tls=20000"
+        self.addCleanup(os.environ.pop, "GLIBC_TUNABLES")
+
+    def check(self, capture, file, lines):
+        ledger, printed = self.ledger()
+        self.assertEqual(len(printed), lines)
+        self.assertGreater(ledger["allocations"], 5000)
+        heaps = self.summary(capture)["by_allocator"]
+        heap = heaps["jemalloc in " + file]
+        self.assertEqual({member: heap[member] for member in MEMBERS}, ledger)
+        # What it maps is where its blocks live.
+        self.assertEqual(heaps["mmap"]["allocated_bytes"], 0)
+        self.assertEqual(self.summary(capture)["diagnostics"], [])
+        return printed
+
+    def test_each_call_is_recorded_to_the_byte(self):
+        self.need_library("hidden_jemalloc")
+        for what, options, lines in (("churn", (), 1), ("threads", (), 1), ("threads", ("--native",), 1),
+                                     ("fork", (), 2), ("reload", ("--native",), 3)):
+            with self.subTest(what=what, options=options):
+                capture = self.record_library("hidden_jemalloc", what, options=options)
+                self.check(capture, "libmemlens_test_hidden_jemalloc.so", lines)
+
+    def test_the_line_that_allocates_is_the_callers(self):
+        self.need_library("hidden_jemalloc")
+        capture = self.record_library("hidden_jemalloc", "churn", options=("--native",))
+        names = {name for stack in self.stacks("leaks", capture)["stacks"]
+                 for name in stack["allocated_by"]}
+        self.assertLess({"malloc", "calloc", "realloc", "mallocx", "xallocx"}, names)
+        text = self.memlens("summary", capture).stdout
+        self.assertNotRegex(text, r"[0-9]  +(je_\w+|do_rallocx|aligned_alloc|memalign|valloc) ")
+        self.assertIn("hidden_jemalloc.c", text)
+
+    def test_a_library_that_is_found_by_its_name_alone(self):
+        self.need_library("hidden_jemalloc")
+        file = os.path.basename(library("hidden_jemalloc"))
+        os.environ["LD_LIBRARY_PATH"] = os.path.dirname(library("hidden_jemalloc"))
+        self.addCleanup(os.environ.pop, "LD_LIBRARY_PATH")
+        self.check(self.record([self.program("bundled_heaps"), file, "churn"]), file, 1)
+
+    def test_a_program_whose_malloc_it_is(self):
+        self.need_library("hidden_jemalloc")
+        capture = self.record([self.program("own_jemalloc")])
+        self.check(capture, "own_jemalloc", 1)
+        self.assertNotIn("brings", self.recording.stderr)
+
+    def test_a_stripped_one_is_said_not_to_be_seen(self):
+        self.need_library("stripped_jemalloc")
+        capture = self.record_library("stripped_jemalloc", "churn")
+        self.assertRegex(" ".join(self.summary(capture)["diagnostics"]),
+                         "brings jemalloc under names of its own")
+        self.assertGreater(self.summary(capture)["by_allocator"]["mmap"]["allocated_bytes"], 1 << 20)
+
+
 class NotRecorded(BundledTest):
     def test_direct_calls_are_said_not_to_be_seen(self):
         capture = self.record_library("symbolic_allocator", "churn")
@@ -218,13 +279,36 @@ class Wheels(MemlensTest):
         self.assertFalse([key for key in parts if "mmap" in key[1]])
         self.assertNotIn("brings jemalloc", " ".join(self.summary(capture)["diagnostics"]))
 
-    def test_the_allocator_inside_polars_is_named(self):
+    def test_polars_jemalloc_is_recorded_as_its_own_counter_has_it(self):
         python = self.python_with("polars")
-        script = self.script("import polars\n"
-                             "kept = polars.DataFrame({'a': list(range(300_000))}).sort('a')\n")
-        capture = self.record([python, script], "--no-native")
-        self.assertRegex(" ".join(self.summary(capture)["diagnostics"]),
-                         "polars.*brings (jemalloc|mimalloc) under names of its own")
+        if shutil.which("nm") is None:
+            self.skipTest("no nm to find polars' counter with")
+        script = self.script("import ctypes, os, subprocess, time\n"
+                             "import polars\n"
+                             "places = [line.split() for line in open('/proc/self/maps')]\n"
+                             "place = next(p for p in places if '_polars_runtime' in p[-1])\n"
+                             "names = subprocess.run(['nm', place[-1]], capture_output=True, text=True,\n"
+                             "                       check=True).stdout\n"
+                             "(counter,) = [line.split()[0] for line in names.splitlines()\n"
+                             "              if line.endswith('GLOBAL_ALLOC_SIZE')]\n"
+                             "base = int(place[0].split('-')[0], 16)\n"
+                             "held = ctypes.c_int64.from_address(base + int(counter, 16))\n"
+                             "kept = polars.DataFrame({'a': list(range(300_000))}).sort('a')\n"
+                             "seen = []  # its threads settle\n"
+                             "while len(seen) < 40 or len(set(seen[-40:])) > 1:\n"
+                             "    time.sleep(0.025)\n"
+                             "    seen.append(held.value)\n"
+                             "print(seen[-1], flush=True)\n"
+                             "os._exit(0)\n")
+        os.environ["POLARS_OOC_DRIFT_THRESHOLD"] = "0"  # its threads keep nothing for themselves
+        self.addCleanup(os.environ.pop, "POLARS_OOC_DRIFT_THRESHOLD")
+        for options in (("--no-native",), ("--native",)):
+            capture = self.record([python, script], "--no-follow", *options)
+            (heap,) = [part for name, part in self.summary(capture)["by_allocator"].items()
+                       if name.startswith("jemalloc in _polars_runtime")]
+            self.assertEqual(heap["leaked_bytes"], int(self.recording.stdout))
+            self.assertGreater(heap["leaked_bytes"], 300_000 * 8)
+            self.assertEqual(self.summary(capture)["diagnostics"], [])
 
 
 if __name__ == "__main__":
