@@ -1,5 +1,6 @@
-// Threads' names. Threads themselves need no hook: one is known from its first event and released
-// by a destructor at its end, so pthread_create stays the program's own call.
+// Threads' names, and a program that is about to lock itself in. Threads themselves need no hook:
+// one is known from its first event and released by a destructor at its end, so pthread_create
+// stays the program's own call.
 
 #include <pthread.h>
 #include <sys/prctl.h>
@@ -9,6 +10,7 @@
 #include "interposer/hooks/hook_export.h"
 #include "interposer/loader/next_function.h"
 #include "interposer/program/modules.h"
+#include "interposer/record/resident_memory.h"
 #include "interposer/record/thread_names.h"
 
 namespace memlens::interposer {
@@ -46,5 +48,6 @@ MEMLENS_HOOK int prctl(int option, ...) {
     look_at_safe_place();
     own_name_was_given();
   }
+  if (option == PR_SET_NO_NEW_PRIVS || option == PR_SET_SECCOMP) expect_sandbox();
   return status;
 }

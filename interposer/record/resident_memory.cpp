@@ -14,6 +14,7 @@
 namespace memlens::interposer {
 
 std::atomic<bool> has_large_mapping{false};
+std::atomic<bool> may_open_files{true};
 
 namespace {
 
@@ -162,6 +163,7 @@ __attribute__((destructor)) void tell_resident_memory() {
   // A forked child that recorded nothing is nobody.
   if (!has_large_mapping.load(std::memory_order_relaxed) || !recording() || order::load() == 0)
     return;
+  if (!may_open_files.load(std::memory_order_relaxed)) return;
   const int saved_errno = errno;
   {
     HookScope scope;

@@ -15,9 +15,13 @@ namespace memlens::interposer {
 inline constexpr size_t kLargeMappingBytes = size_t{1} << 20;
 
 extern std::atomic<bool> has_large_mapping;
+extern std::atomic<bool> may_open_files;
 
 inline void note_mapping(size_t bytes) {
   if (bytes >= kLargeMappingBytes) has_large_mapping.store(true, std::memory_order_relaxed);
 }
+
+// The program is about to lock itself in: a filter that kills knows nothing of files we open.
+inline void expect_sandbox() { may_open_files.store(false, std::memory_order_relaxed); }
 
 }  // namespace memlens::interposer

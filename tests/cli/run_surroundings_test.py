@@ -1,5 +1,6 @@
 """Runs where something that memlens counts on is missing: descriptors, /proc, threads, the output."""
 import os
+import re
 import signal
 import subprocess
 
@@ -78,6 +79,31 @@ class Limits(MemlensTest):
         self.assertEqual(self.recording.stdout, "fine\n")
         stacks = self.stacks("allocations", capture)["stacks"]
         self.assertEqual(sum(s["bytes"] for s in stacks if s["bytes"] == 54_321_000), 54_321_000)
+
+    def test_a_list_that_kills_needs_what_the_readme_names_and_no_more(self):
+        readme = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../README.md")
+        if not os.path.exists(readme):
+            self.skipTest("the README is not here")
+        with open(readme, encoding="utf-8") as file:
+            told = re.search(r"for each thread that allocates, (.*?); at the end of a process (.*?);"
+                             r" in a forked child .*?; and from time to time (.*?)\(with arguments",
+                             re.sub(r"\s+", " ", file.read()))
+        names = sorted({name for part in told.groups() for name in re.findall(r"`([a-z_]+)`", part)})
+        program = self.program("kill_list")
+        plain = subprocess.run([program], capture_output=True, text=True, timeout=60)
+        if plain.returncode == 77:
+            self.skipTest("no filters here")
+        self.assertEqual((plain.returncode, plain.stdout), (0, "fine\n"))
+        for options in ((), ("--no-native",), ("--sample", "1K")):
+            with self.subTest(options=options):
+                capture = self.record([program, *names], *options)
+                self.assertEqual(self.recording.stdout, "fine\n")
+                if "--sample" not in options:
+                    stacks = self.stacks("allocations", capture)["stacks"]
+                    self.assertEqual(sum(s["blocks"] for s in stacks if s["bytes"] == 50 * s["blocks"]),
+                                     40_000)
+        # The list is one that kills.
+        self.record([program], code=128 + signal.SIGSYS)
 
 
 class WithoutProc(MemlensTest):
