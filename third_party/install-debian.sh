@@ -20,7 +20,7 @@ test_packages=(
   chromium chromium-driver python3-selenium               # the HTML report, in a real browser
   libjemalloc2 libtcmalloc-minimal4 libmimalloc2.0        # allocators that must be tracked
   redis-server redis-tools sqlite3                        # programs people debug
-  python3-dev python3-numpy python3-greenlet python3-ipython
+  python3-dev python3-numpy python3-greenlet python3-ipython python3-ipykernel python3-nbclient
   zsh fish mandoc                                         # completions and manual pages
   python3-pytest python3-pytest-xdist python3-pytest-asyncio  # the plugin for them
 )

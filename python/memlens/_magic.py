@@ -35,9 +35,16 @@ def _options():
     parser = _Options(prog="%%memlens", add_help=False,
                       description="Records what the cell allocates and shows its flame graph.")
     parser.add_argument("-o", "--output", help="the capture's file (default: a temporary one)")
+    parser.add_argument("-f", "--force", action="store_true", help="overwrite the file if it is there")
     parser.add_argument("--native", action="store_true", help="native stacks as well")
+    parser.add_argument("--no-native", action="store_false", dest="native",
+                        help="Python stacks alone (default)")
     parser.add_argument("--no-python-allocators", action="store_true",
                         help="what reaches malloc alone")
+    parser.add_argument("--no-follow", action="store_true", help="no child processes")
+    parser.add_argument("--sample", metavar="SIZE",
+                        help="samples alone, one in so many bytes on average (512K)")
+    parser.add_argument("-q", "--quiet", action="store_true", help="the page alone, no line of totals")
     parser.add_argument("--height", type=int, default=640, help="of the page, in pixels")
     parser.add_argument("--help", action="store_true")
     return parser
@@ -74,17 +81,19 @@ def _run(shell, line, code):
             raise _Usage("the cell awaits at its top level, which only the kernel itself can run; in an "
                          "ordinary cell: with memlens.Tracker('cell.mlens'): ...")
         tracker = Tracker(options.output, native=options.native,
-                          python_allocators=not options.no_python_allocators)
+                          python_allocators=not options.no_python_allocators,
+                          force=options.force, follow=not options.no_follow, sample=options.sample)
         tracker.start()
     except (_Usage, ProgramNotFound, MemlensError, ValueError) as error:
-        raise UsageError("memlens: %s" % error) from None
+        raise UsageError("memlens: %s" % str(error).replace("force=True", "-f")) from None
     try:
         shell.run_cell(code)
     finally:
         tracker.stop()
     try:
         display(HTML(_page_of(tracker.path, options.height)))
-        print(_totals_of(tracker.path))
+        if not options.quiet:
+            print(_totals_of(tracker.path))
     except MemlensError as error:
         raise UsageError("memlens: %s" % error) from None
 

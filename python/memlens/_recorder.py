@@ -14,7 +14,7 @@ from ._program import find_program, without_prefix
 _PATIENCE_SECONDS = 30
 
 
-def start(path, native, python_allocators):
+def start(path, options):
     """The running `memlens attach`, once this process is recorded. Raises MemlensError."""
     from ._capture import MemlensError
     if _recording.enabled():
@@ -27,11 +27,7 @@ def start(path, native, python_allocators):
     except OSError as error:
         raise MemlensError("cannot load libmemlens.so into this process: %s" % error) from None
     command = [find_program(), "attach", str(os.getpid()), "--wakes-itself", "--tables", "-q",
-               "-o", path]
-    if native:
-        command.append("--native")
-    if not python_allocators:
-        command.append("--no-python-allocators")
+               "-o", path, *options]
     child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                              stderr=subprocess.PIPE, start_new_session=True)
     deadline = time.monotonic() + _PATIENCE_SECONDS

@@ -4,6 +4,7 @@ import sys
 import tempfile
 
 from . import _recorder
+from ._process import recording_capture
 from ._profile import ask_for_tables
 
 _running = None  # of this process
@@ -15,15 +16,21 @@ class Tracker:
     In any process: the library is loaded into one that was not started by memlens. All threads are
     recorded, and children that are forked meanwhile, until they end or this is stopped.
 
-    path: where the capture goes; without one, to a temporary file, in `path`. An exception inside
+    path: where the capture goes (%p is the pid, %h the host, %t the time); without one, to a temporary
+    file, another one each time, in `path`. force: overwrites what is there. follow: False leaves
+    children out. sample: samples only, one in so many bytes on average ("512K"). An exception inside
     leaves a good capture. One at a time, and none in a process that is being recorded already:
     MemlensError says so.
     """
 
-    def __init__(self, path=None, native=False, python_allocators=True):
+    def __init__(self, path=None, native=False, python_allocators=True, *, force=False, follow=True,
+                 sample=None):
         self.path = os.fspath(path) if path is not None else None
         self.native = native
         self.python_allocators = python_allocators
+        self.force, self.follow, self.sample = force, follow, sample
+        self._temporary = path is None
+        self._file = None  # the same from any directory
         self._child = None
         self._process = None  # whose it is: a forked child has a copy
 
@@ -32,13 +39,28 @@ class Tracker:
         from ._capture import MemlensError
         if _running is not None and _running._process == os.getpid():
             raise MemlensError("a Tracker is running already, into %s" % _running.path)
-        if self.path is None:
+        if self._temporary:
             self.path = os.path.join(tempfile.mkdtemp(prefix="memlens-"), "tracked.mlens")
-        self._child = _recorder.start(self.path, self.native, self.python_allocators)
+        elif not self.force and os.path.exists(self.path):
+            raise MemlensError("no recording: %s exists; give another name, or force=True to "
+                               "overwrite it" % self.path)
+        self._child = _recorder.start(self.path, self._options())
         self._process = os.getpid()
         _running = self
+        if "%" in self.path:
+            self.path = recording_capture(self._process)
+        self._file = os.path.abspath(self.path)
         ask_for_tables()
         return self
+
+    def _options(self):
+        options = []
+        for given, words in ((self.native, ["--native"]), (self.force, ["--force"]),
+                             (not self.python_allocators, ["--no-python-allocators"]),
+                             (not self.follow, ["--no-follow"]),
+                             (self.sample, ["--sample", str(self.sample)])):
+            options += words if given else []
+        return options
 
     def stop(self):
         """The capture is complete when this returns."""
@@ -50,7 +72,7 @@ class Tracker:
             return
         child, self._child, _running = self._child, None, None
         words = _recorder.stop(child)
-        if not os.path.exists(self.path):
+        if not os.path.exists(self._file):
             from ._capture import MemlensError
             raise MemlensError("no capture: %s" % _recorder.last_words(child, words))
         # Tables of profiled functions, and what is wrong with the recording.
@@ -59,7 +81,7 @@ class Tracker:
     def read(self):
         """The capture, as far as it goes; complete after stop()."""
         from ._capture import read
-        return read(self.path)
+        return read(self._file or self.path)
 
     def __enter__(self):
         return self.start()

@@ -8,11 +8,18 @@ class Tracker:
     path: Optional[str]
     native: bool
     python_allocators: bool
+    force: bool
+    follow: bool
+    sample: Union[str, int, None]
     def __init__(
         self,
         path: Union[str, os.PathLike[str], None] = None,
         native: bool = False,
         python_allocators: bool = True,
+        *,
+        force: bool = False,
+        follow: bool = True,
+        sample: Union[str, int, None] = None,
     ) -> None: ...
     def start(self) -> Tracker: ...
     def stop(self) -> None: ...

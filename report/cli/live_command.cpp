@@ -24,6 +24,7 @@
 #include "report/cli/run/output_file.h"
 #include "report/cli/run/run_error.h"
 #include "report/cli/run/running_recording.h"
+#include "report/cli/run/typed_program.h"
 #include "report/live/live_places.h"
 #include "report/live/live_screen.h"
 #include "report/terminal/terminal.h"
@@ -235,7 +236,7 @@ class LiveSession {
                      : typing_ == Typing::kMark ? "name of the mark: " + text_ + "_"
                                                 : message_;
     if (typing_ == Typing::kNothing && message_.empty() && !view_.info().running) {
-      screen.message = "the recording has ended  q quit  next: memlens summary " +
+      screen.message = "the recording has ended  q quit  next: " + typed_program() + " summary " +
                        printable(view_.target().capture_path);
     }
     keyboard_.draw(draw_live(screen, terminal_, size.rows));

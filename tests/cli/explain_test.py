@@ -1,5 +1,6 @@
 """memlens explain, what summary and run say of it, and memory beside what is tracked."""
 import json
+import os
 import re
 import sys
 
@@ -51,6 +52,10 @@ class Explain(MemlensTest):
         self.assertEqual(lines[-2:], [f"memlens: next: memlens summary {capture}",
                                       f"memlens: next: memlens flamegraph {capture}"])
         self.assertTrue(any("The peak was" in line for line in lines), lines)
+        # Under `uv run`, memlens is not on the PATH of the shell that the words are typed into.
+        capture = self.record([sys.executable, "-c", "pass"],
+                              env={**os.environ, "UV_RUN_RECURSION_DEPTH": "1"})
+        self.assertIn(f"next: uv run memlens summary {capture}\n", self.recording.stderr)
         self.record([sys.executable, "-c", "pass"], "-q")
         self.assertEqual(self.recording.stderr, "")
 

@@ -93,6 +93,21 @@ class Notebook(MemlensTest):
         self.assertIn("unrecognized arguments: --nonsense", usage["stdout"] + usage["stderr"])
         self.assertIn("MB still allocated", line["stdout"])
 
+    def test_a_cell_that_is_run_again_overwrites_its_file_where_that_is_asked_for(self):
+        first, again, forced, profiled = self.cells(
+            "%%memlens -o cell.mlens\n" + WORK, "%%memlens -o cell.mlens\nran = 1",
+            "%%memlens -f -q -o cell.mlens --no-follow\nheld = bytes(5_000_000)",
+            "%%memlens --sample 64Ki\nimport memlens\n@memlens.profile\ndef load():\n"
+            "    return bytes(9_000_000)\nmore = load()", dormant=False)
+        self.assertIn("MB at the peak", first["stdout"])
+        self.assertRegex(again["stdout"] + again["stderr"], "cell.mlens exists; give another name, or -f to "
+                                                            "overwrite it")
+        self.assertEqual((again["html"], forced["stdout"], len(forced["html"])), ([], "", 1))
+        self.assertGreaterEqual(
+            self.summary(os.path.join(self.directory, "cell.mlens"))["leaked_bytes"], 5_000_000)
+        self.assertIn("MB at the peak", profiled["stdout"])
+        self.assertRegex(profiled["stderr"], r"(?m)^ +4 +9\.00 MB +9\.00 MB")
+
     def test_a_kernel_that_was_started_without_memlens_is_recorded_as_well(self):
         cell, again = self.cells("%%memlens -o cell.mlens\n" + WORK, "%%memlens\n" + WORK,
                                  dormant=False)
@@ -109,10 +124,12 @@ class Notebook(MemlensTest):
         self.assertIn("with memlens.Tracker(", awaits["stderr"])
         self.assertIn("False", after["stdout"])
 
-    def test_on_demand_a_real_kernel_and_nbclient(self):
-        python = os.environ.get("MEMLENS_NOTEBOOK_PYTHON")
-        if not python:
-            self.skipTest("MEMLENS_NOTEBOOK_PYTHON names no Python with ipykernel and nbclient")
+    def test_a_real_kernel_and_nbclient(self):
+        """Debian's, or on demand those of the Python that MEMLENS_NOTEBOOK_PYTHON names."""
+        python = os.environ.get("MEMLENS_NOTEBOOK_PYTHON", PYTHON)
+        if subprocess.run([python, "-c", "import ipykernel, nbclient"], stderr=subprocess.DEVNULL,
+                          check=False).returncode:
+            self.skipTest("%s has no ipykernel and nbclient (python3-ipykernel python3-nbclient)" % python)
         cell, line, error, after, awaits, tracked = self.cells(
             "%%memlens -o cell.mlens --native\n" + WORK, "%memlens sum(range(10**5))",
             "%%memlens\nheld = bytes(5_000_000)\n1 / 0", "print(len(kept), len(held))",

@@ -91,6 +91,33 @@ for number in range(3):
 """
 
 
+# One that is started again, from another folder; and names.
+AGAIN = """
+import os, memlens
+tracker = memlens.Tracker("again.mlens")
+with tracker:
+    os.mkdir("other")
+    os.chdir("other")
+print(tracker.read().complete)
+os.chdir("..")
+try:
+    with memlens.Tracker("again.mlens"): pass
+except memlens.MemlensError as error:
+    print(error)
+with memlens.Tracker("again.mlens", force=True, follow=False):
+    kept = bytes(2_000_000)
+temporary = memlens.Tracker()
+paths = []
+for _ in range(2):
+    with temporary:
+        paths.append(temporary.path)
+print(len(set(paths)), all(map(os.path.exists, paths)))
+with memlens.Tracker("of-%p.mlens", sample="64Ki") as named:
+    more = bytes(3_000_000)
+print(named.path == os.path.abspath("of-%d.mlens" % os.getpid()), named.read().summary["sample_bytes"])
+"""
+
+
 # Functions profiled before there is a recording, one of them a generator; and a look in between.
 PROFILED = """
 import sys, memlens
@@ -196,6 +223,16 @@ class Tracker(MemlensTest):
         def check(python, dormant):
             if not dormant:
                 self.run_script(python, HOOKS)
+        self.in_each(check)
+
+    def test_it_can_be_started_again_and_from_anywhere_and_overwrites_when_that_is_asked_for(self):
+        def check(python, dormant):
+            if dormant:
+                return
+            self.assertEqual(self.run_script(python, AGAIN), "True\nno recording: again.mlens exists; give "
+                             "another name, or force=True to overwrite it\n2 True\nTrue 65536\n")
+            self.assertGreaterEqual(self.capture("again.mlens").summary["leaked_bytes"], 2_000_000)
+            os.rmdir(os.path.join(self.directory, "other"))
         self.in_each(check)
 
     def test_each_has_the_tables_of_profiled_functions_and_snapshots(self):

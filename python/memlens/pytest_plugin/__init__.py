@@ -12,7 +12,7 @@ in the same capture.
 import pytest
 
 from .. import enabled
-from . import restart
+from . import beside_memray, restart
 
 #: pytest-memray's options that mean the same here, under the same names.
 _SHARED_OPTIONS = (
@@ -32,7 +32,7 @@ def pytest_addoption(parser, pluginmanager):
     group.addoption("--memlens", action="store_true", default=False,
                     help="measure the memory of every test")
     for name, settings in _SHARED_OPTIONS:
-        if name.startswith("--memlens") or not _memray_has_options(pluginmanager):
+        if name.startswith("--memlens") or not beside_memray.has_options(pluginmanager):
             group.addoption(name, **settings)
     group.addoption("--memlens-no-python-allocators", action="store_true", default=False,
                     help="only malloc and its like, not each Python object: quicker, coarser")
@@ -45,14 +45,6 @@ def pytest_addoption(parser, pluginmanager):
                     help="how much more than the baseline is allowed (default: 5)")
 
 
-def _memray_has_options(pluginmanager):
-    """Whether pytest-memray adds, or will add, options of the same names."""
-    import importlib.util
-    if pluginmanager.is_blocked("memray") or pluginmanager.is_blocked("pytest_memray.plugin"):
-        return False
-    return importlib.util.find_spec("pytest_memray") is not None
-
-
 @pytest.hookimpl(tryfirst=True)
 def pytest_load_initial_conftests(early_config):
     options = early_config.known_args_namespace
@@ -62,7 +54,10 @@ def pytest_load_initial_conftests(early_config):
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_cmdline_main(config):
-    if restart.has_workers(config.known_args_namespace) and restart.wants_limits(config):
+    options = config.known_args_namespace
+    if (restart.has_workers(options)
+            and not beside_memray.measures(config, measuring_is_asked_for(options))
+            and restart.wants_limits(config)):
         restart.restart_recorded(config, "limit_memory and limit_leaks")
 
 
@@ -78,13 +73,12 @@ def pytest_configure(config):
             "fails when it leaves more than this size allocated at one place; filter_fn(stack) "
             "returns False for places that do not count"):
         config.addinivalue_line("markers", line)
-    if restart.memray_measures(config):
+    asked_for = measuring_is_asked_for(config.known_args_namespace)
+    if beside_memray.measures(config, asked_for):
         return
     if enabled():
         from .measuring import Measuring
         config.pluginmanager.register(Measuring(config), "memlens_measuring")
     else:
         from .unrecorded import Unrecorded
-        config.pluginmanager.register(
-            Unrecorded(config, measuring_is_asked_for(config.known_args_namespace)),
-            "memlens_unrecorded")
+        config.pluginmanager.register(Unrecorded(config, asked_for), "memlens_unrecorded")

@@ -62,26 +62,10 @@ def has_workers(options):
 
 
 def wants_limits(config):
-    """Whether tests that will be collected seem to have limits, and nobody else enforces them."""
-    if enabled() or _is_xdist_worker() or not runs_tests(config) or memray_measures(config):
+    """Whether tests that will be collected seem to have limits."""
+    if enabled() or _is_xdist_worker() or not runs_tests(config):
         return False
     return pytest_is_the_program() and _has_program() and _names_markers(config)
-
-
-def memray_measures(config):
-    """Whether pytest-memray, which has markers of the same names, is to enforce them.
-
-    It does unless only we were asked for.
-    """
-    if not config.pluginmanager.hasplugin("memray"):
-        return False
-    if config.getoption("memlens", False) and not config.getoption("memray", False):
-        # Its manager comes with its pytest_configure, which runs before or after ours.
-        config.pluginmanager.set_blocked("memray_manager")
-        if config.pluginmanager.hasplugin("memray_manager"):
-            config.pluginmanager.unregister(name="memray_manager")
-        return False
-    return True
 
 
 def pytest_is_the_program():

@@ -54,9 +54,13 @@ def stack_lines(stacks, count, root):
 
 
 def command(*words):
-    """A command to type. Under `uv run` the environment is not the shell's."""
-    program = "uv run memlens " if "UV_RUN_RECURSION_DEPTH" in os.environ else "memlens "
-    return program + " ".join(shlex.quote(word) for word in words)
+    """A command to type. Under `uv run` and `uvx` the environment is not the shell's."""
+    program = "memlens"
+    if "UV_RUN_RECURSION_DEPTH" in os.environ:
+        program = "uv run memlens"
+    elif "UV" in os.environ and "/archive-v0/" in sys.prefix:
+        program = "uvx memlens"
+    return " ".join([program] + [shlex.quote(word) for word in words])
 
 
 def shown_path(path, root):

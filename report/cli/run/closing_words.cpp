@@ -6,6 +6,7 @@
 
 #include "report/cli/run/capture_totals.h"
 #include "report/cli/run/own_command.h"
+#include "report/cli/run/typed_program.h"
 #include "report/text/columns.h"
 #include "report/text/shell_word.h"
 
@@ -53,8 +54,9 @@ void print_capture(const Ending& ending) {
   if (ending.processes == 0) return;
   if (!check.totals.empty()) print_line(check.totals);
   for (const std::string& finding : check.findings) print_line(finding);
-  print_line("next: memlens summary " + shell_path(ending.path));
-  print_line("next: memlens flamegraph " + shell_path(ending.path));
+  const std::string next = "next: " + typed_program();
+  print_line(next + " summary " + shell_path(ending.path));
+  print_line(next + " flamegraph " + shell_path(ending.path));
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include "report/cli/run/closing_words.h"
 #include "report/cli/run/own_command.h"
 #include "report/cli/run/run_error.h"
+#include "report/cli/run/typed_program.h"
 
 namespace memlens::report::cli {
 
@@ -27,7 +28,7 @@ void write_run_report(const std::string& capture, const std::string& path, bool 
   if (run_own_command({"flamegraph", capture, "-f", "-o", path}, CommandOutput::kNowhere) == 0) {
     if (!quiet) print_line("report written to " + path);
   } else {
-    print_line("no report was written; try: memlens flamegraph " + capture);
+    print_line("no report was written; try: " + typed_program() + " flamegraph " + capture);
   }
 }
 
