@@ -4,7 +4,6 @@ import sys
 import tempfile
 
 from . import _recorder
-from ._process import recording_capture
 from ._profile import ask_for_tables
 
 _running = None  # of this process
@@ -48,6 +47,7 @@ class Tracker:
         self._process = os.getpid()
         _running = self
         if "%" in self.path:
+            from ._process import recording_capture
             self.path = recording_capture(self._process)
         self._file = os.path.abspath(self.path)
         ask_for_tables()
