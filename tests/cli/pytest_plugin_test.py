@@ -165,6 +165,29 @@ def test_load(count):
         peak = {p.get("name"): p.get("value") for p in case.iter("property")}["memlens_peak_bytes"]
         self.assertGreaterEqual(int(peak), 3_000_000)
 
+    def test_a_test_with_a_limit_has_its_properties_in_junit_s_file_without_the_option(self):
+        self.suite("""
+@pytest.mark.limit_memory("4 MB")
+def test_holds(record_property):
+    record_property("own", 1)
+    bytearray(3_000_000)
+@pytest.mark.limit_memory("1 MB")
+def test_does_not(): bytearray(2_000_000)
+def test_other(): pass
+""")
+        for options in ([], ["--memlens"]):
+            self.pytest("--junitxml=junit.xml", *options, code=1)
+            for name, least in (("test_holds", 3_000_000), ("test_does_not", 2_000_000)):
+                case = ElementTree.parse(os.path.join(self.directory, "junit.xml")).find(
+                    f".//testcase[@name='{name}']")
+                names = [p.get("name") for p in case.iter("property")]
+                self.assertEqual(sorted(set(names) - {"own"}),
+                                 ["memlens_allocations", "memlens_leaked_bytes", "memlens_peak_bytes"])
+                self.assertEqual(len(names), len(set(names)), names)
+                self.assertEqual("own" in names, name == "test_holds")
+                peak = {p.get("name"): p.get("value") for p in case.iter("property")}
+                self.assertGreaterEqual(int(peak["memlens_peak_bytes"]), least)
+
     def test_what_pytest_itself_allocates_around_the_body_is_not_the_test_s(self):
         self.script("""
 import pytest

@@ -4,14 +4,13 @@ import pytest
 
 class Findings:
     def __init__(self):
-        self.by_test = {}  # properties and sections
+        self.sections = {}  # by test
 
     @pytest.hookimpl(hookwrapper=True)
     def pytest_runtest_makereport(self, item, call):
         outcome = yield
         if call.when != "call":
             return
-        properties, sections = self.by_test.pop(item.nodeid, ((), ()))
-        report = outcome.get_result()
-        report.user_properties.extend(properties)
-        report.sections.extend(sections)
+        section = self.sections.pop(item.nodeid, None)
+        if section:
+            outcome.get_result().sections.append(section)

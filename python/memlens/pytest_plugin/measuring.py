@@ -15,6 +15,8 @@ from .sections import command, shown_path, stack_lines
 from .summary import print_summary
 
 _RANGE_END = " (end)"
+#: Of a test's report, and what they are called in its range.
+_PROPERTIES = {"memlens_" + key: key for key in ("peak_bytes", "leaked_bytes", "allocations")}
 #: memlens keeps so much of a mark's name.
 _LONGEST_NAME = 900
 
@@ -91,8 +93,10 @@ class Measuring:
         if any(limit.current_thread_only for limit in limits):
             thread = threading.get_native_id()
         measured = range_of_test(name, 0, thread)
-        properties = [("memlens_" + key, measured[key])
-                      for key in ("peak_bytes", "leaked_bytes", "allocations")]
+        # Of the item, since JUnit's file has those of the report that comes last.
+        item.user_properties[:] = [each for each in item.user_properties
+                                   if each[0] not in _PROPERTIES]  # of a run that is repeated
+        item.user_properties += [(name, measured[key]) for name, key in _PROPERTIES.items()]
         messages, lines = [], []
         for limit in limits:
             found = limit.verdict(measured)
@@ -101,19 +105,17 @@ class Measuring:
             message, what, stacks = found
             messages.append(message)
             lines += ["%s:" % what, *stack_lines(stacks, self.stacks, self.root), ""]
-        sections = []
         if messages:
             path = shown_path(measured["capture"], self.root)
             lines.append("more: %s" % command("ranges", path, name))
-            sections.append(("memlens: what held most", "\n".join(lines)))
-        self._add_findings(item.nodeid, properties, sections)
+            self._add_section(item.nodeid, ("memlens: what held most", "\n".join(lines)))
         return "\n".join(messages)
 
-    def _add_findings(self, nodeid, properties, sections):
+    def _add_section(self, nodeid, section):
         if self.findings is None:
             self.findings = Findings()
             self.config.pluginmanager.register(self.findings, "memlens_findings")
-        self.findings.by_test[nodeid] = properties, sections
+        self.findings.sections[nodeid] = section
 
     # ---- the whole session
 
