@@ -77,7 +77,13 @@ void become_python_package(const std::vector<std::string>& arguments) {
   pointers.reserve(words.size() + 1);
   for (std::string& word : words) pointers.push_back(word.data());
   pointers.push_back(nullptr);
-  if (access(beside.c_str(), X_OK) == 0) execv(beside.c_str(), pointers.data());
+  if (access(beside.c_str(), X_OK) == 0) {
+    // By its path: an environment's Python that goes by a mere name looks for itself on PATH.
+    std::string path = beside.string();
+    pointers[0] = path.data();
+    execv(path.c_str(), pointers.data());
+    pointers[0] = words[0].data();
+  }
   execvp("python3", pointers.data());
   throw std::runtime_error(
       arguments[0] + " needs the Python package, and there is no python3: " + std::strerror(errno));

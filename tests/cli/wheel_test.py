@@ -169,6 +169,14 @@ class Wheel(MemlensTest):
              capture], env=plain, stdout=subprocess.PIPE, text=True, check=True).stdout
         self.assertEqual(read.split(), [memlens, "True"])
 
+    def test_what_the_package_does_of_the_command_line_it_does_where_the_environment_is_not_activated(self):
+        environment = self.install()
+        plain = {name: value for name, value in os.environ.items()
+                 if name not in ("PYTHONPATH", "VIRTUAL_ENV", "MEMLENS_PROGRAM")}
+        said = subprocess.run([os.path.join(environment, "bin", "memlens"), "push", "--help"], env=plain,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True).stdout
+        self.assertIn("usage: memlens push", said)
+
     def test_an_environment_made_for_memlens_alone_is_not_the_script_s(self):
         environment = self.install(os.path.join("archive-v0", "Xy"))  # as uvx makes it
         folder = os.path.join(environment, "bin")
