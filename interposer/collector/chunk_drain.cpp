@@ -126,13 +126,15 @@ std::span<const uint8_t> ChunkDrain::copy_payload(const ChunkSnapshot& chunk, ui
 
 void ChunkDrain::write_metadata(const ChunkSnapshot& chunk) {
   MetadataStream& stream = metadata_[chunk.process];
-  if (stream.damaged) return;
   if (chunk.sequence != stream.next_chunk) {
     // A chunk written whole is freed at once, so a lower number is one missed: late, not lost.
     stream.next_chunk = chunk.sequence;
     stream.written_bytes = 0;
+    stream.damaged = false;
   }
-  if (chunk.committed > stream.written_bytes) {
+  // Where a record's length cannot be trusted, nobody knows where the next begins in this chunk. The
+  // first of the next chunk leans on none (metadata_writer.h).
+  if (!stream.damaged && chunk.committed > stream.written_bytes) {
     std::span<const uint8_t> payload = copy_payload(chunk, stream.written_bytes);
     const size_t good = well_formed_bytes(payload);
     stream.damaged = good != payload.size();
@@ -149,6 +151,7 @@ void ChunkDrain::write_metadata(const ChunkSnapshot& chunk) {
   if (chunk.full) {
     ++stream.next_chunk;
     stream.written_bytes = 0;
+    stream.damaged = false;
   }
 }
 

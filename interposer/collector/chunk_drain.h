@@ -53,7 +53,7 @@ class ChunkDrain {
     uint32_t next_chunk = 0;     // producer's sequence of the chunk not yet written whole
     uint32_t written_bytes = 0;  // of that chunk
     uint32_t next_frame = 0;
-    bool damaged = false;  // nothing more of it is written
+    bool damaged = false;  // nothing more of this chunk is written
   };
   enum class Take : uint8_t { kFull, kSoFar, kDeadSlot, kAll };
 
