@@ -29,6 +29,7 @@ ChunkDrain::ChunkDrain(SharedSegment& segment, CaptureWriter& writer, bool sampl
       writer_(writer),
       sampled_(sampled),
       first_ticks_(segment.first_ticks()),
+      owners_(kMaxProcesses),
       payload_(kChunkPayloadBytes),
       active_(kInitialChunks),
       scan_limit_(kInitialChunks) {}
@@ -89,15 +90,25 @@ void ChunkDrain::find_chunk(uint32_t index, Take take, uint32_t dead_slot) {
     if (chunk.full) events_found_.push_back(chunk);
     return;
   }
+  const uint32_t owner = owner_of(chunk);
   if (chunk.is(format::FrameKind::kMetadata)) {
-    if (is_plausible(chunk, segment_, first_ticks_)) return metadata_found_.push_back(chunk);
+    if (is_plausible(chunk, owner, first_ticks_)) return metadata_found_.push_back(chunk);
   } else {
     if (take == Take::kFull && !full) return;
-    if (is_plausible(chunk, segment_, first_ticks_)) return events_found_.push_back(chunk);
+    if (is_plausible(chunk, owner, first_ticks_)) return events_found_.push_back(chunk);
   }
   // Told once: an owned one is met again at each scan.
   if (chunk.full || take == Take::kAll) ++damaged_chunks_;
   if (chunk.full) damaged_found_.push_back(index);
+}
+
+// Whose slot it is. What the slot and a chunk once said alike is remembered: a write over the slot
+// takes no chunk with it.
+uint32_t ChunkDrain::owner_of(const ChunkSnapshot& chunk) {
+  const volatile uint32_t& said = segment_->processes[chunk.slot].process;
+  uint32_t& owner = owners_[chunk.slot];
+  if (said == chunk.process) owner = chunk.process;
+  return owner;
 }
 
 // Whether a process's first chunk found is not the one that follows what is written: then the chunk
@@ -132,8 +143,8 @@ void ChunkDrain::write_metadata(const ChunkSnapshot& chunk) {
     stream.written_bytes = 0;
     stream.damaged = false;
   }
-  // Where a record's length cannot be trusted, nobody knows where the next begins in this chunk. The
-  // first of the next chunk leans on none (metadata_writer.h).
+  // Where a record's length cannot be trusted, nobody knows where the next begins in this chunk.
+  // The first of the next chunk leans on none (metadata_writer.h).
   if (!stream.damaged && chunk.committed > stream.written_bytes) {
     std::span<const uint8_t> payload = copy_payload(chunk, stream.written_bytes);
     const size_t good = well_formed_bytes(payload);

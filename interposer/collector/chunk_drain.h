@@ -67,6 +67,7 @@ class ChunkDrain {
 
   void find_chunks(Take take, uint32_t dead_slot);
   void find_chunk(uint32_t index, Take take, uint32_t dead_slot);
+  uint32_t owner_of(const ChunkSnapshot& chunk);
   bool metadata_has_gap() const;
   std::span<const uint8_t> copy_payload(const ChunkSnapshot& chunk, uint32_t from);
   void write_metadata(const ChunkSnapshot& found);
@@ -89,6 +90,7 @@ class ChunkDrain {
   std::vector<ChunkSnapshot> events_found_;
   std::vector<ChunkSnapshot> metadata_found_;
   std::vector<uint32_t> damaged_found_;  // to be freed
+  std::vector<uint32_t> owners_;         // by slot, the process whose it is, if known
   std::vector<uint8_t> payload_;         // copied out of the chunk being written
   uint32_t active_;           // of segment_->active_chunks, which is the programs' to damage
   uint32_t scan_limit_;       // no chunk at or beyond this index was ever claimable

@@ -27,10 +27,8 @@ ChunkSnapshot take_snapshot(const ChunkHeader* chunk, uint32_t index, uint32_t s
   return copy;
 }
 
-bool is_plausible(const ChunkSnapshot& chunk, const SegmentHeader* segment, uint64_t first_ticks) {
-  if (chunk.slot >= kMaxProcesses || chunk.process == 0) return false;
-  const volatile uint32_t& owner = segment->processes[chunk.slot].process;
-  if (owner != chunk.process) return false;
+bool is_plausible(const ChunkSnapshot& chunk, uint32_t owner, uint64_t first_ticks) {
+  if (chunk.process == 0 || chunk.process != owner) return false;
   if (chunk.ticks < first_ticks || chunk.ticks > platform::read_ticks()) return false;
   if (chunk.is(format::FrameKind::kMetadata)) return chunk.thread == 0;
   constexpr uint64_t kMaxEpoch = uint64_t{1}

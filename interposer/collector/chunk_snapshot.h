@@ -34,11 +34,10 @@ struct ChunkSnapshot {
 // Copies the header. The committed length is never more than fits.
 ChunkSnapshot take_snapshot(const segment::ChunkHeader* chunk, uint32_t index, uint32_t slot);
 
-// Whether a program can have written this header: the slot's process, a moment between
+// Whether a program can have written this header: `owner`, its slot's process, a moment between
 // `first_ticks` and now, a kind and a thread that go together. Precondition: something is
 // committed.
-bool is_plausible(const ChunkSnapshot& chunk, const segment::SegmentHeader* segment,
-                  uint64_t first_ticks);
+bool is_plausible(const ChunkSnapshot& chunk, uint32_t owner, uint64_t first_ticks);
 
 // The leading records of a metadata payload that are well-formed: all of it, if nobody damaged it.
 size_t well_formed_bytes(std::span<const uint8_t> metadata);

@@ -219,7 +219,26 @@ TEST_CASE_FIXTURE(Fixture,
   CHECK(testing::read_frames(fd).empty());
 }
 
-TEST_CASE_FIXTURE(Fixture, "where definitions stop making sense the rest of their chunk is left out") {
+TEST_CASE_FIXTURE(Fixture, "a write over a process's slot takes no chunk with it") {
+  const int first = fill(FrameKind::kEvents, 0, 1, 1, 0, "before");
+  testing::hand_over(shared(), first, 0);
+  drain.drain();
+  const int second = fill(FrameKind::kEvents, 0, 1, 1, 1, "after");
+  shared()->processes[0].process = 4711;
+  testing::hand_over(shared(), second, 0);
+  drain.drain();
+  CHECK(drain.damaged_chunks() == 0);
+  const auto frames = testing::read_frames(fd);
+  REQUIRE(frames.size() == 2);
+  CHECK(frames[1].payload == "after");
+  // The next process with that slot says so itself.
+  testing::hand_over(shared(), fill(FrameKind::kEvents, 0, 2, 1, 0, "another's"), 0);
+  drain.drain();
+  CHECK(testing::read_frames(fd).size() == 3);
+}
+
+TEST_CASE_FIXTURE(Fixture,
+                  "where definitions stop making sense the rest of their chunk is left out") {
   const int first = fill(FrameKind::kMetadata, 0, 1, 0, 0, record("good") + "\x05\x7fshort");
   drain.drain_rest();
   // Nobody knows where a record begins that is committed to it later.
