@@ -134,7 +134,8 @@ const struct r_debug* find_debug() {
 }
 
 int state_of(const struct r_debug& debug) {
-  return __atomic_load_n(reinterpret_cast<const int*>(&debug.r_state), __ATOMIC_ACQUIRE);
+  auto* state = const_cast<int*>(reinterpret_cast<const int*>(&debug.r_state));
+  return std::atomic_ref(*state).load(std::memory_order_acquire);
 }
 
 bool is_at_rest(const struct r_debug& debug) { return state_of(debug) == resting_state; }

@@ -1,5 +1,6 @@
 #include "interposer/python/code_table.h"
 
+#include <atomic>
 #include <cstring>
 
 #include "interposer/definitions/definitions.h"
@@ -232,8 +233,8 @@ void watch_code_objects(char* code_type, bool (*executing)(const void* code)) {
   const auto current = read_field<Dealloc>(code_type, offset);
   if (current == dealloc_code) return;
   original_dealloc = current;
-  Dealloc wrapped = dealloc_code;
-  __atomic_store(reinterpret_cast<Dealloc*>(code_type + offset), &wrapped, __ATOMIC_RELEASE);
+  std::atomic_ref(*reinterpret_cast<Dealloc*>(code_type + offset))
+      .store(dealloc_code, std::memory_order_release);
 }
 
 void forget_code_objects() {

@@ -4,6 +4,7 @@
 // Preconditions: the frame is one of the calling thread's, which holds the GIL where there is one.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 
@@ -77,9 +78,9 @@ inline uintptr_t thread_instructions(const char* frame, uintptr_t code, uint64_t
   }
   const auto index = read_field<int32_t>(frame, static_cast<size_t>(layout.frame_bytecode_index));
   const auto list_of = [&] {
-    return __atomic_load_n(
-        reinterpret_cast<const char* const*>(object + layout.code_thread_bytecode),
-        __ATOMIC_ACQUIRE);
+    return std::atomic_ref(*const_cast<const char**>(reinterpret_cast<const char* const*>(
+                               object + layout.code_thread_bytecode)))
+        .load(std::memory_order_acquire);
   };
   for (const char* list = list_of(); list != nullptr;) {
     const auto count = read_field<int64_t>(list, 0);

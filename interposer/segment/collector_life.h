@@ -1,6 +1,7 @@
 // Whether the collector lives, and how it is woken: callable from inside any hook.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 
 #include "interposer/platform/futex.h"
@@ -11,8 +12,8 @@ namespace memlens::segment {
 // glibc keeps the lock word first in pthread_mutex_t; the kernel sets FUTEX_OWNER_DIED in it when
 // the owner of a robust mutex dies.
 inline bool collector_is_dead(const SegmentHeader* segment) {
-  const auto* word = reinterpret_cast<const uint32_t*>(&segment->collector_alive);
-  return platform::owner_has_died(__atomic_load_n(word, __ATOMIC_RELAXED));
+  auto* word = const_cast<uint32_t*>(reinterpret_cast<const uint32_t*>(&segment->collector_alive));
+  return platform::owner_has_died(std::atomic_ref(*word).load(std::memory_order_relaxed));
 }
 
 inline void wake_collector(SegmentHeader* segment) {

@@ -53,8 +53,7 @@ __attribute__((constructor)) void register_for_sessions() { at_new_session(new_s
 }  // namespace
 
 void prepare() {
-  if (family.load(std::memory_order_acquire) != nullptr ||
-      __atomic_load_n(&native_caches, __ATOMIC_ACQUIRE) == nullptr) {
+  if (family.load(std::memory_order_acquire) != nullptr || native_caches() == nullptr) {
     return;
   }
   const int saved_errno = errno;

@@ -4,15 +4,14 @@
 
 namespace memlens::interposer {
 
-NativeCaches* native_caches = nullptr;
+std::atomic<NativeCaches*> made_native_caches{nullptr};
 
 bool make_native_caches() {
-  if (__atomic_load_n(&native_caches, __ATOMIC_ACQUIRE) != nullptr) return true;
+  if (native_caches() != nullptr) return true;
   auto* made = static_cast<NativeCaches*>(map_pages(sizeof(NativeCaches)));
   if (made == nullptr) return false;
   NativeCaches* none = nullptr;
-  if (!__atomic_compare_exchange_n(&native_caches, &none, made, false, __ATOMIC_ACQ_REL,
-                                   __ATOMIC_ACQUIRE)) {
+  if (!made_native_caches.compare_exchange_strong(none, made, std::memory_order_acq_rel)) {
     unmap_pages(made, sizeof(NativeCaches));
   }
   return true;

@@ -4,6 +4,8 @@
 // them has no address space taken for them. They stay, also a forked child's.
 #pragma once
 
+#include <atomic>
+
 #include "interposer/stacks/native_node_cache.h"
 #include "interposer/stacks/unwind_rule_cache.h"
 
@@ -16,7 +18,11 @@ struct NativeCaches {
   NativeNodeCache path_nodes;  // of whole stacks, by their paths
 };
 
-extern NativeCaches* native_caches;  // nullptr: none yet
+// Of native_caches() alone.
+extern std::atomic<NativeCaches*> made_native_caches;
+
+// nullptr: none yet. Whoever sees them sees them empty and whole.
+inline NativeCaches* native_caches() { return made_native_caches.load(std::memory_order_acquire); }
 
 // Maps them if need be; false without memory. Any thread.
 bool make_native_caches();

@@ -46,19 +46,19 @@ uint32_t intern_native_frame(NativeStackState& state, uint32_t parent, const Nat
   // Wrappers of ours in the middle of a stack (around dlclose) are none of the program's business.
   if (__builtin_expect(is_own_code(address), 0)) return parent;
   if (__builtin_expect(frame.tagged, 0)) address = tagged_address(state, address);
-  uint32_t node = native_caches->nodes.find(parent, address);
+  uint32_t node = native_caches()->nodes.find(parent, address);
   if (__builtin_expect(node == 0, 0)) {
     const uint32_t newest = node_table::newest();
     node = intern_native_node(parent, address);
     // One that is asked for again: a forked child that ends soon leaves the pages alone.
-    if (node != 0 && node <= newest) native_caches->nodes.insert(parent, address, node);
+    if (node != 0 && node <= newest) native_caches()->nodes.insert(parent, address, node);
   }
   return node;
 }
 
 uint32_t intern_native_run(NativeStackState& state, uint32_t parent, const FrameRun& run,
                            const NativeFrame& frame) {
-  uint32_t node = native_caches->run_nodes.find(parent, run.serial);
+  uint32_t node = native_caches()->run_nodes.find(parent, run.serial);
   if (__builtin_expect(node != 0, 1)) return node;
   node = parent;
   const NativeFrame* outer = &frame;
@@ -66,7 +66,7 @@ uint32_t intern_native_run(NativeStackState& state, uint32_t parent, const Frame
     node = intern_native_frame(state, node, run.frames[i], outer);
     outer = &run.frames[i];
   }
-  if (node != format::kRootNode) native_caches->run_nodes.insert(parent, run.serial, node);
+  if (node != format::kRootNode) native_caches()->run_nodes.insert(parent, run.serial, node);
   return node;
 }
 
@@ -94,12 +94,12 @@ uint32_t node_of_kept_frames(NativeStackState& state, uint32_t kept) {
   }
   NativeFrame& innermost = frames[depth - 1];
   if (innermost.node != format::kRootNode) return innermost.node;
-  uint32_t node = native_caches->path_nodes.find(format::kRootNode, path);
+  uint32_t node = native_caches()->path_nodes.find(format::kRootNode, path);
   if (__builtin_expect(node == 0, 0)) {
     const uint32_t newest = node_table::newest();
     node = node_of_frames(state, depth);
     if (node != 0 && node <= newest)
-      native_caches->path_nodes.insert(format::kRootNode, path, node);
+      native_caches()->path_nodes.insert(format::kRootNode, path, node);
   }
   return innermost.node = node;
 }
@@ -109,13 +109,13 @@ uint32_t node_of_deep_frames(NativeStackState& state, uint32_t parent, uint32_t 
   NativeFrame* const frames = state.frames;
   uint64_t path = kDeep ^ uint64_t { parent } << 20;
   for (uint32_t i = first; i < state.depth; ++i) path = extend_path(state, path, frames[i]);
-  uint32_t node = native_caches->path_nodes.find(parent, path);
+  uint32_t node = native_caches()->path_nodes.find(parent, path);
   if (__builtin_expect(node != 0, 1)) return node;
   node = parent;
   for (uint32_t i = first; i < state.depth; ++i) {
     node = intern_native_frame(state, node, frames[i], i > 0 ? &frames[i - 1] : nullptr);
   }
-  if (node != format::kRootNode) native_caches->path_nodes.insert(parent, path, node);
+  if (node != format::kRootNode) native_caches()->path_nodes.insert(parent, path, node);
   return node;
 }
 

@@ -65,14 +65,14 @@ __attribute__((noinline, cold)) UnwindRule compile_rule_at(NativeStackState& sta
     rule = compile_rule_in(state, *object, address);
     if (shared) unwind::family_rules::insert(address, rule);
   }
-  if (keep) native_caches->rules.insert(address, state.rules_generation, rule);
+  if (keep) native_caches()->rules.insert(address, state.rules_generation, rule);
   errno = saved_errno;
   return rule;
 }
 
 inline UnwindRule rule_at(NativeStackState& state, uintptr_t address) {
   UnwindRule rule;
-  if (__builtin_expect(native_caches->rules.find(address, state.rules_generation, rule), 1))
+  if (__builtin_expect(native_caches()->rules.find(address, state.rules_generation, rule), 1))
     return rule;
   return compile_rule_at(state, address);
 }
