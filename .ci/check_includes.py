@@ -67,7 +67,8 @@ MAY_INCLUDE = {
                        "reader/events"],
     "reader/analysis": ["interposer/format", "reader/file", "reader/cache", "reader/events",
                         "reader/capture"],
-    "reader/symbolizer": ["interposer/format", "reader/text", "reader/capture"],
+    # Writes names into a capture when its recording ends.
+    "interposer/symbolizer": ["interposer/format", "reader/text", "reader/capture"],
 
     "report/text": ["reader/text", "reader/capture"],
     "report/view": ["reader/text", "reader/capture", "reader/analysis", "report/text"],
@@ -85,7 +86,7 @@ MAY_INCLUDE = {
     # What records starts the collector.
     "report/cli/run": ["interposer/format", "interposer/segment", "interposer/collector",
                        "interposer/exec", "reader/text", "reader/file",
-                       "reader/capture", "reader/analysis", "reader/symbolizer", "report/text",
+                       "reader/capture", "reader/analysis", "interposer/symbolizer", "report/text",
                        "report/explain", "report/terminal", "report/cli/options"],
     "report/cli/attach": ["interposer/segment", "interposer/collector", "interposer/attach",
                           "interposer/exec", "report/text",

@@ -4,7 +4,7 @@
 // which are made to lead to hooks (slot_patch.h), in that library and in whichever calls it. Hidden
 // functions and direct calls cannot be reached so: jemalloc's are recorded by its own hooks
 // (hidden_jemalloc.h), others are not, and the note that memlens makes of such a library when the
-// recording ends says it (reader/symbolizer).
+// recording ends says it (interposer/symbolizer).
 //
 // What such an allocator maps is where its blocks live, and those are counted: mappings made within
 // its functions are nested calls, others (reserves made when it is loaded, or by a thread of its

@@ -16,21 +16,22 @@
 #include <string>
 #include <string_view>
 
+#include "interposer/symbolizer/bounded_demangle.h"
+#include "interposer/symbolizer/function_name.h"
+#include "interposer/symbolizer/line_program.h"
+#include "interposer/symbolizer/rust_names.h"
+#include "interposer/symbolizer/shorten_name.h"
+#include "interposer/symbolizer/symbolizer.h"
 #include "reader/capture/line_table.h"
 #include "reader/capture/symbols_payload.h"
-#include "reader/symbolizer/bounded_demangle.h"
-#include "reader/symbolizer/function_name.h"
-#include "reader/symbolizer/line_program.h"
-#include "reader/symbolizer/rust_names.h"
-#include "reader/symbolizer/shorten_name.h"
-#include "reader/symbolizer/symbolizer.h"
 #include "tests/support/temporary_file.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size_bytes);
 
 namespace {
 
-using namespace memlens::reader;  // NOLINT: one short file about this namespace
+using namespace memlens::reader;      // NOLINT: one short file about these namespaces
+using namespace memlens::symbolizer;  // NOLINT
 
 void read_line_program(std::string_view bytes) {
   LineSections sections;

@@ -14,10 +14,10 @@
 #include <string>
 #include <vector>
 
-#include "reader/symbolizer/debug_files.h"
-#include "reader/symbolizer/symbolizer.h"
+#include "interposer/symbolizer/debug_files.h"
+#include "interposer/symbolizer/symbolizer.h"
 
-using namespace memlens::reader;
+using namespace memlens::symbolizer;
 
 namespace {
 

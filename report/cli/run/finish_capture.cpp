@@ -20,9 +20,9 @@
 #include <exception>
 #include <stdexcept>
 
+#include "interposer/symbolizer/capture_symbols.h"
+#include "interposer/symbolizer/expendable_process.h"
 #include "reader/capture/capture.h"
-#include "reader/symbolizer/capture_symbols.h"
-#include "reader/symbolizer/expendable_process.h"
 #include "report/text/columns.h"
 
 namespace memlens::report::cli {
@@ -99,7 +99,7 @@ enum class Extent { kAll, kWithoutLines, kWithoutDemangling };
 void resolve_into(int pipe, const std::string& path, const FinishOptions& options, Extent extent) {
   const reader::Capture capture = reader::Capture::open(path);
   ProgressLine progress(options.progress);
-  reader::CaptureSymbolsOptions symbols;
+  symbolizer::CaptureSymbolsOptions symbols;
   symbols.source_text = options.source_text;
   symbols.files.stop = options.stop;
   symbols.files.symbolizer.debuginfod = options.debuginfod;
@@ -111,7 +111,8 @@ void resolve_into(int pipe, const std::string& path, const FinishOptions& option
   const auto append = [&](format::FrameKind kind, uint32_t process, const std::string& payload) {
     send(pipe, static_cast<uint16_t>(kind), process, payload);
   };
-  for (const std::string& warning : reader::resolve_capture(capture, symbols, append).warnings) {
+  for (const std::string& warning :
+       symbolizer::resolve_capture(capture, symbols, append).warnings) {
     if (options.quiet) continue;  // the capture has it as a note
     std::fprintf(stderr, "memlens: %s\n", printable(warning).c_str());
   }
@@ -119,7 +120,7 @@ void resolve_into(int pipe, const std::string& path, const FinishOptions& option
 
 [[noreturn]] void run_child(int pipe, const std::string& path, const FinishOptions& options,
                             Extent extent) {
-  reader::become_expendable(kMaxMemoryBytes);
+  symbolizer::become_expendable(kMaxMemoryBytes);
   signal(SIGPIPE, SIG_IGN);
   int code = 0;
   try {

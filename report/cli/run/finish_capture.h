@@ -9,7 +9,7 @@
 
 #include "interposer/format/file_layout.h"
 
-namespace memlens::reader {
+namespace memlens::symbolizer {
 class InflatedFiles;
 }
 
@@ -18,8 +18,8 @@ namespace memlens::report::cli {
 struct FinishOptions {
   bool debuginfod = false;  // ask the servers in DEBUGINFOD_URLS for missing debug files
   bool source_text = true;  // store the text of the lines that stacks refer to
-  reader::InflatedFiles* inflated = nullptr;  // debug files that were made ready before
-  bool quiet = false;                         // nothing on stderr
+  symbolizer::InflatedFiles* inflated = nullptr;  // debug files that were made ready before
+  bool quiet = false;                             // nothing on stderr
   bool progress = false;      // a line on stderr, when it takes long enough to wonder
   double limit_seconds = 60;  // after that, functions without files and lines
   double grace_seconds = 10;  // for that, and for handing over; then the work is given up

@@ -10,8 +10,8 @@
 #include <optional>
 
 #include "interposer/collector/clock.h"
-#include "reader/symbolizer/early_inflation.h"
-#include "reader/symbolizer/symbolizer.h"
+#include "interposer/symbolizer/early_inflation.h"
+#include "interposer/symbolizer/symbolizer.h"
 #include "report/cli/run/finish_capture.h"
 #include "report/cli/run/progress.h"
 #include "report/cli/run/rotation.h"
@@ -63,7 +63,7 @@ class ProgramRun {
   const RecordedRun& run_;
   Rotation rotation_;
   Progress progress_;
-  std::optional<reader::EarlyInflation> early_inflation_;
+  std::optional<symbolizer::EarlyInflation> early_inflation_;
   bool program_stopped_ = false;
   bool ended_early_ = false;
   bool failure_reported_ = false;
@@ -75,7 +75,7 @@ class ProgramRun {
 int ProgramRun::serve_and_close() {
   recording_.processes().set_child(program_.pid());
   if (run_.native && run_.output.regular) {
-    early_inflation_.emplace(program_.pid(), reader::SymbolizerOptions().debug_directories);
+    early_inflation_.emplace(program_.pid(), symbolizer::SymbolizerOptions().debug_directories);
   }
   while (!ended_early_) {
     for (const ReceivedSignal& signal : received_signals()) handle(signal);
@@ -180,7 +180,7 @@ void ProgramRun::forward(const ReceivedSignal& signal) {
 }
 
 void add_names_and_source(Recording& recording, const RecordedRun& run,
-                          reader::InflatedFiles* inflated) {
+                          symbolizer::InflatedFiles* inflated) {
   FinishOptions options;
   options.inflated = inflated;
   options.source_text = run.source;
@@ -215,7 +215,7 @@ void report_write_failure(const Recording& recording, const RecordedRun& run, bo
 }
 
 void close_recording(Recording& recording, const RecordedRun& run, bool interrupted,
-                     const ExitStatus& status, reader::InflatedFiles* inflated) {
+                     const ExitStatus& status, symbolizer::InflatedFiles* inflated) {
   const bool failed_before = recording.write_failure() != 0;
   recording.end_events();
   Ending ending;

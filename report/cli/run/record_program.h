@@ -5,7 +5,7 @@
 #include <string>
 
 #include "interposer/collector/recording.h"
-#include "reader/symbolizer/inflated_file.h"
+#include "interposer/symbolizer/inflated_file.h"
 #include "report/cli/run/child_program.h"
 #include "report/cli/run/closing_words.h"
 #include "report/cli/run/output_file.h"
@@ -34,7 +34,7 @@ int record_program(collector::Recording& recording, ChildProgram& program, Recor
 // Symbols, trailer and closing words, after the last event; for `memlens collect` as well.
 // `inflated` are debug files that were made ready before, or null.
 void close_recording(collector::Recording& recording, const RecordedRun& run, bool interrupted,
-                     const collector::ExitStatus& status, reader::InflatedFiles* inflated);
+                     const collector::ExitStatus& status, symbolizer::InflatedFiles* inflated);
 
 // One line on stderr when the disk is full or the like; call after each update.
 void report_write_failure(const collector::Recording& recording, const RecordedRun& run,

@@ -1,4 +1,4 @@
-#include "reader/symbolizer/capture_symbols.h"
+#include "interposer/symbolizer/capture_symbols.h"
 
 #include <doctest/doctest.h>
 #include <fcntl.h>
@@ -11,8 +11,9 @@
 #include "tests/unit/symbolizer/sample_program.h"
 
 using namespace memlens;
+using namespace memlens::symbolizer;
 using namespace memlens::reader;
-using memlens::reader::testing::SampleProgram;
+using memlens::symbolizer::testing::SampleProgram;
 using memlens::testing::append_string;
 using memlens::testing::append_varint;
 using memlens::testing::CaptureBytes;

@@ -1,4 +1,4 @@
-#include "reader/symbolizer/early_inflation.h"
+#include "interposer/symbolizer/early_inflation.h"
 
 #include <dlfcn.h>
 #include <doctest/doctest.h>
@@ -12,8 +12,8 @@
 
 #include "tests/unit/symbolizer/sample_program.h"
 
-using namespace memlens::reader;
-using memlens::reader::testing::SampleProgram;
+using namespace memlens::symbolizer;
+using memlens::symbolizer::testing::SampleProgram;
 
 namespace {
 

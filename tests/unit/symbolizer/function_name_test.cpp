@@ -1,14 +1,14 @@
-#include "reader/symbolizer/function_name.h"
+#include "interposer/symbolizer/function_name.h"
 
 #include <doctest/doctest.h>
 
 #include <ctime>
 #include <string>
 
-#include "reader/symbolizer/rust_names.h"
-#include "reader/symbolizer/shorten_name.h"
+#include "interposer/symbolizer/rust_names.h"
+#include "interposer/symbolizer/shorten_name.h"
 
-using namespace memlens::reader;
+using namespace memlens::symbolizer;
 
 namespace {
 

@@ -1,4 +1,4 @@
-#include "reader/symbolizer/inflated_file.h"
+#include "interposer/symbolizer/inflated_file.h"
 
 #include <doctest/doctest.h>
 #include <fcntl.h>
@@ -13,11 +13,11 @@
 #include <map>
 #include <string>
 
-#include "reader/symbolizer/symbolizer.h"
+#include "interposer/symbolizer/symbolizer.h"
 #include "tests/unit/symbolizer/sample_program.h"
 
-using namespace memlens::reader;
-using memlens::reader::testing::SampleProgram;
+using namespace memlens::symbolizer;
+using memlens::symbolizer::testing::SampleProgram;
 
 namespace {
 

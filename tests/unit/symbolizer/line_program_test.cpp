@@ -1,4 +1,4 @@
-#include "reader/symbolizer/line_program.h"
+#include "interposer/symbolizer/line_program.h"
 
 #include <doctest/doctest.h>
 #include <dwarf.h>
@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-using namespace memlens::reader;
+using namespace memlens::symbolizer;
 using namespace std::string_literals;
 using namespace std::string_view_literals;
 

@@ -1,8 +1,8 @@
-#include "reader/symbolizer/line_table.h"
+#include "interposer/symbolizer/line_table.h"
 
 #include <doctest/doctest.h>
 
-using namespace memlens::reader;
+using namespace memlens::symbolizer;
 
 TEST_CASE("paths lose their detours") {
   CHECK(normal_path("/a/./b/../c.h") == "/a/c.h");

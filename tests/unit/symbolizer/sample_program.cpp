@@ -8,9 +8,9 @@
 #include <fstream>
 #include <sstream>
 
-#include "reader/symbolizer/debug_files.h"
+#include "interposer/symbolizer/debug_files.h"
 
-namespace memlens::reader::testing {
+namespace memlens::symbolizer::testing {
 namespace {
 
 constexpr const char* kSource = R"(
@@ -113,4 +113,4 @@ void SampleProgram::run(const std::string& command) const {
   REQUIRE(std::system(line.c_str()) == 0);
 }
 
-}  // namespace memlens::reader::testing
+}  // namespace memlens::symbolizer::testing

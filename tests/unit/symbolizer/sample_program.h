@@ -7,7 +7,7 @@
 #include <map>
 #include <string>
 
-namespace memlens::reader::testing {
+namespace memlens::symbolizer::testing {
 
 std::string build_id_of_file(const std::string& path);
 
@@ -37,4 +37,4 @@ class SampleProgram {
   std::map<std::string, uint64_t> marks_;
 };
 
-}  // namespace memlens::reader::testing
+}  // namespace memlens::symbolizer::testing

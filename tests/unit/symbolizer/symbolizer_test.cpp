@@ -1,4 +1,4 @@
-#include "reader/symbolizer/symbolizer.h"
+#include "interposer/symbolizer/symbolizer.h"
 
 #include <doctest/doctest.h>
 
@@ -10,9 +10,9 @@
 
 #include "tests/unit/symbolizer/sample_program.h"
 
-using namespace memlens::reader;
-using memlens::reader::testing::build_id_of_file;
-using memlens::reader::testing::SampleProgram;
+using namespace memlens::symbolizer;
+using memlens::symbolizer::testing::build_id_of_file;
+using memlens::symbolizer::testing::SampleProgram;
 
 namespace {
 

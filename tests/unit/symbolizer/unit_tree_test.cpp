@@ -1,4 +1,4 @@
-#include "reader/symbolizer/unit_tree.h"
+#include "interposer/symbolizer/unit_tree.h"
 
 #include <doctest/doctest.h>
 #include <dwarf.h>
@@ -10,8 +10,8 @@
 
 #include "tests/unit/symbolizer/sample_program.h"
 
-using namespace memlens::reader;
-using memlens::reader::testing::SampleProgram;
+using namespace memlens::symbolizer;
+using memlens::symbolizer::testing::SampleProgram;
 
 namespace {
 
