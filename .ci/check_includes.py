@@ -3,7 +3,8 @@
 
 Within those, rooms (folders) have an order too (interposer/README.md says what each is). The
 collector is the other end of the shared segment: it may use format and segment, not the rest of the
-interposer and not the reader. Only includes written from the project's root are ours.
+interposer and not the reader. What finishes a capture (symbolizer, recording) reads it: these two
+rooms of interposer/ stand between reader/ and report/. Only includes written from the project's root are ours.
 """
 import re
 import subprocess
@@ -68,33 +69,38 @@ MAY_INCLUDE = {
     "reader/analysis": ["interposer/format", "reader/file", "reader/cache", "reader/events",
                         "reader/capture"],
     # Writes names into a capture when its recording ends.
-    "interposer/symbolizer": ["interposer/format", "reader/text", "reader/capture"],
+    "interposer/symbolizer": ["interposer/platform", "interposer/format", "reader/text",
+                              "reader/capture"],
+    # Records from outside: starts the program or gets into it, serves the recording, and finishes
+    # the capture, for which it reads it.
+    "interposer/recording": ["interposer/format", "interposer/segment", "interposer/exec",
+                             "interposer/collector", "reader/text", "reader/file", "reader/capture",
+                             "reader/analysis", "interposer/symbolizer"],
+    "interposer/recording/attach": ["interposer/segment", "interposer/exec", "interposer/collector",
+                                    "interposer/attach", "reader/text", "interposer/recording"],
 
     "report/text": ["reader/text", "reader/capture"],
     "report/view": ["reader/text", "reader/capture", "reader/analysis", "report/text"],
-    "report/explain": ["reader/capture", "reader/analysis", "report/text", "report/view"],
-    "report/terminal": ["reader/capture", "reader/analysis", "report/text", "report/view",
-                        "report/explain"],
+    "report/explain": ["reader/text", "reader/capture", "reader/analysis", "report/text",
+                       "report/view"],
+    "report/terminal": ["reader/text", "reader/capture", "reader/analysis", "report/text",
+                        "report/view", "report/explain"],
     "report/json": ["reader/text", "reader/file", "reader/capture", "reader/analysis",
                     "report/text", "report/view", "report/explain"],
-    "report/exports": ["reader/capture", "report/text", "report/view", "report/terminal",
-                       "report/json"],
-    "report/live": ["reader/capture", "reader/analysis", "report/text", "report/view",
-                    "report/terminal"],
+    "report/exports": ["reader/text", "reader/capture", "report/text", "report/view",
+                       "report/terminal", "report/json"],
+    "report/live": ["reader/text", "reader/capture", "reader/analysis", "report/text",
+                    "report/view", "report/terminal"],
     "report/html": ["reader/text", "reader/capture", "reader/analysis", "report/view"],
     "report/cli/options": ["reader/analysis"],
-    # What records starts the collector.
-    "report/cli/run": ["interposer/format", "interposer/segment", "interposer/collector",
-                       "interposer/exec", "reader/text", "reader/file",
-                       "reader/capture", "reader/analysis", "interposer/symbolizer", "report/text",
-                       "report/explain", "report/terminal", "report/cli/options"],
-    "report/cli/attach": ["interposer/segment", "interposer/collector", "interposer/attach",
-                          "interposer/exec", "report/text",
-                          "report/cli/run"],
-    "report/cli": ["interposer/collector", "reader/file", "reader/capture", "reader/analysis",
-                   "report/text", "report/view", "report/explain", "report/terminal",
-                   "report/json", "report/exports", "report/live", "report/html",
-                   "report/cli/options", "report/cli/run", "report/cli/attach"],
+    "report/cli/run": ["interposer/format", "interposer/recording", "reader/text", "reader/capture",
+                       "reader/analysis", "report/text", "report/explain", "report/terminal",
+                       "report/cli/options"],
+    "report/cli": ["interposer/collector", "interposer/recording", "interposer/recording/attach",
+                   "reader/text", "reader/file", "reader/capture", "reader/analysis", "report/text",
+                   "report/view", "report/explain", "report/terminal", "report/json",
+                   "report/exports", "report/live", "report/html", "report/cli/options",
+                   "report/cli/run"],
 }
 # Tests look at everything.
 TESTS = "tests"

@@ -5,7 +5,6 @@
 #include <link.h>
 #include <setjmp.h>
 #include <signal.h>
-#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -13,6 +12,8 @@
 #include <cstdint>
 #include <cstdlib>
 #include <memory>
+
+#include "interposer/platform/interrupted_address.h"
 
 // Where the demangler is linked in statically (portable/), its code has a section of its own.
 extern "C" {
@@ -77,17 +78,6 @@ const CodeRange& demangler() {
   return range;
 }
 
-uintptr_t interrupted_address(const void* context) {
-  const auto& machine = static_cast<const ucontext_t*>(context)->uc_mcontext;
-#if defined(__x86_64__)
-  return static_cast<uintptr_t>(machine.gregs[REG_RIP]);
-#elif defined(__aarch64__)
-  return machine.pc;
-#else
-  return 0;  // unknown: nothing is interrupted
-#endif
-}
-
 // A thread's timer and where to go when it has rung.
 class Alarm {
  public:
@@ -97,7 +87,7 @@ class Alarm {
     event.sigev_notify = SIGEV_THREAD_ID;
     event.sigev_signo = signal_number();
     event.sigev_value.sival_ptr = this;
-    event._sigev_un._tid = static_cast<pid_t>(syscall(SYS_gettid));
+    event._sigev_un._tid = gettid();
     has_timer_ = handled && demangler().end != 0 &&
                  timer_create(CLOCK_THREAD_CPUTIME_ID, &event, &timer_) == 0;
   }
@@ -133,7 +123,7 @@ class Alarm {
     struct sigaction action {};
     action.sa_sigaction = [](int, siginfo_t* info, void* context) {
       auto* alarm = static_cast<Alarm*>(info->si_value.sival_ptr);
-      if (info->si_code == SI_TIMER) alarm->ring(interrupted_address(context));
+      if (info->si_code == SI_TIMER) alarm->ring(platform::interrupted_address(context));
     };
     // Not blocked while handled: the handler is left by a jump.
     action.sa_flags = SA_SIGINFO | SA_RESTART | SA_NODEFER;

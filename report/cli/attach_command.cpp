@@ -6,16 +6,29 @@
 #include <string>
 
 #include "interposer/collector/control_socket.h"
-#include "report/cli/attach/attachment.h"
+#include "interposer/recording/attach/attachment.h"
+#include "interposer/recording/preload.h"
+#include "interposer/recording/run_error.h"
+#include "interposer/recording/run_signals.h"
+#include "interposer/recording/running_recording.h"
 #include "report/cli/attach_command.h"
-#include "report/cli/run/preload.h"
-#include "report/cli/run/run_error.h"
-#include "report/cli/run/run_signals.h"
-#include "report/cli/run/running_recording.h"
+#include "report/cli/run/closing_words.h"
+#include "report/cli/run/mark_options.h"
+#include "report/cli/run/rotation_options.h"
 #include "report/cli/run/sample_option.h"
 
 namespace memlens::report::cli {
 namespace {
+
+using recording::Attachment;
+using recording::AttachOptions;
+using recording::capture_of;
+using recording::catch_signals;
+using recording::find_preload_library;
+using recording::kOwnFailure;
+using recording::required_recording_of;
+using recording::RunError;
+using recording::wake_recording;
 
 int attach_to(const AttachOptions& options) {
   Attachment attachment(options);
@@ -52,6 +65,7 @@ int detach(int pid) {
 
 void add_attach_commands(CLI::App& app, Action& chosen) {
   auto options = std::make_shared<AttachOptions>();
+  options->tell_ending = print_ending;
   CLI::App* command = app.add_subcommand("attach", "Record a program that is running already");
   command->footer(
       "Recorded is what PID allocates from now on, until Ctrl-C, `memlens detach PID`, "

@@ -13,16 +13,35 @@
 
 #include "interposer/collector/clock.h"
 #include "interposer/collector/process_files.h"
-#include "report/cli/run/own_descriptors.h"
-#include "report/cli/run/python_script.h"
-#include "report/cli/run/record_program.h"
-#include "report/cli/run/rotation.h"
-#include "report/cli/run/run_error.h"
+#include "interposer/recording/message.h"
+#include "interposer/recording/own_descriptors.h"
+#include "interposer/recording/python_script.h"
+#include "interposer/recording/record_program.h"
+#include "interposer/recording/rotation.h"
+#include "interposer/recording/run_error.h"
+#include "interposer/recording/target.h"
+#include "report/cli/run/closing_words.h"
 #include "report/cli/run/sample_option.h"
-#include "report/cli/run/target.h"
 
 namespace memlens::report::cli {
 namespace {
+
+using recording::capture_name;
+using recording::catch_signals;
+using recording::close_recording;
+using recording::create_output;
+using recording::is_python_path;
+using recording::kOwnFailure;
+using recording::OwnDescriptors;
+using recording::print_line;
+using recording::received_signals;
+using recording::ReceivedSignal;
+using recording::RecordedRun;
+using recording::report_write_failure;
+using recording::Rotation;
+using recording::RunError;
+using recording::set_recording_to_wake;
+using recording::wake_recording;
 
 // The program attaches at once or never: it died, or could not.
 constexpr int64_t kAttachPatienceNs = 10'000'000'000;
@@ -48,6 +67,7 @@ int collect(int ready_fd, int pid, uint64_t sample_bytes) {
   collector::Recording recording(options);
   const char* pattern = getenv("MEMLENS_OUTPUT");
   RecordedRun run;
+  run.tell_ending = print_ending;
   run.output = create_output(
       pattern == nullptr ? "" : pattern,
       session.command.empty() ? "program" : capture_name(session.command, session.command[0]), pid,

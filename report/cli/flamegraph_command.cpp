@@ -7,13 +7,13 @@
 #include <memory>
 #include <string>
 
+#include "reader/text/columns.h"
 #include "report/cli/command.h"
 #include "report/cli/report_file.h"
 #include "report/cli/report_options.h"
 #include "report/html/page_budget.h"
 #include "report/html/page_builder.h"
 #include "report/html/page_writer.h"
-#include "report/text/columns.h"
 #include "report/view/growing.h"
 
 namespace memlens::report::cli {

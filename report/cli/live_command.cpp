@@ -16,22 +16,34 @@
 #include <string_view>
 #include <utility>
 
+#include "interposer/recording/finish_capture.h"
+#include "interposer/recording/output_file.h"
+#include "interposer/recording/run_error.h"
+#include "interposer/recording/running_recording.h"
 #include "reader/analysis/followed_analysis.h"
 #include "reader/file/error.h"
+#include "reader/text/columns.h"
 #include "report/cli/live_command.h"
 #include "report/cli/live_keyboard.h"
-#include "report/cli/run/finish_capture.h"
-#include "report/cli/run/output_file.h"
-#include "report/cli/run/run_error.h"
-#include "report/cli/run/running_recording.h"
 #include "report/cli/run/typed_program.h"
 #include "report/live/live_places.h"
 #include "report/live/live_screen.h"
 #include "report/terminal/terminal.h"
-#include "report/text/columns.h"
 
 namespace memlens::report::cli {
 namespace {
+
+using recording::capture_of;
+using recording::existing_output;
+using recording::is_still_there;
+using recording::kOwnFailure;
+using recording::mark_recording;
+using recording::OutputFile;
+using recording::recording_into;
+using recording::required_recording_of;
+using recording::resolve_so_far;
+using recording::RunError;
+using recording::write_so_far;
 
 using Clock = std::chrono::steady_clock;
 

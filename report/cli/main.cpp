@@ -10,6 +10,9 @@
 #include <utility>
 #include <vector>
 
+#include "interposer/recording/message.h"
+#include "interposer/recording/run_error.h"
+#include "reader/text/columns.h"
 #include "report/cli/answer_commands.h"
 #include "report/cli/attach_command.h"
 #include "report/cli/collect_command.h"
@@ -18,15 +21,16 @@
 #include "report/cli/options/help_format.h"
 #include "report/cli/python_package.h"
 #include "report/cli/run/closing_words.h"
-#include "report/cli/run/run_error.h"
 #include "report/cli/run/run_line.h"
 #include "report/cli/run/version_text.h"
 #include "report/cli/run_command.h"
 #include "report/cli/shell_commands.h"
-#include "report/text/columns.h"
 
 namespace memlens::report::cli {
 namespace {
+
+using recording::print_line;
+using recording::RunError;
 
 constexpr int kFailure = 1;
 constexpr int kWrongUsage = 2;

@@ -3,12 +3,17 @@
 #include <memory>
 #include <string>
 
+#include "interposer/recording/run_error.h"
+#include "interposer/recording/running_recording.h"
 #include "report/cli/command.h"
-#include "report/cli/run/run_error.h"
-#include "report/cli/run/running_recording.h"
 
 namespace memlens::report::cli {
 namespace {
+
+using recording::kOwnFailure;
+using recording::mark_recording;
+using recording::required_recording_of;
+using recording::RunError;
 
 struct MarkOptions {
   int pid = 0;

@@ -6,22 +6,28 @@
 #include <iostream>
 #include <memory>
 
+#include "interposer/recording/running_recording.h"
 #include "reader/analysis/marked_ranges.h"
 #include "reader/file/error.h"
 #include "reader/file/source.h"
+#include "reader/text/columns.h"
+#include "reader/text/units.h"
 #include "report/cli/answer_commands.h"
 #include "report/cli/option_groups.h"
 #include "report/cli/report_options.h"
-#include "report/cli/run/running_recording.h"
 #include "report/json/ranges_json.h"
 #include "report/terminal/stack_report.h"
 #include "report/terminal/table.h"
 #include "report/terminal/wording.h"
-#include "report/text/columns.h"
-#include "report/text/units.h"
 
 namespace memlens::report::cli {
 namespace {
+
+using recording::capture_of;
+using recording::recording_into;
+using recording::recording_of;
+using recording::resolve_so_far;
+using recording::write_so_far;
 
 struct RangesOptions : ReportOptions {
   std::string name;

@@ -6,16 +6,18 @@
 #include <iostream>
 #include <system_error>
 
+#include "interposer/recording/running_recording.h"
 #include "reader/capture/left_out_text.h"
 #include "reader/file/error.h"
+#include "reader/text/columns.h"
+#include "reader/text/units.h"
 #include "report/cli/option_groups.h"
 #include "report/cli/options/cache_options.h"
-#include "report/cli/run/running_recording.h"
-#include "report/text/columns.h"
-#include "report/text/units.h"
 
 namespace memlens::report::cli {
 namespace {
+
+using recording::open_so_far;
 
 template <typename Id, typename Items>
 std::string list_ids(const Items& items, Id id) {

@@ -8,20 +8,47 @@
 #include <optional>
 #include <system_error>
 
-#include "report/cli/run/child_program.h"
-#include "report/cli/run/output_file.h"
-#include "report/cli/run/own_descriptors.h"
-#include "report/cli/run/preload.h"
-#include "report/cli/run/progress.h"
-#include "report/cli/run/record_program.h"
-#include "report/cli/run/rotation.h"
-#include "report/cli/run/run_error.h"
+#include "interposer/recording/child_program.h"
+#include "interposer/recording/message.h"
+#include "interposer/recording/output_file.h"
+#include "interposer/recording/own_descriptors.h"
+#include "interposer/recording/preload.h"
+#include "interposer/recording/progress.h"
+#include "interposer/recording/record_program.h"
+#include "interposer/recording/rotation.h"
+#include "interposer/recording/run_error.h"
+#include "interposer/recording/target.h"
+#include "report/cli/run/closing_words.h"
 #include "report/cli/run/run_line.h"
 #include "report/cli/run/run_report.h"
-#include "report/cli/run/target.h"
 
 namespace memlens::report::cli {
 namespace {
+
+using recording::become_program;
+using recording::catch_signals;
+using recording::check_rotation;
+using recording::ChildProgram;
+using recording::create_output;
+using recording::dormant_environment;
+using recording::find_preload_library;
+using recording::find_target;
+using recording::inherited_descriptor_number;
+using recording::kCannotRun;
+using recording::kNotFound;
+using recording::kOwnFailure;
+using recording::OutputFile;
+using recording::OwnDescriptors;
+using recording::print_line;
+using recording::ProgramStart;
+using recording::progress_disturbs_nobody;
+using recording::record_program;
+using recording::recorded_environment;
+using recording::RecordedRun;
+using recording::RunError;
+using recording::Target;
+using recording::unrecorded_environment;
+using recording::wake_recording;
 
 collector::RecordingOptions recording_options(const RunOptions& options, const Target& target) {
   collector::RecordingOptions recorded;
@@ -108,6 +135,7 @@ int record(const RunOptions& options) {
   run.name = target.executable;
   run.obstacle = target.obstacle;
   run.quiet = options.quiet;
+  run.tell_ending = print_ending;
   run.progress = progress;
   run.source = options.source;
   run.debuginfod = options.debuginfod;

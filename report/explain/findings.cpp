@@ -2,10 +2,10 @@
 
 #include <algorithm>
 
-#include "report/text/columns.h"
+#include "reader/text/columns.h"
+#include "reader/text/units.h"
 #include "report/text/short_function.h"
 #include "report/text/short_path.h"
-#include "report/text/units.h"
 
 namespace memlens::report {
 namespace {

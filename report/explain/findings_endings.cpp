@@ -4,10 +4,10 @@
 #include <csignal>
 
 #include "reader/capture/left_out_text.h"
+#include "reader/text/columns.h"
+#include "reader/text/units.h"
 #include "report/explain/findings.h"
-#include "report/text/columns.h"
 #include "report/text/signal_name.h"
-#include "report/text/units.h"
 
 namespace memlens::report {
 namespace {

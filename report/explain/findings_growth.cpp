@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "reader/text/units.h"
 #include "report/explain/findings.h"
-#include "report/text/units.h"
 
 namespace memlens::report {
 namespace {

@@ -4,8 +4,8 @@
 #include <cmath>
 #include <functional>
 
+#include "reader/text/units.h"
 #include "report/explain/findings.h"
-#include "report/text/units.h"
 
 namespace memlens::report {
 namespace {

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
+#include "reader/text/columns.h"
 #include "report/terminal/check_report.h"
-#include "report/text/columns.h"
 #include "report/text/xml_text.h"
 
 namespace memlens::report {

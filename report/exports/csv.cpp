@@ -1,6 +1,6 @@
 #include "report/exports/csv.h"
 
-#include "report/text/columns.h"
+#include "reader/text/columns.h"
 #include "report/view/responsible.h"
 
 namespace memlens::report {

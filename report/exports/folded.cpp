@@ -2,7 +2,7 @@
 
 #include <vector>
 
-#include "report/text/columns.h"
+#include "reader/text/columns.h"
 
 namespace memlens::report {
 namespace {

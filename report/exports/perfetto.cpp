@@ -9,7 +9,7 @@
 #include <unordered_set>
 #include <vector>
 
-#include "report/text/columns.h"
+#include "reader/text/columns.h"
 #include "report/text/short_path.h"
 #include "report/view/stack_sums.h"
 

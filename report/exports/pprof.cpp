@@ -7,9 +7,9 @@
 #include <unordered_map>
 #include <vector>
 
+#include "reader/text/columns.h"
 #include "report/exports/gzip_writer.h"
 #include "report/terminal/wording.h"
-#include "report/text/columns.h"
 #include "report/view/stack_sums.h"
 
 namespace memlens::report {

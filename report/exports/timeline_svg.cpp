@@ -5,8 +5,8 @@
 #include <iomanip>
 #include <sstream>
 
-#include "report/text/columns.h"
-#include "report/text/units.h"
+#include "reader/text/columns.h"
+#include "reader/text/units.h"
 #include "report/text/xml_text.h"
 
 namespace memlens::report {

@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <cmath>
 
+#include "reader/text/columns.h"
+#include "reader/text/units.h"
 #include "report/text/change_units.h"
-#include "report/text/columns.h"
-#include "report/text/units.h"
 
 namespace memlens::report {
 namespace {

@@ -4,13 +4,13 @@
 #include <cmath>
 #include <cstdlib>
 
+#include "reader/text/columns.h"
+#include "reader/text/units.h"
 #include "report/terminal/table.h"
 #include "report/terminal/wording.h"
 #include "report/text/change_units.h"
-#include "report/text/columns.h"
 #include "report/text/short_function.h"
 #include "report/text/short_path.h"
-#include "report/text/units.h"
 
 namespace memlens::report {
 namespace {

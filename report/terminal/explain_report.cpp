@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <span>
 
+#include "reader/text/columns.h"
+#include "reader/text/units.h"
 #include "report/terminal/table.h"
 #include "report/terminal/wording.h"
-#include "report/text/columns.h"
-#include "report/text/units.h"
 
 namespace memlens::report {
 namespace {

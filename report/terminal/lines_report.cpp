@@ -2,12 +2,12 @@
 
 #include <algorithm>
 
+#include "reader/text/columns.h"
+#include "reader/text/units.h"
 #include "report/terminal/table.h"
 #include "report/terminal/wording.h"
-#include "report/text/columns.h"
 #include "report/text/short_function.h"
 #include "report/text/short_path.h"
-#include "report/text/units.h"
 
 namespace memlens::report {
 namespace {

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
-#include "report/text/columns.h"
-#include "report/text/units.h"
+#include "reader/text/columns.h"
+#include "reader/text/units.h"
 
 namespace memlens::report {
 namespace {

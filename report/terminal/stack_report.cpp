@@ -3,12 +3,12 @@
 #include <algorithm>
 #include <set>
 
+#include "reader/text/columns.h"
+#include "reader/text/units.h"
 #include "report/terminal/table.h"
 #include "report/terminal/wording.h"
-#include "report/text/columns.h"
 #include "report/text/short_function.h"
 #include "report/text/short_path.h"
-#include "report/text/units.h"
 #include "report/view/folded_stack.h"
 #include "report/view/responsible.h"
 

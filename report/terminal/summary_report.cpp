@@ -5,14 +5,14 @@
 #include <functional>
 #include <map>
 
+#include "reader/text/columns.h"
+#include "reader/text/units.h"
 #include "report/terminal/explain_report.h"
 #include "report/terminal/table.h"
 #include "report/terminal/wording.h"
-#include "report/text/columns.h"
 #include "report/text/short_function.h"
 #include "report/text/short_path.h"
 #include "report/text/signal_name.h"
-#include "report/text/units.h"
 
 namespace memlens::report {
 namespace {

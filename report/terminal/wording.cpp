@@ -5,9 +5,9 @@
 #include <map>
 #include <span>
 
-#include "report/text/columns.h"
+#include "reader/text/columns.h"
+#include "reader/text/units.h"
 #include "report/text/shell_word.h"
-#include "report/text/units.h"
 
 namespace memlens::report {
 namespace {

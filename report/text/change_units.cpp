@@ -3,7 +3,7 @@
 #include <cmath>
 #include <cstdio>
 
-#include "report/text/units.h"
+#include "reader/text/units.h"
 
 namespace memlens::report {
 namespace {

@@ -1,6 +1,6 @@
 #include "report/text/short_function.h"
 
-#include "report/text/columns.h"
+#include "reader/text/columns.h"
 #include "report/text/short_path.h"
 
 namespace memlens::report {

@@ -1,7 +1,7 @@
 #include "report/text/short_path.h"
 
 #include "reader/text/base_name.h"
-#include "report/text/columns.h"
+#include "reader/text/columns.h"
 
 namespace memlens::report {
 namespace {

@@ -6,10 +6,10 @@
 #include "reader/analysis/cached_analysis.h"
 #include "reader/capture/capture.h"
 #include "reader/capture/left_out_text.h"
+#include "reader/text/units.h"
 #include "report/cli/options/cache_options.h"
 #include "report/explain/answers.h"
 #include "report/terminal/explain_report.h"
-#include "report/text/units.h"
 
 namespace memlens::report::cli {
 namespace {

@@ -1,17 +1,18 @@
 #include "report/cli/run/closing_words.h"
 
-#include <unistd.h>
+#include "interposer/recording/message.h"
 
-#include <cstring>
-
+#include "reader/text/columns.h"
 #include "report/cli/run/capture_totals.h"
 #include "report/cli/run/own_command.h"
 #include "report/cli/run/typed_program.h"
-#include "report/text/columns.h"
 #include "report/text/shell_word.h"
 
 namespace memlens::report::cli {
 namespace {
+
+using recording::Ending;
+using recording::print_line;
 
 std::string plural(unsigned count, const char* singular, const char* several) {
   return std::to_string(count) + " " + (count == 1 ? singular : several);
@@ -60,12 +61,6 @@ void print_capture(const Ending& ending) {
 }
 
 }  // namespace
-
-void print_line(const std::string& text) {
-  const std::string line = "memlens: " + printable(text) + "\n";
-  // One write: the program's children may still write to the same terminal.
-  if (write(STDERR_FILENO, line.data(), line.size()) < 0) return;
-}
 
 void print_ending(const Ending& ending) {
   if (ending.processes_lost != 0) {

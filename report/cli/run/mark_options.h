@@ -5,21 +5,11 @@
 #include <map>
 #include <string>
 
-#include "interposer/collector/recording.h"
+#include "interposer/recording/mark_sources.h"
 
 namespace memlens::report::cli {
 
-struct MarkSources {
-  double every_seconds = 0;  // 0: never
-  bool on_signal = false;    // SIGUSR2
-
-  void tell(collector::RecordingOptions& recorded) const {
-    recorded.mark_every_ns = static_cast<int64_t>(every_seconds * 1e9);
-    recorded.mark_on_signal = on_signal;
-  }
-};
-
-inline void add_mark_options(CLI::App& app, MarkSources& marks) {
+inline void add_mark_options(CLI::App& app, recording::MarkSources& marks) {
   app.add_option("--mark-every", marks.every_seconds,
                  "A mark by itself every so often: 60, 60s, 500ms, 5m")
       ->transform(CLI::AsNumberWithUnit(

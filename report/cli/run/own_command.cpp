@@ -8,9 +8,12 @@
 #include <cerrno>
 #include <cstring>
 
+#include "interposer/recording/message.h"
 #include "report/cli/run/closing_words.h"
 
 namespace memlens::report::cli {
+
+using recording::print_line;
 
 int run_own_command(const std::vector<std::string>& arguments, CommandOutput output) {
   std::vector<char*> words = {const_cast<char*>("memlens")};

@@ -6,17 +6,12 @@
 #include <optional>
 #include <string>
 
+#include "interposer/recording/rotation_options.h"
 #include "report/text/size_text.h"
 
 namespace memlens::report::cli {
 
-struct RotationOptions {
-  uint64_t max_bytes = 0;  // of one file; 0: only when somebody asks
-  unsigned keep = 3;       // files beside the one that is written
-  bool given = false;      // one of the two: then SIGHUP asks for it
-};
-
-inline void add_rotation_options(CLI::App& app, RotationOptions& options) {
+inline void add_rotation_options(CLI::App& app, recording::RotationOptions& options) {
   app.add_option_function<std::string>(
          "--max-size",
          [&options](const std::string& text) {

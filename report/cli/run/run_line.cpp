@@ -6,13 +6,20 @@
 #include <algorithm>
 #include <iostream>
 
+#include "interposer/recording/python_script.h"
+#include "interposer/recording/run_error.h"
 #include "report/cli/options/help_format.h"
-#include "report/cli/run/python_script.h"
-#include "report/cli/run/run_error.h"
+#include "report/cli/run/mark_options.h"
+#include "report/cli/run/rotation_options.h"
 #include "report/cli/run/sample_option.h"
 
 namespace memlens::report::cli {
 namespace {
+
+using recording::is_meant_for_python;
+using recording::kOwnFailure;
+using recording::ProgramForm;
+using recording::RunError;
 
 constexpr const char* kForms = R"(
 Forms:

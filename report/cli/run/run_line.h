@@ -8,12 +8,13 @@
 #include <string>
 #include <vector>
 
-#include "report/cli/run/mark_options.h"
-#include "report/cli/run/rotation_options.h"
+#include "interposer/recording/mark_sources.h"
+#include "interposer/recording/rotation_options.h"
+#include "interposer/recording/target.h"
 
 namespace memlens::report::cli {
 
-enum class ProgramForm { kProgram, kPythonScript, kPythonModule, kPythonCode };
+using recording::ProgramForm;
 
 struct RunLine {
   std::vector<std::string> own_arguments;
@@ -24,7 +25,7 @@ struct RunLine {
 
 RunLine split_run_line(const std::vector<std::string>& arguments);
 
-struct RunOptions {
+struct RunOptions : recording::RequestedProgram {
   std::string output;  // empty: the default name
   bool force = false;
   std::optional<bool> native;  // not said: depends on the program
@@ -34,13 +35,10 @@ struct RunOptions {
   bool dormant = false;
   bool source = true;
   bool debuginfod = false;
-  RotationOptions rotation;
+  recording::RotationOptions rotation;
   uint64_t sample_bytes = 0;  // one sample in so many; 0: every block
-  MarkSources marks;
-  std::string python;  // empty: python3 on PATH
+  recording::MarkSources marks;
   std::string report;  // HTML page to write when the recording has ended; empty: none
-  ProgramForm form = ProgramForm::kProgram;
-  std::vector<std::string> program;
 };
 
 // The options alone, which outlive `app`; what follows them is no option.

@@ -6,12 +6,17 @@
 #include <cstring>
 #include <filesystem>
 
+#include "interposer/recording/message.h"
+#include "interposer/recording/run_error.h"
 #include "report/cli/run/closing_words.h"
 #include "report/cli/run/own_command.h"
-#include "report/cli/run/run_error.h"
 #include "report/cli/run/typed_program.h"
 
 namespace memlens::report::cli {
+
+using recording::kOwnFailure;
+using recording::print_line;
+using recording::RunError;
 
 void check_report_path(const std::string& path, bool force) {
   std::error_code ignored;

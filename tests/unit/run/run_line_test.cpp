@@ -2,9 +2,10 @@
 
 #include <doctest/doctest.h>
 
-#include "report/cli/run/run_error.h"
+#include "interposer/recording/run_error.h"
 
 using namespace memlens::report::cli;
+using memlens::recording::RunError;
 using Words = std::vector<std::string>;
 
 TEST_CASE("everything from the program on is the program's") {
