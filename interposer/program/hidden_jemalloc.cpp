@@ -190,7 +190,9 @@ void resized(void* heap, int call, void* block, size_t, size_t new_bytes, uintpt
 constexpr char kControl[] = "mallctl";
 constexpr char kPages[] = "pages_";
 
+// Not a method that calls it, of a C++ or Rust library around jemalloc.
 bool is_control(const char* name) {
+  if (name[0] == '_' && (name[1] == 'Z' || name[1] == 'R')) return false;
   const size_t bytes = std::strlen(name);
   return bytes >= sizeof kControl - 1 &&
          std::strcmp(name + bytes - (sizeof kControl - 1), kControl) == 0;
@@ -240,6 +242,9 @@ bool find_in(const LoadedObject& object, Found& found) {
         found.mappers[found.mapper_count++] = {function.start, function.end};
       continue;
     }
+    // Two of them: nobody knows whose blocks are whose.
+    if (found.control != nullptr && found.control != reinterpret_cast<Control>(function.start))
+      return false;
     found.control = reinterpret_cast<Control>(function.start);
     const size_t prefix = std::strlen(function.name) - (sizeof kControl - 1);
     std::memcpy(found.prefix, function.name, prefix);
@@ -262,13 +267,14 @@ bool is_hooked_otherwise(const LoadedObject& object) {
   return object.link == own_object() || object.link == allocator_object();
 }
 
-// False: the object is gone, or there is no room.
-bool register_functions(Jemalloc& jemalloc) {
-  LoadedObject object;
-  if (!find_loaded_object(reinterpret_cast<uintptr_t>(jemalloc.found.control), object) ||
-      object.start != jemalloc.start.load() || !can_register_functions(kFunctions)) {
-    return false;
-  }
+bool is_loaded(const Jemalloc& jemalloc, LoadedObject& object) {
+  return find_loaded_object(reinterpret_cast<uintptr_t>(jemalloc.found.control), object) &&
+         object.start == jemalloc.start.load();
+}
+
+// False: there is no room.
+bool register_functions(Jemalloc& jemalloc, const LoadedObject& object) {
+  if (!can_register_functions(kFunctions)) return false;
   char program[4096];
   const char* path = object.name;
   if (jemalloc.is_program) {
@@ -288,10 +294,10 @@ bool register_functions(Jemalloc& jemalloc) {
 // ---- hooks in and out
 
 // Whether it has hooks is asked first: a heap stands in the capture only if it is recorded.
-bool put_hooks_in(Jemalloc& jemalloc) {
+bool put_hooks_in(Jemalloc& jemalloc, const LoadedObject& object) {
   if (jemalloc.found.control("experimental.hooks.install", nullptr, nullptr, nullptr, 0) == ENOENT)
     return false;
-  if (!register_functions(jemalloc)) return false;
+  if (!register_functions(jemalloc, object)) return false;
   Hooks hooks = {allocated, freed, resized, &jemalloc};
   size_t bytes = sizeof jemalloc.handle;
   return jemalloc.found.control("experimental.hooks.install", &jemalloc.handle, &bytes, &hooks,
@@ -307,13 +313,14 @@ template <typename Act>
 void with_each(State from, Act act) {
   const int saved_errno = errno;
   {
-    // It stays loaded meanwhile.
+    // What is loaded stays so meanwhile.
     const LoaderReading reading;
     if (!reading.held()) return;
     for (Jemalloc& jemalloc : jemallocs) {
       State expected = from;
-      if (jemalloc.state.compare_exchange_strong(expected, State::kHooking))
-        jemalloc.state.store(act(jemalloc));
+      LoadedObject object;
+      if (!jemalloc.state.compare_exchange_strong(expected, State::kHooking)) continue;
+      jemalloc.state.store(is_loaded(jemalloc, object) ? act(jemalloc, object) : State::kNone);
     }
   }
   errno = saved_errno;
@@ -345,8 +352,8 @@ void forget_hidden_jemalloc(uintptr_t start) {
 void hook_hidden_jemallocs() {
   if (__builtin_expect(!is_to_be_hooked.load(std::memory_order_relaxed), 1) || !recording()) return;
   is_to_be_hooked.store(false);
-  with_each(State::kFound, [](Jemalloc& jemalloc) {
-    return put_hooks_in(jemalloc) ? State::kHooked : State::kRefused;
+  with_each(State::kFound, [](Jemalloc& jemalloc, const LoadedObject& object) {
+    return put_hooks_in(jemalloc, object) ? State::kHooked : State::kRefused;
   });
   for (const Jemalloc& jemalloc : jemallocs) {
     if (jemalloc.state.load() == State::kFound) is_to_be_hooked.store(true);
@@ -354,7 +361,7 @@ void hook_hidden_jemallocs() {
 }
 
 void release_hidden_jemallocs() {
-  with_each(State::kHooked, [](Jemalloc& jemalloc) {
+  with_each(State::kHooked, [](Jemalloc& jemalloc, const LoadedObject&) {
     take_hooks_out(jemalloc);
     is_to_be_hooked.store(true);  // by the next session
     return State::kFound;
