@@ -2,8 +2,7 @@
 import os
 import sys
 
-from ._capture import MemlensError
-from ._program import find_program
+from ._program import MemlensError, find_program
 
 
 def main():
@@ -14,7 +13,11 @@ def main():
             sys.exit(own(arguments[1:]))
         except (ImportError, OSError, ValueError, MemlensError) as error:
             sys.exit("memlens: %s" % error)
-    program = find_program()
+    try:
+        program = find_program()
+    except MemlensError as error:
+        print("memlens: %s" % error, file=sys.stderr)
+        sys.exit(125 if arguments[:1] == ["run"] else 1)
     if arguments[:1] == ["run"]:
         os.environ["MEMLENS_CALLING_PYTHON"] = sys.executable
     os.execv(program, [program] + arguments)

@@ -4,7 +4,7 @@ import os
 import subprocess
 from collections import namedtuple
 
-from ._program import find_program, last_line
+from ._program import MemlensError, find_program, last_line
 
 VIEWS = ("peak", "leaks", "temporary", "allocations")
 
@@ -19,10 +19,6 @@ MemoryPoint = namedtuple("MemoryPoint", "seconds bytes resident_bytes")
 #: One stack of two captures.
 Change = namedtuple("Change", "old_bytes new_bytes delta_bytes old_blocks new_blocks delta_blocks "
                               "frames")
-
-
-class MemlensError(Exception):
-    """What the memlens program said, in one line."""
 
 
 def _frames(stack):
@@ -54,7 +50,12 @@ def read(path):
 
 
 class Capture:
-    """A capture file. Reports are computed when they are asked for, and not kept."""
+    """A capture file. Reports are computed when they are asked for, and not kept.
+
+    summary: what `memlens summary --json` says (docs/json.md). Sizes are in bytes, as the program asked
+    for them; times in seconds since the recording began. What the memlens program cannot do is a
+    MemlensError with its words.
+    """
 
     def __init__(self, path):
         self.path = os.fspath(path)

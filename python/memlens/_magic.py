@@ -10,7 +10,7 @@ import subprocess
 import tempfile
 
 from ._capture import MemlensError, read
-from ._program import ProgramNotFound, find_program
+from ._program import find_program
 from ._sizes import format_size
 from ._tracker import Tracker
 
@@ -84,7 +84,7 @@ def _run(shell, line, code):
                           python_allocators=not options.no_python_allocators,
                           force=options.force, follow=not options.no_follow, sample=options.sample)
         tracker.start()
-    except (_Usage, ProgramNotFound, MemlensError, ValueError) as error:
+    except (_Usage, MemlensError, ValueError) as error:
         raise UsageError("memlens: %s" % str(error).replace("force=True", "-f")) from None
     try:
         shell.run_cell(code)

@@ -4,8 +4,12 @@ import os
 import shutil
 
 
-class ProgramNotFound(RuntimeError):
-    """No memlens program was found."""
+class MemlensError(Exception):
+    """What the memlens program said, in one line."""
+
+
+class ProgramNotFound(MemlensError):
+    """No memlens program was found, or no library beside it."""
 
 
 def _candidates():

@@ -1,5 +1,6 @@
 """The Python package, from the source tree: what it returns is what the program says."""
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -110,6 +111,15 @@ class PythonPackage(MemlensTest):
             memlens.read(self.script("print('no capture')\n" * 20))
         self.assertNotIn("\n", str(raised.exception))
         self.assertFalse(str(raised.exception).startswith("memlens:"))
+        # Without a program, beside it or anywhere.
+        alone = os.path.join(self.directory, "alone")
+        shutil.copytree(os.path.join(SOURCE, "python", "memlens"), os.path.join(alone, "memlens"))
+        for words, code in ((["run", "x.py"], 125), (["summary", "x.mlens"], 1), (["--version"], 1)):
+            result = subprocess.run([sys.executable, "-m", "memlens", *words], text=True,
+                                    env={"PATH": self.directory, "PYTHONPATH": alone},
+                                    stderr=subprocess.PIPE, check=False)
+            self.assertEqual(result.returncode, code, result.stderr)
+            self.assertRegex(result.stderr, r"^memlens: no memlens program beside .*\n$")
 
     def test_a_dataframe_has_the_rows_where_a_library_for_them_is(self):
         capture = memlens.read(self.capture())

@@ -2,7 +2,6 @@
 import pytest
 
 from .._capture import MemlensError
-from .._program import ProgramNotFound
 from .._tracker import Tracker
 from .captures import new_capture
 from .limits import has_limits, limits_of
@@ -33,7 +32,7 @@ class Unrecorded:
                 new_capture(self.config), native=bool(getattr(options, "native", False)),
                 python_allocators=not getattr(options, "memlens_no_python_allocators", False))
             tracker.start()
-        except (MemlensError, ProgramNotFound) as error:
+        except MemlensError as error:
             if self.measuring:
                 raise pytest.UsageError("--memlens: %s" % error) from None
             self.obstacle = str(error)
