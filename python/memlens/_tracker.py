@@ -1,4 +1,5 @@
 """with memlens.Tracker("out.mlens"): ..."""
+import contextlib
 import os
 import sys
 import tempfile
@@ -7,6 +8,13 @@ from . import _recorder
 from ._profile import ask_for_tables
 
 _running = None  # of this process
+
+
+def _notebook_cells():
+    if "ipykernel" not in sys.modules:
+        return contextlib.nullcontext()
+    from ._cells import cells_as_files
+    return cells_as_files()
 
 
 class Tracker:
@@ -71,7 +79,8 @@ class Tracker:
             self._child = _running = None
             return
         child, self._child, _running = self._child, None, None
-        words = _recorder.stop(child)
+        with _notebook_cells():
+            words = _recorder.stop(child)
         if not os.path.exists(self._file):
             from ._capture import MemlensError
             raise MemlensError("no capture: %s" % _recorder.last_words(child, words))

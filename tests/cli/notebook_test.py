@@ -1,6 +1,7 @@
 """%%memlens in IPython, in a process that was started dormant and in one that was not."""
 import json
 import os
+import re
 import shutil
 import subprocess
 import unittest
@@ -130,14 +131,23 @@ class Notebook(MemlensTest):
         if subprocess.run([python, "-c", "import ipykernel, nbclient"], stderr=subprocess.DEVNULL,
                           check=False).returncode:
             self.skipTest("%s has no ipykernel and nbclient (python3-ipykernel python3-nbclient)" % python)
-        cell, line, error, after, awaits, tracked = self.cells(
-            "%%memlens -o cell.mlens --native\n" + WORK, "%memlens sum(range(10**5))",
+        made, cell, line, error, after, awaits, tracked = self.cells(
+            "def make(size):\n    return bytearray(size)",
+            "%%memlens -o cell.mlens --native\n" + WORK + "made = make(700_000)", "%memlens sum(range(10**5))",
             "%%memlens\nheld = bytes(5_000_000)\n1 / 0", "print(len(kept), len(held))",
             "%%memlens\nimport asyncio\nawait asyncio.sleep(0)",
             "import memlens, asyncio\nwith memlens.Tracker('await.mlens'):\n"
             "    await asyncio.sleep(0)\n    kept = bytes(4_000_000)",
             python=python, text=CLIENT, dormant=False)
+        self.assertEqual(made["error"], [])
         self.assertRegex(cell["stdout"], r"memlens: 3\.\d\d MB at the peak")
+        # With the text of lines, also of a function of another cell; and nothing stays on disk.
+        frames = [frame for stack in self.stacks("leaks", os.path.join(self.directory, "cell.mlens"),
+                                                 "--no-native")["stacks"]
+                  for frame in stack["frames"] if re.search(r"/ipykernel_\d+/", frame["file"])]
+        texts = {frame.get("source") for frame in frames}
+        self.assertLessEqual({WORK.strip(), "return bytearray(size)", "made = make(700_000)"}, texts)
+        self.assertFalse([frame["file"] for frame in frames if os.path.exists(frame["file"])])
         self.assertIn('<iframe srcdoc="&lt;!doctype html', cell["html"][0].lower())
         self.assertRegex(line["stdout"], r"memlens: .* allocations")
         self.assertEqual(error["error"], ["division by zero"])
