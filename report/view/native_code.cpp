@@ -200,6 +200,9 @@ bool is_native_machinery(const reader::Frame& frame) {
 bool is_go_runtime(const reader::Frame& frame) {
   static constexpr std::string_view kPrefixes[] = {"runtime.", "runtime/",  "_cgo_",
                                                    "x_cgo_",   "crosscall", "main._Cfunc_"};
+  // What the runtime calls before anything of a program's: its own parts, in the standard library.
+  if (frame.function.starts_with("internal/") && contains(frame.file, "/src/internal/"))
+    return true;
   return begins_any(frame.function, kPrefixes) &&
          (contains(frame.file, "/runtime/") || contains(frame.file, "_cgo_") ||
           frame.file.empty() || contains(frame.file, "cgo-gcc-prolog"));

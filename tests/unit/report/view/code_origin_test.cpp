@@ -132,6 +132,10 @@ TEST_CASE("Go's runtime interprets, its library is a library, modules are packag
         CodeOrigin::kInterpreter);
   CHECK(origin_of(go("x_cgo_thread_start", "/_/GOROOT/src/runtime/cgo/gcc_util.c")) ==
         CodeOrigin::kInterpreter);
+  CHECK(origin_of(go("internal/cpu.doinit", "/usr/local/go/src/internal/cpu/cpu_x86.go")) ==
+        CodeOrigin::kInterpreter);
+  CHECK(origin_of(go("me/app/internal/cpu.doinit", "/srv/me/app/internal/cpu/cpu.go")) ==
+        CodeOrigin::kProject);
   CHECK(origin_of(go("fmt.Sprintf", "/usr/lib/go-1.19/src/fmt/print.go")) == CodeOrigin::kLibrary);
   CHECK(origin_of(go("cobra.(*Command).Execute",
                      "/srv/go/pkg/mod/github.com/spf13/cobra@v1.8.0/command.go")) ==
