@@ -26,7 +26,7 @@ def _installed_with_us(folder):
         with open(record, encoding="utf-8") as file:
             for line in file:
                 path = line.split(",", 1)[0]
-                if path.endswith("/bin/memlens"):
+                if ("/" + path).endswith("/bin/memlens"):
                     return os.path.normpath(os.path.join(folder, path))
     return None
 

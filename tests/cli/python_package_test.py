@@ -120,6 +120,16 @@ class PythonPackage(MemlensTest):
                                     stderr=subprocess.PIPE, check=False)
             self.assertEqual(result.returncode, code, result.stderr)
             self.assertRegex(result.stderr, r"^memlens: no memlens program beside .*\n$")
+        # All in one folder, as `uv pip install --target` puts it.
+        for folder in ("memlens-1.dist-info", "bin"):
+            os.mkdir(os.path.join(alone, folder))
+        with open(os.path.join(alone, "memlens-1.dist-info", "RECORD"), "w", encoding="utf-8") as file:
+            file.write("bin/memlens,,\n")
+        os.symlink(MEMLENS, os.path.join(alone, "bin", "memlens"))
+        said = subprocess.run([sys.executable, "-m", "memlens", "--version"], text=True, check=True,
+                              env={"PATH": self.directory, "PYTHONPATH": alone},
+                              stdout=subprocess.PIPE).stdout
+        self.assertTrue(said.startswith("memlens "), said)
 
     def test_a_dataframe_has_the_rows_where_a_library_for_them_is(self):
         capture = memlens.read(self.capture())
