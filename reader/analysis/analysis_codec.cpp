@@ -106,6 +106,7 @@ void pass_growth(Archive& archive, Growth& growth) {
     });
   });
   archive(growth.freed_at_exit_bytes);
+  archive.list(growth.left_bytes, [](Archive& each, auto& bytes) { each(bytes); });
 }
 
 }  // namespace

@@ -104,6 +104,8 @@ Growth GrowthMarks::finish(const TickClock& clock, const SiteTable& sites,
   }
   if (marks < points_.size()) {
     growth.freed_at_exit_bytes = live_bytes(points_[marks - 1]) - live_bytes(points_.back());
+    growth.left_bytes.resize(sites.size());
+    for (const SitePoint& at : points_.back()) growth.left_bytes[at.site] = at.point.bytes;
   }
   for (size_t mark = 0; mark < marks; ++mark) {
     growth.seconds.push_back(std::max(0.0, clock.seconds_at(mark_ticks(mark))));

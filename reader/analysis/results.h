@@ -133,6 +133,7 @@ struct Growth {
   std::vector<std::vector<GrowthPoint>> sites;  // as Analysis::sites: a point a mark, or none
   // After the last mark, by a program that put away what it had before it ended. 0: it did not.
   uint64_t freed_at_exit_bytes = 0;
+  std::vector<uint64_t> left_bytes;  // as Analysis::sites: what was there after that; else empty
   bool operator==(const Growth&) const = default;
 };
 

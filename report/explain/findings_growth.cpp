@@ -25,9 +25,15 @@ constexpr double kLeftOfPeak = 0.1;
 // A cache that is full replaces: more was allocated there than it holds.
 constexpr double kReplaced = 1.3;
 constexpr double kLargeCache = 0.3;
+constexpr double kFull = 0.95;  // of what it has in the end
+// Of the time, how long it must have been full: any work that ends with its data at hand was so for
+// a moment.
+constexpr double kLevelShare = 0.3;
 constexpr size_t kRisingSteps = 3;
 constexpr size_t kListed = 3;
 constexpr double kSecondsOfDay = 86'400;
+// From so long a rise on one can say what a day of it would be.
+constexpr double kDaySeconds = 60;
 
 bool is_worth_telling(const GrowingPlace& place, const Evidence& evidence) {
   const double least = kWorthOfPeak * static_cast<double>(evidence.analysis.totals.peak_bytes);
@@ -42,10 +48,10 @@ bool rises_to_the_end(const GrowingPlace& place) {
   return now - before >= kStillRising * now;
 }
 
-std::string rate_text(double bytes_per_second) {
-  const auto rounded = [](double bytes) { return static_cast<uint64_t>(std::llround(bytes)); };
-  return format_bytes(rounded(bytes_per_second)) + "/s (" +
-         format_bytes(rounded(bytes_per_second * kSecondsOfDay)) + " a day)";
+std::string rate_text(double bytes_per_second, double seconds) {
+  const std::string rate = format_bytes(rounded(bytes_per_second)) + "/s";
+  if (seconds < kDaySeconds) return rate;
+  return rate + " (" + format_bytes(rounded(bytes_per_second * kSecondsOfDay)) + " a day)";
 }
 
 std::string stacks_text(size_t stacks) {
@@ -56,7 +62,7 @@ void add_rise(const Evidence& evidence, const GrowingPlace& place, std::vector<F
   const double seconds = evidence.analysis.growth->seconds.back() - place.since_seconds;
   const bool long_enough = seconds >= kLeakSeconds;
   // What the program itself could still free when it ended is kept, not lost.
-  const bool freed_at_exit = evidence.analysis.growth->freed_at_exit_bytes > 0;
+  const bool freed_at_exit = place.freed_at_exit;
   if (freed_at_exit && !long_enough) return;
   const bool leaks = long_enough && !freed_at_exit;
   Finding finding;
@@ -71,7 +77,7 @@ void add_rise(const Evidence& evidence, const GrowingPlace& place, std::vector<F
   const std::string rising = evidence.info.running ? "and is still rising: "
                              : freed_at_exit       ? "and rose until the program freed "
                                                    : "and was still rising at the end: ";
-  const std::string rate = long_enough ? rate_text(place.bytes_per_second) + ", " : "";
+  const std::string rate = long_enough ? rate_text(place.bytes_per_second, seconds) + ", " : "";
   finding.text += rate + rising +
                   (freed_at_exit ? "what it had, at its end: kept for as long as it runs."
                    : leaks       ? "a leak, unless all of it is meant to be kept."
@@ -135,16 +141,18 @@ void add_cache(const Evidence& evidence, const GrowingPlace& place,
   }
   const double seconds = evidence.analysis.growth->seconds.back() - place.since_seconds;
   if (!large || rising < kRisingSteps || seconds < kLeakSeconds) return;
+  const auto full = std::ranges::find_if(place.points, [&](const reader::GrowthPoint& point) {
+    return static_cast<double>(point.bytes) >= kFull * gained;
+  });
+  const auto mark = static_cast<size_t>(full - place.points.begin());
+  const auto level = static_cast<double>(place.points.size() - 1 - mark);
+  if (level < kLevelShare * static_cast<double>(place.points.size())) return;
   Finding finding;
   finding.kind = FindingKind::kCache;
   finding.severity = replaces ? Severity::kMedium : Severity::kLow;
   finding.certainty = replaces ? Certainty::kLikely : Certainty::kPossible;
   finding.bytes = place.gained_bytes;
   finding.place = place.frame;
-  const auto full = std::ranges::find_if(place.points, [&](const reader::GrowthPoint& point) {
-    return static_cast<double>(point.bytes) >= 0.95 * gained;
-  });
-  const auto mark = static_cast<size_t>(full - place.points.begin());
   finding.text = place_text(*place.frame, evidence.info) + " rose to " +
                  format_bytes(place.gained_bytes) + " until " +
                  format_seconds(evidence.analysis.growth->seconds[mark]) + " and stayed there: " +

@@ -19,10 +19,10 @@ constexpr size_t kNarrowColumns = 100;
 constexpr double kWorthALine = 0.001;
 
 // Guesses: what rises to the end of a recording may stop after it.
-std::string shape_text(GrowthShape shape) {
-  switch (shape) {
+std::string shape_text(const GrowingPlace& place) {
+  switch (place.shape) {
     case GrowthShape::kLeak:
-      return "a leak?";
+      return place.freed_at_exit ? "kept to the end" : "a leak?";
     case GrowthShape::kCache:
       return "full: a cache?";
     case GrowthShape::kStartup:
@@ -65,7 +65,7 @@ void print_places(std::ostream& out, const Terminal& terminal, const reader::Cap
                    format_count(place.stacks),
                    sparkline(curve_of(place.points), narrow ? kCurveColumns / 2 : kCurveColumns,
                              terminal.unicode),
-                   {shape_text(place.shape), leaks ? Paint::kWarm : Paint::kDim},
+                   {shape_text(place), leaks ? Paint::kWarm : Paint::kDim},
                    {short_function(place.frame->function, terminal.unicode), Paint::kBold},
                    place_of(*place.frame, info.working_directory),
                    {printable(place.frame->source), Paint::kDim}});

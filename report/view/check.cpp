@@ -156,7 +156,7 @@ CheckGrowth find_check_growth(const reader::CaptureInfo& info, const Growing& gr
                               const std::vector<Suppression>& suppressions) {
   CheckGrowth growth;
   for (const GrowingPlace& grown : growing.places) {
-    if (grown.shape != GrowthShape::kLeak) continue;
+    if (grown.shape != GrowthShape::kLeak || grown.freed_at_exit) continue;
     const bool suppressed = std::ranges::any_of(suppressions, [&](const Suppression& suppression) {
       return matches_suppression(suppression.pattern, *grown.frame);
     });

@@ -22,6 +22,9 @@ constexpr double kStartupShare = 0.2;
 // What comes in the last third of the time, against the third before: less is levelling off.
 constexpr double kLevellingShare = 0.4;
 constexpr size_t kTrendSteps = 3;
+// At the last marks, against all of its rise: with less it is no longer rising.
+constexpr size_t kLastMarks = 3;
+constexpr double kStillRising = 0.5;
 // Of all there is, what a line must hold to be listed though it gains nothing.
 constexpr double kWorthTelling = 0.01;
 
@@ -60,10 +63,27 @@ size_t startup_point(size_t count) {
   return std::clamp<size_t>(marks, 1, count) - 1;
 }
 
-void describe(GrowingPlace& place, const std::vector<double>& seconds) {
+// Whether it rises at the last marks as it did before. Of what was freed in the end anyway, nothing
+// else is worth a guess.
+bool rises_on(std::span<const GrowthPoint> points) {
+  const size_t last = points.size() - 1;
+  const size_t first = std::min(first_point(points), last);
+  const size_t late = last - std::min(last, kLastMarks);
+  if (first >= late) return true;
+  const double late_rate = step(points[late], points[last]) / static_cast<double>(last - late);
+  const double rate = step(points[first], points[last]) / static_cast<double>(last - first);
+  return late_rate >= kStillRising * rate;
+}
+
+void describe(GrowingPlace& place, const reader::Growth& growth) {
+  const std::vector<double>& seconds = growth.seconds;
   const size_t last = place.points.size() - 1;
   const double apart = last > 0 ? seconds[1] - seconds[0] : 0;
+  place.freed_at_exit =
+      growth.freed_at_exit_bytes > 0 && place.left_bytes < place.points[last].bytes / 2;
   place.shape = growth_shape(place.points);
+  if (place.shape == GrowthShape::kLeak && place.freed_at_exit && !rises_on(place.points))
+    place.shape = GrowthShape::kCache;
   place.gained_bytes = place.points[last].bytes;
   if (place.shape == GrowthShape::kStartup) {
     const uint64_t started = place.points[startup_point(place.points.size())].bytes;
@@ -85,14 +105,16 @@ void describe(GrowingPlace& place, const std::vector<double>& seconds) {
 // Sums of the marks, by node of the tree.
 class Stacks {
  public:
-  void add(FrameTree::NodeId node, const reader::Site& site, const Points& points) {
+  void add(FrameTree::NodeId node, const reader::Site& site, const Points& points, uint64_t left) {
     const auto [place, added] = place_of_node_.try_emplace(node, stacks.size());
     if (added) {
       stacks.push_back({node, site.process_index, site.thread_index, Points(points.size())});
       allocated_bytes.push_back(0);
+      left_bytes.push_back(0);
       most_gained_.push_back(-1);
     }
     allocated_bytes[place->second] += site.allocated.bytes;
+    left_bytes[place->second] += left;
     GrowingStack& stack = stacks[place->second];
     for (size_t mark = 0; mark < points.size(); ++mark) stack.points[mark] += points[mark];
     if (const double gained = step(points.front(), points.back());
@@ -105,6 +127,7 @@ class Stacks {
 
   std::vector<GrowingStack> stacks;
   std::vector<uint64_t> allocated_bytes;  // by them
+  std::vector<uint64_t> left_bytes;       // of them, at the very end
 
  private:
   std::unordered_map<FrameTree::NodeId, size_t> place_of_node_;
@@ -172,7 +195,8 @@ Growing find_growing(const reader::Analysis& analysis, const FramesOf& frames_of
       continue;
     }
     const reader::Site& site = analysis.sites[i];
-    summed.add(tree.intern(frames_of(site.process_index, site.node)), site, points);
+    summed.add(tree.intern(frames_of(site.process_index, site.node)), site, points,
+               growth.left_bytes.empty() ? 0 : growth.left_bytes[i]);
   }
 
   Growing growing;
@@ -190,9 +214,10 @@ Growing find_growing(const reader::Analysis& analysis, const FramesOf& frames_of
     for (size_t mark = 0; mark < stack.points.size(); ++mark)
       summed_place.points[mark] += stack.points[mark];
     summed_place.allocated_bytes += summed.allocated_bytes[i];
+    summed_place.left_bytes += summed.left_bytes[i];
     ++summed_place.stacks;
   }
-  for (GrowingPlace& place : growing.places) describe(place, growth.seconds);
+  for (GrowingPlace& place : growing.places) describe(place, growth);
   for (size_t i = 0; i < summed.stacks.size(); ++i) {
     GrowingStack& stack = summed.stacks[i];
     const bool leaks = growing.places[place_of_stack[i]].shape == GrowthShape::kLeak;

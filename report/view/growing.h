@@ -37,6 +37,8 @@ struct GrowingPlace {
   uint64_t allocated_bytes = 0;  // by these stacks, freed or not
   double bytes_per_second = 0;   // over the later half of its rise; of other shapes, of all of it
   double since_seconds = 0;      // it had hardly anything until then
+  uint64_t left_bytes = 0;       // at the very end, where the program freed most of what it had
+  bool freed_at_exit = false;    // most of this, too
   GrowthShape shape = GrowthShape::kLeak;
 };
 

@@ -66,7 +66,9 @@ TEST_CASE("threads that share a stack grow together, what gained most comes firs
   analysis.growth =
       reader::Growth{{1, 2, 3, 4, 5, 6},
                      {points_of({10, 20, 40, 40, 50, 60}), points_of({0, 0, 10, 20, 30, 40}),
-                      points_of({50, 100, 200, 300, 400, 500}), points_of({9, 9, 9, 9, 9, 9})}};
+                      points_of({50, 100, 200, 300, 400, 500}), points_of({9, 9, 9, 9, 9, 9})},
+                     0,
+                     {}};
   FrameTree tree;
   const Growing growing = growing_of(sample, analysis, tree);
   REQUIRE(growing.stacks.size() == 2);
@@ -85,7 +87,7 @@ TEST_CASE("a line that many callers reach is judged by the sum") {
   const char* const callers[] = {"a record", "ab record", "abc record", "abcd record",
                                  "abcde record"};
   reader::Analysis analysis;
-  analysis.growth = reader::Growth{{1, 2, 3, 4, 5, 6, 7, 8, 9, 10}, {}};
+  analysis.growth = reader::Growth{{1, 2, 3, 4, 5, 6, 7, 8, 9, 10}, {}, 0, {}};
   // Each is reached twice, at moments of its own.
   for (size_t i = 0; i < 5; ++i) {
     sample.add(callers[i], 20, 2);
@@ -105,4 +107,29 @@ TEST_CASE("a line that many callers reach is judged by the sum") {
   CHECK(place.gained_bytes == 100);
   CHECK(place.bytes_per_second == doctest::Approx(10));
   CHECK(place.since_seconds == doctest::Approx(0));
+}
+
+TEST_CASE("of what a program frees at its end, what no longer rose before is no leak") {
+  sample::Sample sample;
+  sample.add("main on", 100, 1).add("main full", 100, 1).add("main lost", 100, 1);
+  reader::Analysis analysis;
+  analysis.sites = sample.sites;
+  const auto rising = points_of({10, 20, 30, 40, 50, 60, 70, 80, 90, 100, 110, 120});
+  const auto levelled = points_of({0, 0, 0, 0, 10, 30, 50, 65, 95, 96, 97, 98});
+  analysis.growth = reader::Growth{
+      {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}, {rising, levelled, rising}, 200, {0, 0, 120}};
+  FrameTree tree;
+  const Growing growing = growing_of(sample, analysis, tree);
+  REQUIRE(growing.places.size() == 3);
+  const auto place_of = [&](std::string_view function) -> const GrowingPlace& {
+    for (const GrowingPlace& place : growing.places)
+      if (place.frame->function == function) return place;
+    FAIL("no such place");
+    return growing.places[0];
+  };
+  CHECK(place_of("on").shape == GrowthShape::kLeak);
+  CHECK(place_of("on").freed_at_exit);
+  CHECK(place_of("full").shape == GrowthShape::kCache);
+  CHECK(place_of("lost").shape == GrowthShape::kLeak);
+  CHECK(!place_of("lost").freed_at_exit);
 }
