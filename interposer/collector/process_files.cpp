@@ -125,15 +125,23 @@ Mapped has_mapped(int32_t pid, uint64_t inode) {
   return Mapped::kNo;
 }
 
-std::optional<uint64_t> start_time(int32_t pid) {
-  constexpr int kFieldsAfterName = 20;  // the name is field 2, the time 22
+namespace {
+
+// Field `number` of /proc/<pid>/stat, as proc(5) counts them.
+std::optional<uint64_t> stat_field(int32_t pid, int number) {
+  constexpr int kName = 2;
   std::string stat;
   if (!read_file(proc_path(pid, "stat"), stat)) return {};
   size_t at = stat.rfind(')');  // "pid (name) state ...": the name may hold anything
-  for (int i = 0; i < kFieldsAfterName && at != std::string::npos; ++i) at = stat.find(' ', at + 1);
+  for (int i = kName; i < number && at != std::string::npos; ++i) at = stat.find(' ', at + 1);
   if (at == std::string::npos) return {};
   return strtoull(stat.c_str() + at, nullptr, 10);
 }
+
+}  // namespace
+
+std::optional<uint64_t> start_time(int32_t pid) { return stat_field(pid, 22); }
+std::optional<uint64_t> minor_faults(int32_t pid) { return stat_field(pid, 10); }
 
 std::optional<uint64_t> resident_bytes(int32_t pid) {
   static const auto page_bytes = static_cast<uint64_t>(sysconf(_SC_PAGESIZE));

@@ -36,6 +36,9 @@ std::optional<uint64_t> start_time(int32_t pid);
 // Resident set in bytes; nothing when the process has gone.
 std::optional<uint64_t> resident_bytes(int32_t pid);
 
+// How often it has faulted a page in without reading a file; nothing when the process has gone.
+std::optional<uint64_t> minor_faults(int32_t pid);
+
 // /proc/<pid>/<file>; empty when the process has gone or may not be looked at.
 std::string process_text(int32_t pid, const char* file);
 

@@ -85,6 +85,7 @@ Recording::Recording(const RecordingOptions& options)
       segment_(option_bits(options)),
       control_(segment_.header()->nonce),
       watch_(segment_.header()),
+      questions_(segment_.header()),
       clock_interval_ns_(kFirstClockIntervalNs) {
   sample_interval_ = options.sample_bytes;
   segment_.header()->sample_interval.store(sample_interval_);
@@ -101,7 +102,7 @@ Recording::~Recording() {
 bool Recording::open_capture(int fd, const SessionDescription& session) {
   writer_ = std::make_unique<CaptureWriter>(fd);
   drain_ = std::make_unique<ChunkDrain>(segment_, *writer_, options_.sample_bytes != 0);
-  sampler_ = std::make_unique<ResidentSampler>(*writer_);
+  sampler_ = std::make_unique<ResidentSampler>(*writer_, &questions_);
   writer_->write_header(segment_.nonce(), read_moment());
   write_session(session);
   append_clock_frame(*writer_);
@@ -244,6 +245,10 @@ void Recording::write_marks(std::vector<MarkRequest> marks) {
       return mark.process != 0 ? each.process == mark.process
                                : mark.pid != 0 && each.host_pid == mark.pid;
     });
+    for (const WatchedProcess& each : watch_.living()) {
+      if (process == watch_.living().end() || each.process == process->process)
+        questions_.want(each);
+    }
     add_number(ticks);
     add_number(process == watch_.living().end() ? 0 : process->process);
     add_number(mark.name.size());
@@ -275,6 +280,7 @@ void Recording::update() {
     segment_.serve_socket();
     serve_control_socket();
   }
+  questions_.answer(watch_.living(), now);
   drain_->drain();
   settle_ended_processes(watch_.update());
   if (write_failure() != 0) {
@@ -282,6 +288,9 @@ void Recording::update() {
   } else {
     sampler_->update(watch_.living(), now);
     limits_.update(watch_.living(), now);
+    for (const std::string& note : questions_.take_notes()) {
+      write_note(note, format::DiagnosticCode::kOther);
+    }
     thin_out_samples();
     if (now >= next_clock_ns_) {
       append_clock_frame(*writer_);

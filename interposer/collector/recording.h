@@ -15,6 +15,7 @@
 #include <string>
 #include <vector>
 
+#include "interposer/collector/allocator_questions.h"
 #include "interposer/collector/capture_writer.h"
 #include "interposer/collector/chunk_drain.h"
 #include "interposer/collector/control_socket.h"
@@ -131,6 +132,7 @@ class Recording {
   SharedSegment segment_;
   ControlSocket control_;
   ProcessWatch watch_;
+  AllocatorQuestions questions_;
   std::unique_ptr<CaptureWriter> writer_;
   std::unique_ptr<ChunkDrain> drain_;
   std::unique_ptr<ResidentSampler> sampler_;

@@ -32,7 +32,10 @@ void ResidentSampler::update(const std::vector<WatchedProcess>& living, int64_t 
   if (now_ns >= next_sample_ns_) {
     next_sample_ns_ = now_ns + interval_ns_;
     for (const WatchedProcess& process : living) {
-      if (const auto bytes = sample(process)) sample_parts(process, *bytes, now_ns);
+      const auto bytes = sample(process);
+      if (!bytes) continue;
+      sample_parts(process, *bytes, now_ns);
+      if (questions_ != nullptr) questions_->saw(process, *bytes, now_ns);
     }
     forget_ended(living);
     if (samples_at_interval_ >= kSamplesPerInterval) {

@@ -10,6 +10,7 @@
 #include <optional>
 #include <vector>
 
+#include "interposer/collector/allocator_questions.h"
 #include "interposer/collector/capture_writer.h"
 #include "interposer/collector/process_watch.h"
 #include "interposer/format/resident_parts.h"
@@ -18,7 +19,9 @@ namespace memlens::collector {
 
 class ResidentSampler {
  public:
-  explicit ResidentSampler(CaptureWriter& writer) : writer_(writer) {}
+  // `questions`: is told what every process has in memory; may be null.
+  explicit ResidentSampler(CaptureWriter& writer, AllocatorQuestions* questions = nullptr)
+      : writer_(writer), questions_(questions) {}
 
   // Samples every living process when it is time to. `now_ns`: CLOCK_MONOTONIC.
   void update(const std::vector<WatchedProcess>& living, int64_t now_ns);
@@ -43,6 +46,7 @@ class ResidentSampler {
   void flush(format::FrameKind kind, uint64_t first_ticks, std::vector<uint8_t>& payload);
 
   CaptureWriter& writer_;
+  AllocatorQuestions* questions_;
   int64_t interval_ns_ = 50'000'000;
   int64_t next_sample_ns_ = 0;
   int64_t next_flush_ns_ = 0;

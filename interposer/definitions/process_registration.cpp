@@ -69,6 +69,11 @@ bool claim_process_slot(segment::SegmentHeader* segment, uint32_t& slot, uint32_
     candidate.pid = system_call::process_id();
     candidate.pid_namespace = own_pid_namespace(candidate.pid);
     candidate.signal_marks.store(0, std::memory_order_relaxed);
+    segment::StatisticsSlot& statistics = segment->statistics[i];
+    for (auto* word :
+         {&statistics.wanted, &statistics.request, &statistics.large, &statistics.copy_us}) {
+      word->store(0, std::memory_order_relaxed);
+    }
     candidate.skipped_calls.store(0, std::memory_order_relaxed);
     candidate.refused_definitions.store(0, std::memory_order_relaxed);
     candidate.birth_ticks = platform::read_ticks();

@@ -63,6 +63,9 @@ enum class MetadataType : uint8_t {
   // file, name (strings), first line, number of lines: a function whose lines the program asked a
   // table of. Once or more often.
   kProfiledFunction = 20,
+  // ticks, StatisticsMoment, AllocatorName, numbers (string of varints: those of
+  // AllocatorStatistics)
+  kAllocatorStatistics = 21,
 };
 
 // The longest name of a mark, in bytes.

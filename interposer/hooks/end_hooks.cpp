@@ -10,6 +10,7 @@
 
 #include <csignal>
 
+#include "interposer/allocator_statistics/statistics.h"
 #include "interposer/hooks/hook_export.h"
 #include "interposer/loader/next_function.h"
 #include "interposer/platform/process_calls.h"
@@ -36,6 +37,7 @@ pid_t wait_and_note(int* status, Wait wait) {
 }
 
 [[noreturn]] void end_process(int status) {
+  finish_statistics();
   say_last_word(status);
   if (auto* next = next_exit.get()) next(status);
   system_call::end_process(status);

@@ -8,6 +8,7 @@
 
 #include <cstdarg>
 
+#include "interposer/allocator_statistics/statistics.h"
 #include "interposer/guest/diagnostics.h"
 #include "interposer/hooks/hook_export.h"
 #include "interposer/hooks/program_start.h"
@@ -27,6 +28,7 @@ MEMLENS_NEXT<int (*)(int, Arguments, Arguments)> next_fexecve("fexecve");
 
 template <typename Exec>
 int start_here(int directory_fd, const char* path, Arguments environment, Exec exec) {
+  finish_statistics();
   const ProgramStart start = prepare_start(directory_fd, path, in_unrecorded_child());
   const int status = with_environment(start, environment, exec);
   start_failed(start);  // or we would not be here

@@ -7,6 +7,7 @@
 
 #include <cstdarg>
 
+#include "interposer/allocator_statistics/statistics.h"
 #include "interposer/hooks/hook_export.h"
 #include "interposer/loader/next_function.h"
 #include "interposer/program/modules.h"
@@ -42,12 +43,15 @@ MEMLENS_HOOK int prctl(int option, ...) {
   va_start(list, option);
   for (unsigned long& argument : arguments) argument = va_arg(list, unsigned long);
   va_end(list);
+  if (option == PR_SET_NO_NEW_PRIVS || option == PR_SET_SECCOMP) {
+    expect_sandbox();
+    end_statistics();
+  }
   const int status =
       next_prctl.get()(option, arguments[0], arguments[1], arguments[2], arguments[3]);
   if (option == PR_SET_NAME && status == 0) {
     look_at_safe_place();
     own_name_was_given();
   }
-  if (option == PR_SET_NO_NEW_PRIVS || option == PR_SET_SECCOMP) expect_sandbox();
   return status;
 }

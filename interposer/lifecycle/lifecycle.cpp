@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "interposer/allocator_statistics/statistics.h"
 #include "interposer/definitions/process_registration.h"
 #include "interposer/exec/exec_environment.h"
 #include "interposer/guest/diagnostics.h"
@@ -413,6 +414,7 @@ __attribute__((constructor)) void start() {
     HookScope scope(InnerCalls::kExpected);
     prepare_hooks();
     watch_surroundings();
+    prepare_allocator_statistics();
     if (loaded_late()) {
       wait_to_be_asked();
     } else {

@@ -3,6 +3,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "interposer/allocator_statistics/statistics.h"
 #include "interposer/definitions/definitions.h"
 #include "interposer/guest/reentrancy.h"
 #include "interposer/record/thread_state.h"
@@ -25,6 +26,7 @@ MEMLENS_CONTROL void memlens_mark(const char* name) {
               strnlen(name, memlens::format::kMaxMarkBytes));
   // The thread's next event carries its own time, so that it falls behind the mark.
   if (state != nullptr) state->tick = state->present_tick->load(std::memory_order_relaxed) - 1;
+  if (scope.outermost()) take_statistics_at_mark();
   errno = saved_errno;
 }
 

@@ -2,6 +2,7 @@
 
 #include <cerrno>
 
+#include "interposer/allocator_statistics/statistics.h"
 #include "interposer/format/file_layout.h"
 #include "interposer/guest/stack_memory.h"
 #include "interposer/platform/clock.h"
@@ -185,6 +186,7 @@ __attribute__((noinline, cold)) ThreadState* get_ready(ThreadState* state) {
 __attribute__((noinline, cold)) ThreadState* prepare_slowly(ThreadState* state) {
   if (attention.load(std::memory_order_relaxed) == kAttentionSampling) return nullptr;
   state = get_ready(state);
+  if (state != nullptr) look_whether_statistics_are_wanted();
   return sampler::active() ? nullptr : state;
 }
 
@@ -288,6 +290,7 @@ __attribute__((noinline, cold)) void record_sample(AllocationKind kind, const vo
                                                    size_t bytes, uint64_t interval) {
   ThreadState* state = get_ready(thread_state);
   if (state == nullptr) return;
+  look_whether_statistics_are_wanted();
   const auto address = reinterpret_cast<uint64_t>(block);
   if (!sampled_blocks::insert(address, sampler::place(state))) {
     ++state->lost_events;

@@ -22,7 +22,7 @@ namespace memlens::segment {
 
 inline constexpr uint64_t kMagic = 0x31474553534e4c4dull;  // "MLNSSEG1"
 // Producer and collector are built together; anything else is refused at attach.
-inline constexpr uint32_t kLayoutVersion = 7;
+inline constexpr uint32_t kLayoutVersion = 8;
 
 inline constexpr uint32_t kChunkBytes = 64 * 1024;
 inline constexpr uint32_t kInitialChunks = 64;  // 4 MB, rotated first-fit: stays in the cache
@@ -83,6 +83,25 @@ struct alignas(64) ProcessSlot {
 };
 static_assert(sizeof(ProcessSlot) == 64);
 
+// ---- asking a process's allocators (interposer/allocator_statistics/statistics.h)
+
+// What the program asks the collector for before it makes a copy of itself, or waits for one's end,
+// and the answer. Who asked takes the word back with kNone.
+enum class StatisticsRequest : uint32_t {
+  kNone = 0,
+  kGranted = 1,
+  kRefused = 2,
+  kAsked = 4,  // and the format::StatisticsMoment on top
+  kAskedToReap = 15,
+};
+
+struct alignas(64) StatisticsSlot {
+  std::atomic<uint32_t> wanted;   // goes up when the collector wants to know
+  std::atomic<uint32_t> request;  // StatisticsRequest; futex word
+  std::atomic<uint32_t> large;    // so much in memory that the end is worth asking at
+  std::atomic<uint32_t> copy_us;  // how long making the last copy took; the collector zeroes it
+};
+
 // ---- options the collector sets before the program starts
 enum Option : uint32_t {
   kOptionNative = 1,            // native stacks
@@ -131,6 +150,7 @@ struct alignas(64) SegmentHeader {
   std::atomic<uint32_t> slots_used;      // no slot at or beyond this one was ever taken
 
   ProcessSlot processes[kMaxProcesses];
+  StatisticsSlot statistics[kMaxProcesses];
   alignas(64) std::atomic<uint32_t> chunk_words[kMaxChunks];
 };
 

@@ -83,6 +83,10 @@ const std::vector<ResidentPartsSample>& Capture::resident_parts() const {
   return impl_->resident_parts;
 }
 
+const std::vector<AllocatorSample>& Capture::allocator_samples() const {
+  return impl_->allocator_samples;
+}
+
 // An exec continues the process that it replaces.
 std::optional<MemoryLimit> limit_that_killed(const Capture& capture) {
   const CaptureInfo& info = capture.info();

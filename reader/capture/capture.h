@@ -28,6 +28,7 @@ class Capture {
   // Each in time order.
   const std::vector<ResidentSample>& resident_samples() const;
   const std::vector<ResidentPartsSample>& resident_parts() const;
+  const std::vector<AllocatorSample>& allocator_samples() const;
 
   // The stack of a node, innermost frame first. Without `native`, only Python (and label) frames,
   // or one fallback frame when there are none. Never empty. Inlined frames are expanded.

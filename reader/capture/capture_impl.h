@@ -57,6 +57,7 @@ struct Capture::Impl {
   std::map<uint32_t, MemoryLimit> memory_limits;    // of those that did not exit by themselves
   std::vector<ResidentSample> resident_samples;
   std::vector<ResidentPartsSample> resident_parts;
+  std::vector<AllocatorSample> allocator_samples;
 
   // What a node shows, inlined frames included, by its process, kind and value; made when first
   // asked for: it takes reading tables of lines from their start and looking for symbols and source

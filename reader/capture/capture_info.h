@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "interposer/format/allocator_statistics.h"
 #include "interposer/format/file_layout.h"
 #include "interposer/format/metadata_records.h"
 #include "interposer/format/resident_parts.h"
@@ -130,6 +131,15 @@ struct ResidentPartsSample {
   double seconds = 0;
   uint32_t process_index = 0;
   format::ResidentParts parts;
+};
+
+// What an allocator of a process said of itself.
+struct AllocatorSample {
+  double seconds = 0;
+  uint32_t process_index = 0;
+  format::StatisticsMoment moment{};
+  format::AllocatorName allocator{};
+  format::AllocatorStatistics statistics;
 };
 
 }  // namespace memlens::reader

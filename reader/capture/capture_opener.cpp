@@ -90,6 +90,7 @@ void CaptureOpener::describe() {
   impl_.earliest_end_ticks.clear();
   impl_.resident_samples.clear();
   impl_.resident_parts.clear();
+  impl_.allocator_samples.clear();
   impl_.frames_of_places.clear();
   impl_.clock.finish();
   bound_times();
@@ -457,6 +458,15 @@ void CaptureOpener::sample_residents() {
         {std::max(0.0, impl_.clock.seconds_at(at.ticks)), at.process, at.parts});
   }
   std::ranges::stable_sort(impl_.resident_parts, {}, &ResidentPartsSample::seconds);
+  for (const auto& [process, metadata] : impl_.metadata) {
+    for (const AllocatorRecord& told : metadata.allocators) {
+      // Those of an earlier file come with the names that are still needed.
+      if (told.ticks < impl_.index.first_ticks) continue;
+      impl_.allocator_samples.push_back({std::max(0.0, impl_.clock.seconds_at(told.ticks)), process,
+                                         told.moment, told.allocator, told.statistics});
+    }
+  }
+  std::ranges::stable_sort(impl_.allocator_samples, {}, &AllocatorSample::seconds);
 }
 
 void CaptureOpener::place_marks() {

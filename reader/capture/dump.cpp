@@ -281,6 +281,10 @@ class Dumper {
         fields_.seconds("seconds", seconds_at(body.read_varint()));
         fields_.number("bytes", body.read_varint()).number("highest", body.read_varint());
         return dump_resident_ranges(ByteView(body.read_string()));
+      case MetadataType::kAllocatorStatistics:
+        fields_.seconds("seconds", seconds_at(body.read_varint()));
+        fields_.number("moment", body.read_varint()).number("allocator", body.read_varint());
+        return dump_allocator_statistics(ByteView(body.read_string()));
     }
     fields_.number("type", type).number("bytes", body.remaining_bytes());
     emit("unknown_metadata");
@@ -298,6 +302,23 @@ class Dumper {
       if (i < kNames.size()) fields_.number(kNames[i], value);
     }
     emit("resident_parts");
+  }
+
+  void dump_allocator_statistics(ByteView numbers) {
+    static constexpr std::array<const char*, format::kAllocatorStatisticsFields.size()> kNames = {
+        "held",
+        "free",
+        "releasable",
+        "mapped",
+        "arenas",
+        "thread_arenas_held",
+        "thread_arenas_free",
+        "retained"};
+    for (size_t i = 0; !numbers.empty(); ++i) {
+      const uint64_t value = numbers.read_varint();
+      if (i < kNames.size()) fields_.number(kNames[i], value);
+    }
+    emit("allocator_statistics");
   }
 
   // The first line has the process's own numbers before the range's.

@@ -235,6 +235,18 @@ void ProcessMetadata::add_record(MetadataType type, ByteView body, StringPool& p
       }
       break;
     }
+    case MetadataType::kAllocatorStatistics: {
+      AllocatorRecord record;
+      record.ticks = body.read_varint();
+      record.moment = static_cast<format::StatisticsMoment>(body.read_varint32());
+      record.allocator = static_cast<format::AllocatorName>(body.read_varint32());
+      ByteView numbers(body.read_string());
+      for (const auto field : format::kAllocatorStatisticsFields) {
+        if (!numbers.empty()) record.statistics.*field = numbers.read_varint();
+      }
+      allocators.push_back(record);
+      break;
+    }
     default:
       break;  // from a later minor version
   }

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "interposer/format/allocator_statistics.h"
 #include "interposer/format/metadata_records.h"
 #include "reader/capture/heap_table.h"
 #include "reader/capture/id_table.h"
@@ -57,6 +58,14 @@ struct ResidentMemoryRecord {
   std::vector<ResidentRange> ranges;  // large ones that are not all touched
 };
 
+// What an allocator of the process said of itself.
+struct AllocatorRecord {
+  uint64_t ticks = 0;
+  format::StatisticsMoment moment{};
+  format::AllocatorName allocator{};
+  format::AllocatorStatistics statistics;
+};
+
 struct ProcessMetadata {
   // Records of unknown type are skipped. Those that make no sense are left out: `left_out` is
   // called for each with the reason. Throws OverBudget.
@@ -95,6 +104,7 @@ struct ProcessMetadata {
   std::string_view python_recording;  // how Python's stacks and allocators are recorded
 
   ResidentMemoryRecord resident_memory;
+  std::vector<AllocatorRecord> allocators;
 
   StringTable strings;
   IdTable<Code> codes;

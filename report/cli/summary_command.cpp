@@ -24,7 +24,8 @@ int print_summary(SummaryOptions& options) {
   const Answers answers =
       find_answers(capture, analysis, options.query, shown_frames(options, capture),
                    code_origins(options, capture));
-  const Summary summary{capture.info(), analysis, answers, sum_tasks(capture, analysis.sites)};
+  const Summary summary{capture.info(), analysis, answers, sum_tasks(capture, analysis.sites),
+                        capture.allocator_samples()};
   if (options.json) {
     write_summary_json(std::cout, summary, options.locations);
   } else {

@@ -39,9 +39,11 @@ Answers find_answers(const reader::Capture& capture, const reader::Analysis& ana
   if (const std::optional<double> seconds = answers.resident.highest_seconds) {
     answers.resident_parts_highest = resident_parts_at(capture, *seconds, query);
   }
+  answers.allocators = allocators_at(capture, analysis.totals.peak_seconds, query);
   answers.killed_for = reader::limit_that_killed(capture);
-  answers.findings = find_findings({capture.info(), capture.resident_samples(),
-                                    capture.resident_parts(), analysis, query, answers, origins});
+  answers.findings =
+      find_findings({capture.info(), capture.resident_samples(), capture.resident_parts(),
+                     capture.allocator_samples(), analysis, query, answers, origins});
   return answers;
 }
 

@@ -7,6 +7,7 @@
 #include "reader/analysis/analysis.h"
 #include "reader/capture/memory_limit.h"
 #include "report/explain/finding.h"
+#include "report/view/allocators.h"
 #include "report/view/growing.h"
 #include "report/view/locations.h"
 #include "report/view/resident.h"
@@ -28,6 +29,7 @@ struct Answers {
   ResidentMemory resident;
   std::optional<ResidentPartsAt> resident_parts;          // at the peak
   std::optional<ResidentPartsAt> resident_parts_highest;  // when RSS was highest
+  std::vector<AllocatorHeld> allocators;                  // about then, at the peak
   std::optional<reader::MemoryLimit> killed_for;  // the kernel ended the program for this limit
   std::vector<Finding> findings;                  // the most important first
 };

@@ -12,6 +12,7 @@ struct Evidence {
   const reader::CaptureInfo& info;
   std::span<const reader::ResidentSample> samples;
   std::span<const reader::ResidentPartsSample> parts;
+  std::span<const reader::AllocatorSample> allocators;
   const reader::Analysis& analysis;
   const reader::Query& query;
   const Answers& answers;  // but for its findings

@@ -6,6 +6,8 @@
 
 #include "reader/text/units.h"
 #include "report/explain/findings.h"
+#include "report/explain/findings_allocators.h"
+#include "report/explain/live_bytes.h"
 
 namespace memlens::report {
 namespace {
@@ -23,18 +25,9 @@ constexpr size_t kSamplesInRow = 3;
 constexpr double kPartsNearSeconds = 6;  // the collector looks every five seconds at first
 constexpr double kPartsNearShare = 0.05;
 constexpr uint64_t kManyThreadHeaps = 4;
+constexpr double kFreeNearSeconds = 0.5;
 // Of the gap.
 constexpr double kWorthNamingOfGap = 0.05;
-
-uint64_t live_bytes_at(const reader::Analysis& analysis, double seconds) {
-  const auto after =
-      std::ranges::lower_bound(analysis.timeline, seconds, {}, &reader::TimelinePoint::seconds);
-  if (after == analysis.timeline.end()) return 0;
-  // The highest around it: what is freed within a point of the curve is not kept.
-  uint64_t bytes = std::max(after->bytes, after->high_bytes);
-  if (after != analysis.timeline.begin()) bytes = std::max(bytes, std::prev(after)->bytes);
-  return bytes;
-}
 
 // Until then the program itself decided what to free: an interpreter that shuts down frees all
 // there is, and the kernel takes it a moment later.
@@ -46,10 +39,14 @@ double end_of_use(const Evidence& evidence) {
   return end;
 }
 
+double near_seconds(const Evidence& evidence) {
+  return kPartsNearSeconds + kPartsNearShare * evidence.info.duration_seconds;
+}
+
 // The parts of the resident set at about that moment; nullptr: not known.
 const format::ResidentParts* parts_near(const Evidence& evidence, double seconds, uint64_t rss) {
   const format::ResidentParts* nearest = nullptr;
-  double distance = kPartsNearSeconds + kPartsNearShare * evidence.info.duration_seconds;
+  double distance = near_seconds(evidence);
   for (const reader::ResidentPartsSample& sample : evidence.parts) {
     const double away = std::abs(sample.seconds - seconds);
     if (away > distance || sample.parts.resident > rss + rss / 8) continue;
@@ -97,11 +94,19 @@ void add_kept(const Evidence& evidence, std::vector<Finding>& findings) {
   finding.certainty = Certainty::kLikely;
   finding.bytes = kept;
   finding.text = "At " + format_seconds(at) + " " + format_bytes(live) +
-                 " was allocated, yet RSS stayed at " + format_bytes(rss) + ": about " +
-                 format_bytes(kept) +
-                 " had been freed and was kept by the allocator (malloc_trim gives it back, unless "
-                 "blocks that live lie in between).";
-  if (parts != nullptr && parts->thread_heaps >= kManyThreadHeaps &&
+                 " was allocated, yet RSS stayed at " + format_bytes(rss) + ": ";
+  const std::optional<HeldFree> holder =
+      find_holder(evidence, {at, near_seconds(evidence), kept, live, rss - std::min(rss, live)});
+  if (holder) {
+    finding.certainty = Certainty::kMeasured;
+    finding.bytes = holder->bytes;
+    finding.text += holder->text;
+  } else {
+    finding.text += "about " + format_bytes(kept) +
+                    " had been freed and was kept by the allocator (malloc_trim gives it back, "
+                    "unless blocks that live lie in between).";
+  }
+  if (!holder && parts != nullptr && parts->thread_heaps >= kManyThreadHeaps &&
       parts->thread_heap_bytes >= kept / 2) {
     finding.text += " malloc had " + format_count(parts->thread_heaps) +
                     " heaps for threads, with " + format_bytes(parts->thread_heap_bytes) +
@@ -113,15 +118,21 @@ void add_kept(const Evidence& evidence, std::vector<Finding>& findings) {
 }
 
 // What memory that is no block is, the largest first: "45.1 MB shared memory, ...".
-std::string parts_text(const format::ResidentParts& parts, uint64_t tracked, uint64_t gap) {
+std::string parts_text(const format::ResidentParts& parts, uint64_t tracked, uint64_t gap,
+                       uint64_t free_in_allocators) {
+  const uint64_t no_blocks = parts.anonymous - std::min(parts.anonymous, tracked);
+  const uint64_t free = std::min(free_in_allocators, no_blocks);
   std::vector<std::pair<uint64_t, const char*>> named = {
       {parts.files, "code, data and files"},
       {parts.shared, "shared memory"},
       {parts.stack, "the main thread's stack"},
       {parts.recorder, "what memlens shares with the program"},
-      {parts.anonymous - std::min(parts.anonymous, tracked),
-       "anonymous memory that is no block (freed and kept by allocators, what they need "
-       "themselves, threads' stacks)"}};
+      {free, "free in the allocator (as it said)"},
+      {no_blocks - free,
+       free != 0 ? "other anonymous memory that is no block (what allocators need themselves, "
+                   "threads' stacks)"
+                 : "anonymous memory that is no block (freed and kept by allocators, what they "
+                   "need themselves, threads' stacks)"}};
   std::ranges::sort(named, std::greater());
   std::string text;
   for (const auto& [bytes, name] : named) {
@@ -137,6 +148,7 @@ struct Gap {
   uint64_t resident = 0;
   uint64_t tracked = 0;
   const std::optional<ResidentPartsAt>* parts = nullptr;
+  double seconds = 0;
 
   uint64_t bytes() const { return resident - std::min(resident, tracked); }
 };
@@ -152,14 +164,14 @@ Gap most_telling_gap(const Evidence& evidence) {
   if (const auto& at = evidence.answers.resident_parts; says_proportional(at)) {
     return {
         "The processes' memory at the peak, with pages that they share counted once (PSS), was ",
-        at->sum.proportional, evidence.analysis.totals.peak_bytes, nullptr};
+        at->sum.proportional, evidence.analysis.totals.peak_bytes, nullptr, 0};
   }
   Gap gap{"RSS at the peak was ", resident.at_peak.value_or(0), evidence.analysis.totals.peak_bytes,
-          &evidence.answers.resident_parts};
+          &evidence.answers.resident_parts, evidence.analysis.totals.peak_seconds};
   if (!resident.highest_seconds || *resident.highest_seconds > end_of_use(evidence)) return gap;
   const Gap highest{"RSS was highest at " + format_seconds(*resident.highest_seconds) + ", with ",
                     *resident.highest, live_bytes_at(evidence.analysis, *resident.highest_seconds),
-                    &evidence.answers.resident_parts_highest};
+                    &evidence.answers.resident_parts_highest, *resident.highest_seconds};
   return highest.bytes() > gap.bytes() + gap.bytes() / 4 ? highest : gap;
 }
 
@@ -174,8 +186,13 @@ void add_gap(const Evidence& evidence, std::vector<Finding>& findings) {
   finding.bytes = bytes;
   finding.text = gap.moment + format_bytes(gap.resident) + ", of which " + format_bytes(bytes) +
                  " is no recorded block: ";
-  const std::string named =
-      gap.parts != nullptr && *gap.parts ? parts_text((*gap.parts)->sum, gap.tracked, bytes) : "";
+  // What one process says near a moment is not what all of them held at it.
+  const uint64_t free = evidence.info.processes.size() == 1
+                            ? free_in_allocators(evidence, gap.seconds, kFreeNearSeconds)
+                            : 0;
+  const std::string named = gap.parts != nullptr && *gap.parts
+                                ? parts_text((*gap.parts)->sum, gap.tracked, bytes, free)
+                                : "";
   finding.text += named.empty() ? "code and data of the program and its libraries, files, stacks, "
                                   "shared memory, or what its allocators hold free"
                                 : named;
@@ -204,6 +221,7 @@ void add_reserve(const Evidence& evidence, std::vector<Finding>& findings) {
 
 void find_resident(const Evidence& evidence, std::vector<Finding>& findings) {
   add_kept(evidence, findings);
+  find_arenas(evidence, end_of_use(evidence), findings);
   add_gap(evidence, findings);
   add_reserve(evidence, findings);
 }

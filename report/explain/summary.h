@@ -12,6 +12,7 @@ struct Summary {
   const reader::Analysis& analysis;
   const Answers& answers;
   std::vector<TaskSum> tasks;  // empty: none
+  const std::vector<reader::AllocatorSample>& allocators;
 };
 
 }  // namespace memlens::report

@@ -135,6 +135,46 @@ void write_resident_parts(JsonWriter& json, const std::optional<ResidentPartsAt>
   json.end_object();
 }
 
+void write_statistics(JsonWriter& json, format::AllocatorName name,
+                      const format::AllocatorStatistics& statistics) {
+  json.member("allocator", allocator_name(name));
+  json.member("held_bytes", statistics.held);
+  const bool told = tells_free(name);
+  write_optional(json, "free_bytes", told ? std::optional(statistics.free) : std::nullopt);
+  write_optional(json, "releasable_bytes",
+                 told ? std::optional(statistics.releasable) : std::nullopt);
+  json.member("mapped_bytes", statistics.mapped);
+  json.member("arenas", statistics.arenas);
+  json.member("thread_arenas_held_bytes", statistics.thread_arenas_held);
+  json.member("thread_arenas_free_bytes", statistics.thread_arenas_free);
+  json.member("retained_bytes", statistics.retained);
+}
+
+void write_allocators(JsonWriter& json, const Summary& summary) {
+  json.key("allocators_at_peak");
+  json.begin_array();
+  for (const AllocatorHeld& held : summary.answers.allocators) {
+    json.begin_compact_object();
+    json.member("seconds", held.seconds);
+    write_statistics(json, held.allocator, held.statistics);
+    json.end_object();
+  }
+  json.end_array();
+  json.key("allocator_statistics");
+  json.begin_array();
+  for (const reader::AllocatorSample& sample : summary.allocators) {
+    const auto process = std::ranges::find(summary.info.processes, sample.process_index,
+                                           &reader::ProcessInfo::index);
+    json.begin_compact_object();
+    json.member("seconds", sample.seconds);
+    json.member("pid", process == summary.info.processes.end() ? 0 : process->pid);
+    json.member("moment", moment_name(sample.moment));
+    write_statistics(json, sample.allocator, sample.statistics);
+    json.end_object();
+  }
+  json.end_array();
+}
+
 // RSS beside what is tracked; of what ended the program, only what did so by force.
 void write_resident(JsonWriter& json, const Summary& summary) {
   const ResidentMemory& resident = summary.answers.resident;
@@ -143,6 +183,7 @@ void write_resident(JsonWriter& json, const Summary& summary) {
   write_optional(json, "untracked_at_peak_bytes", resident.untracked);
   write_optional(json, "untouched_at_peak_bytes", resident.untouched);
   write_resident_parts(json, summary.answers.resident_parts);
+  write_allocators(json, summary);
   json.key("ended_by");
   const std::optional<int> signal = ending_signal(summary.info);
   signal ? json.value(signal_name(*signal)) : json.null();

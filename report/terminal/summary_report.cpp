@@ -69,6 +69,7 @@ class SummaryPrinter {
         table.add_row({{"PSS at the peak", Paint::kBold}, pss_text(parts->sum)});
       }
     }
+    print_held(table);
     const uint64_t reserved = totals_.untouched_at_peak_bytes.value_or(0);
     if (reserved > 0) {
       table.add_row({{"Never touched", Paint::kBold},
@@ -121,6 +122,27 @@ class SummaryPrinter {
     if (parts.recorder > 0) text += ", " + format_bytes(parts.recorder) + " memlens";
     if (parts.swapped > 0) text += ", " + format_bytes(parts.swapped) + " swapped";
     return text;
+  }
+
+  // "  malloc held   155.2 MB, of which 12.4 MB free (8.1 MB in whole pages); 9 arenas".
+  void print_held(Table& table) const {
+    constexpr uint64_t kWorthNaming = 1'000'000;
+    for (const AllocatorHeld& allocator : summary_.answers.allocators) {
+      const format::AllocatorStatistics& statistics = allocator.statistics;
+      if (statistics.held < kWorthNaming) continue;
+      std::string text = format_bytes(statistics.held);
+      if (tells_free(allocator.allocator)) {
+        text += ", of which " + format_bytes(statistics.free) + " free";
+        if (statistics.releasable >= kWorthNaming) {
+          text += " (" + format_bytes(statistics.releasable) + " in whole pages)";
+        }
+      }
+      if (statistics.arenas > 1) text += "; " + format_count(statistics.arenas) + " arenas";
+      const std::string name(allocator.allocator == format::AllocatorName::kGlibc
+                                 ? "malloc"
+                                 : allocator_name(allocator.allocator));
+      table.add_row({{"  " + name + " held", Paint::kBold}, text});
+    }
   }
 
   static std::string pss_text(const format::ResidentParts& parts) {

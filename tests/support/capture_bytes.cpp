@@ -298,6 +298,19 @@ void MetadataBytes::add_resident_memory(uint64_t ticks, uint64_t bytes, uint64_t
   add_record(static_cast<uint8_t>(MetadataType::kResidentMemory), body);
 }
 
+void MetadataBytes::add_allocator_statistics(uint64_t ticks, format::StatisticsMoment moment,
+                                             uint32_t allocator,
+                                             std::initializer_list<uint64_t> numbers) {
+  std::string encoded;
+  for (const uint64_t number : numbers) append_varint(encoded, number);
+  std::string body;
+  append_varint(body, ticks);
+  append_varint(body, static_cast<uint64_t>(moment));
+  append_varint(body, allocator);
+  append_string(body, encoded);
+  add_record(static_cast<uint8_t>(MetadataType::kAllocatorStatistics), body);
+}
+
 std::string MetadataBytes::take() { return std::exchange(payload_, {}); }
 
 // ---- events

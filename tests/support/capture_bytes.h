@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "interposer/format/allocator_statistics.h"
 #include "interposer/format/event_codec.h"
 #include "interposer/format/file_layout.h"
 #include "interposer/format/heap.h"
@@ -83,6 +84,8 @@ class MetadataBytes {
   };
   void add_resident_memory(uint64_t ticks, uint64_t bytes, uint64_t highest,
                            const std::vector<Range>& ranges);
+  void add_allocator_statistics(uint64_t ticks, format::StatisticsMoment moment, uint32_t allocator,
+                                std::initializer_list<uint64_t> numbers);
   void add_record(uint8_t type, std::string_view body);
 
   // What was added since the last take(), for one frame.

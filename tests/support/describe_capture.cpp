@@ -52,6 +52,16 @@ void describe_resident_parts(std::ostream& out, const Capture& capture) {
   }
 }
 
+void describe_allocators(std::ostream& out, const Capture& capture) {
+  for (const reader::AllocatorSample& sample : capture.allocator_samples()) {
+    out << "allocator " << static_cast<int>(sample.allocator) << " of " << sample.process_index
+        << " at " << sample.seconds << ", moment " << static_cast<int>(sample.moment) << ":";
+    for (const auto field : format::kAllocatorStatisticsFields)
+      out << " " << sample.statistics.*field;
+    out << "\n";
+  }
+}
+
 void describe_totals(std::ostream& out, const reader::Totals& totals) {
   out << "allocations " << totals.allocations << " frees " << totals.frees << " bytes "
       << totals.allocated_bytes << "\npeak " << totals.peak_bytes << " in " << totals.peak_blocks
@@ -98,6 +108,7 @@ std::string describe_capture(const std::string& path) {
     std::ostringstream out;
     describe_info(out, capture.info());
     describe_resident_parts(out, capture);
+    describe_allocators(out, capture);
     const Analysis analysis = reader::analyze(capture, {.timeline_points = 8});
     describe_totals(out, analysis.totals);
     for (const reader::LeftOut& left_out : analysis.left_out)

@@ -462,6 +462,23 @@ std::string resident_parts() {
   return capture.bytes();
 }
 
+// Out of order, by a writer that knows a number more, and of an allocator that is not known yet.
+std::string allocator_statistics() {
+  using format::StatisticsMoment;
+  CaptureBytes capture;
+  MetadataBytes metadata;
+  metadata.add_process(41, 1, 0, format::ProcessOrigin::kStart, kStart, "/opt/app", {"app"});
+  metadata.add_allocator_statistics(kStart + 8000, StatisticsMoment::kEnd, 1,
+                                    {300, 290, 280, 0, 1, 0, 0});
+  metadata.add_allocator_statistics(kStart + 1000, StatisticsMoment::kRunning, 1,
+                                    {500, 200, 100, 50, 3, 80, 70, 0, 99});
+  metadata.add_allocator_statistics(kStart + 1000, StatisticsMoment::kRunning, 4, {1 << 20});
+  metadata.add_allocator_statistics(kStart + 2000, StatisticsMoment::kMark, 77, {7, 6, 5});
+  capture.add_frame({.kind = FrameKind::kMetadata, .process = 1}, metadata.take());
+  capture.add_trailer(kStart + 9000);
+  return capture.bytes();
+}
+
 std::string metadata_only(MetadataBytes& metadata) {
   CaptureBytes capture;
   capture.add_frame({.kind = FrameKind::kMetadata, .process = 1}, metadata.take());
@@ -557,6 +574,7 @@ std::map<std::string, std::string> sample_captures() {
   samples["pools"] = pools();
   samples["untouched_mapping"] = untouched_mapping();
   samples["resident_parts"] = resident_parts();
+  samples["allocator_statistics"] = allocator_statistics();
   samples["no_events"] = write_history({}, {});
   samples["cut_in_a_frame"] = everything().substr(0, 700);
   samples["cut_between_frames"] = CaptureBytes().bytes();

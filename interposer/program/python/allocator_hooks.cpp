@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <utility>
 
+#include "interposer/allocator_statistics/python_heap.h"
 #include "interposer/guest/reentrancy.h"
 #include "interposer/program/python/pymalloc.h"
 #include "interposer/python/runtime.h"
@@ -303,6 +304,7 @@ void remove_allocator_hooks() {
 }
 
 bool install_allocator_hooks() {
+  python_heap::before_asking = remove_allocator_hooks;
   hide_arenas();
   const bool mem = install(kMem);
   const bool object = install(kObject);

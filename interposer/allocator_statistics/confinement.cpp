@@ -1,0 +1,108 @@
+#include "interposer/allocator_statistics/confinement.h"
+
+#include <linux/audit.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+#include <cstddef>
+#include <cstdint>
+
+#include "interposer/guest/private_memory.h"
+#include "interposer/platform/process_calls.h"
+#include "interposer/platform/signal_calls.h"
+
+namespace memlens::interposer {
+namespace {
+
+constexpr long kMostMicroseconds = 300'000;
+constexpr size_t kHandlerStackBytes = 16 << 10;
+
+// Without abort's own message, and without a death that the kernel would log.
+void end_in_silence(int) { system_call::end_process(kCrashStatus); }
+
+// Crashes end it; the rest is as if nobody had asked for anything.
+bool reset_signals() {
+  stack_t stack{};
+  stack.ss_sp = map_pages(kHandlerStackBytes);
+  stack.ss_size = kHandlerStackBytes;
+  if (stack.ss_sp == nullptr || syscall(SYS_sigaltstack, &stack, nullptr) != 0) return false;
+  for (int signal = 1; signal <= system_call::kSignals; ++signal) {
+    const bool fatal = signal == SIGSEGV || signal == SIGBUS || signal == SIGILL ||
+                       signal == SIGFPE || signal == SIGTRAP || signal == SIGABRT ||
+                       signal == SIGSYS;
+    system_call::write_signal_action(signal, fatal ? &end_in_silence : nullptr);
+  }
+  return true;
+}
+
+bool end_soon() {
+  itimerval timer{};
+  timer.it_value.tv_usec = kMostMicroseconds;
+  return syscall(SYS_setitimer, ITIMER_REAL, &timer, nullptr) == 0;
+}
+
+#ifdef __x86_64__
+constexpr uint32_t kArchitecture = AUDIT_ARCH_X86_64;
+#else
+constexpr uint32_t kArchitecture = AUDIT_ARCH_AARCH64;
+#endif
+
+constexpr uint32_t kAllowed[] = {SYS_mmap,          SYS_munmap,
+                                 SYS_mremap,        SYS_madvise,
+                                 SYS_mprotect,      SYS_brk,
+                                 SYS_futex,         SYS_sched_yield,
+                                 SYS_nanosleep,     SYS_clock_nanosleep,
+                                 SYS_clock_gettime, SYS_gettimeofday,
+                                 SYS_getpid,        SYS_gettid,
+                                 SYS_getrusage,     SYS_rt_sigprocmask,
+                                 SYS_rt_sigreturn,  SYS_exit,
+                                 SYS_exit_group};
+constexpr unsigned kAllowedCount = sizeof kAllowed / sizeof kAllowed[0];
+
+constexpr sock_filter load(size_t offset) {
+  return BPF_STMT(BPF_LD | BPF_W | BPF_ABS, static_cast<uint32_t>(offset));
+}
+constexpr sock_filter skip_if(uint32_t value, unsigned if_equal, unsigned otherwise) {
+  return BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, value, static_cast<uint8_t>(if_equal),
+                  static_cast<uint8_t>(otherwise));
+}
+
+bool allow_memory_alone() {
+  sock_filter filter[kAllowedCount + 5];
+  unsigned count = 0;
+  filter[count++] = load(offsetof(seccomp_data, arch));
+  filter[count++] = skip_if(kArchitecture, 0, kAllowedCount + 1);
+  filter[count++] = load(offsetof(seccomp_data, nr));
+  for (unsigned i = 0; i < kAllowedCount; ++i) {
+    filter[count++] = skip_if(kAllowed[i], kAllowedCount - i, 0);
+  }
+  filter[count++] = BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM);
+  filter[count++] = BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+  const sock_fprog program{static_cast<unsigned short>(count), filter};
+  return syscall(SYS_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+         syscall(SYS_prctl, PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program, 0, 0) == 0;
+}
+
+}  // namespace
+
+bool confine() {
+  syscall(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+  // A pipe that takes core files is not asked for the limit.
+  const rlimit none{0, 0};
+  if (syscall(SYS_prctl, PR_SET_DUMPABLE, 0, 0, 0, 0) != 0 ||
+      syscall(SYS_prlimit64, 0, RLIMIT_CORE, &none, nullptr) != 0) {
+    return false;
+  }
+  if (!reset_signals() || !end_soon() || !allow_memory_alone()) return false;
+  system_call::set_blocked_signals(0);
+  return true;
+}
+
+}  // namespace memlens::interposer
