@@ -10,9 +10,12 @@ reader::Query answers_query(reader::Query query) {
   return query;
 }
 
-bool allocations_turn_over(const reader::Totals& totals) {
-  return static_cast<double>(totals.allocated_bytes) >=
-         kTurnoverOfPeak * static_cast<double>(totals.peak_bytes);
+bool allocations_turn_over(const reader::Totals& totals, bool python) {
+  // Most of what a small script's peak holds may be there before it begins (program_peak).
+  constexpr double kStartupOfPeak = 0.75;
+  return static_cast<double>(totals.allocated_bytes) >= kTurnoverOfPeak *
+                                                            (python ? 1 - kStartupOfPeak : 1) *
+                                                            static_cast<double>(totals.peak_bytes);
 }
 
 Answers find_answers(const reader::Capture& capture, const reader::Analysis& analysis,
@@ -21,7 +24,9 @@ Answers find_answers(const reader::Capture& capture, const reader::Analysis& ana
   Answers answers;
   std::vector<StackList> lists;
   for (View view : {View::kPeak, View::kLeaks, View::kTemporary, View::kAllocations}) {
-    if (view == View::kAllocations && !allocations_turn_over(analysis.totals)) continue;
+    if (view == View::kAllocations &&
+        !allocations_turn_over(analysis.totals, capture.info().python.has_value()))
+      continue;
     lists.emplace_back(analysis.sites, view, Grouping::kByFrames, frames_of, answers.tree);
   }
   // Locations and places point into the tree, so that it must have all its frames first. What grows

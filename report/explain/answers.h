@@ -38,7 +38,7 @@ struct Answers {
 inline constexpr double kTurnoverOfPeak = 10;
 
 // Whether so much was allocated that one line may have allocated many times what the peak holds.
-bool allocations_turn_over(const reader::Totals& totals);
+bool allocations_turn_over(const reader::Totals& totals, bool python);
 
 // What is to be asked for the answers.
 reader::Query answers_query(reader::Query query);

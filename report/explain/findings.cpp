@@ -6,6 +6,7 @@
 #include "reader/text/units.h"
 #include "report/text/short_function.h"
 #include "report/text/short_path.h"
+#include "report/view/python_code.h"
 
 namespace memlens::report {
 namespace {
@@ -53,8 +54,21 @@ double part_of(uint64_t part, uint64_t whole) {
   return whole == 0 ? 0 : static_cast<double>(part) / static_cast<double>(whole);
 }
 
+uint64_t program_peak(const Evidence& evidence) {
+  uint64_t bytes = evidence.analysis.totals.peak_bytes;
+  for (const Location& line : evidence.answers.peak) {
+    if (is_site_startup(*line.frame)) bytes -= std::min(bytes, line.tally.bytes);
+  }
+  return bytes;
+}
+
 std::string place_text(const reader::Frame& frame, const reader::CaptureInfo& info) {
   const std::string place = place_of(frame, info.working_directory);
+  if (is_site_startup(frame)) {
+    const bool by_customize = frame.function.ends_with("customize");
+    return std::string("modules imported at Python's start by ") +
+           (by_customize ? "sitecustomize" : "a .pth file") + " (" + place + ")";
+  }
   const std::string function = short_function(frame.function, true);
   return place.empty() ? function : function + " (" + place + ")";
 }

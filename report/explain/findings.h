@@ -35,8 +35,11 @@ void find_resident(const Evidence& evidence, std::vector<Finding>& findings);
 // Pages that several processes share, and those that forked children made their own.
 void find_sharing(const Evidence& evidence, std::vector<Finding>& findings);
 
+// The peak without what Python imports before the program begins: what its own lines are measured
+// by.
+uint64_t program_peak(const Evidence& evidence);
 double part_of(uint64_t part, uint64_t whole);
-// "Index.add (index_words.py:32)".
+// "Index.add (index_words.py:32)", or in words what is no line of anybody's program.
 std::string place_text(const reader::Frame& frame, const reader::CaptureInfo& info);
 
 }  // namespace memlens::report

@@ -21,9 +21,9 @@ uint64_t bytes_of_one(const Location& line) {
   return line.tally.bytes / std::max<uint64_t>(1, line.tally.blocks);
 }
 
-bool turns_over(const Location& line, const reader::Totals& totals) {
+bool turns_over(const Location& line, const Evidence& evidence) {
   return static_cast<double>(line.tally.bytes) >=
-         kTurnoverOfPeak * static_cast<double>(totals.peak_bytes);
+         kTurnoverOfPeak * static_cast<double>(program_peak(evidence));
 }
 
 void add_churn(const Evidence& evidence, const Location& line, std::string_view what,
@@ -45,7 +45,7 @@ void add_churn(const Evidence& evidence, const Location& line, std::string_view 
 void find_turnover(const Evidence& evidence, std::vector<Finding>& findings) {
   const reader::Totals& totals = evidence.analysis.totals;
   for (const Location& line : evidence.answers.allocations) {
-    if (!turns_over(line, totals) || line.tally.bytes < kMuchTurnover) return;
+    if (!turns_over(line, evidence) || line.tally.bytes < kMuchTurnover) return;
     if (line.tally.blocks < kManyBuffers || bytes_of_one(line) < kBufferBytes) continue;
     const uint64_t times = line.tally.bytes / std::max<uint64_t>(1, totals.peak_bytes);
     add_churn(evidence, line,
@@ -70,7 +70,7 @@ bool find_freed_at_once(const Evidence& evidence, std::vector<Finding>& findings
   if (worst == nullptr || worst->tally.blocks < kManyBuffers) return false;
   const bool many = worst->tally.blocks >= kManyTemporary &&
                     part_of(totals.temporary_blocks, totals.allocations) >= kMostAllocations;
-  if (!turns_over(*worst, totals) && (python || !many)) return false;
+  if (!turns_over(*worst, evidence) && (python || !many)) return false;
   add_churn(evidence, *worst, " that were freed at once", findings);
   return true;
 }

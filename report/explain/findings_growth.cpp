@@ -36,7 +36,7 @@ constexpr double kSecondsOfDay = 86'400;
 constexpr double kDaySeconds = 60;
 
 bool is_worth_telling(const GrowingPlace& place, const Evidence& evidence) {
-  const double least = kWorthOfPeak * static_cast<double>(evidence.analysis.totals.peak_bytes);
+  const double least = kWorthOfPeak * static_cast<double>(program_peak(evidence));
   const uint64_t gained = place.gained_bytes;
   return gained >= kWorthBytes && (gained >= kMuchBytes || static_cast<double>(gained) >= least);
 }
@@ -132,8 +132,7 @@ void add_cache(const Evidence& evidence, const GrowingPlace& place,
   if (is_loading(evidence, place)) return;
   const auto gained = static_cast<double>(place.gained_bytes);
   const bool replaces = static_cast<double>(place.allocated_bytes) >= kReplaced * gained;
-  const bool large =
-      gained >= kLargeCache * static_cast<double>(evidence.analysis.totals.peak_bytes);
+  const bool large = gained >= kLargeCache * static_cast<double>(program_peak(evidence));
   // In a step or two: data that was loaded.
   size_t rising = 0;
   for (size_t i = 1; i < place.points.size(); ++i) {

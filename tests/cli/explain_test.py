@@ -1,7 +1,9 @@
 """memlens explain, what summary and run say of it, and memory beside what is tracked."""
+import glob
 import json
 import os
 import re
+import subprocess
 import sys
 
 from memlens_testing import MemlensTest, main
@@ -45,6 +47,31 @@ class Explain(MemlensTest):
             self.assertIn(plain, self.recording.stderr.replace("…", ".."))
         self.assertIn("**Leak (likely)**", markdown)
         self.memlens("explain", capture, "--json", "--markdown", code=2)
+
+    def test_what_a_pth_file_imports_is_named_in_words_and_is_no_measure_for_the_program(self):
+        environment = os.path.join(self.directory, "environment")
+        made = subprocess.run([sys.executable, "-m", "venv", "--without-pip", environment],
+                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        if made.returncode != 0:
+            self.skipTest("no environment can be made")
+        packages = glob.glob(os.path.join(environment, "lib", "python3*", "site-packages"))[0]
+        with open(os.path.join(packages, "imported_early.py"), "w") as file:
+            file.write("data = [bytes(1000) for _ in range(9000)]\n")
+        with open(os.path.join(packages, "early.pth"), "w") as file:
+            file.write("import imported_early\n")
+        script = self.script("""
+def parse():
+    for _ in range(60_000):
+        bytearray(500)
+parse()
+""")
+        capture = self.record([os.path.join(environment, "bin", "python"), script], "--no-native")
+        findings = self.explain(capture)["findings"]
+        # 30 MB are many times what the program itself has, and three times the peak.
+        self.assertEqual((findings[0]["kind"], findings[0]["place"]["function"]), ("churn", "parse"))
+        peak = next(finding for finding in findings if finding["kind"] == "peak")
+        self.assertRegex(peak["text"], r"of it at modules imported at Python's start by a \.pth file "
+                                       r"\((<frozen site>|.*site\.py):\d+\)")
 
     def test_run_ends_with_what_happened_and_what_to_type_next(self):
         capture = self.record([sys.executable, "-c", "kept = bytearray(3_000_000)"], "--no-native")
