@@ -178,12 +178,13 @@ struct SamplingHooks {
     const Allocator& original = originals[domain][layer];
     HookScope scope(InnerCalls::kExpected);
     if (!scope.outermost()) return original.realloc(original.context, old_block, bytes);
-    record_free(old_block);
+    // None at all may look like a sampled block, too: their table is one of hashes.
+    if (old_block != nullptr) record_free(old_block);
     const uint64_t interval = draw_sample(bytes);
     void* block = original.realloc(original.context, old_block,
                                    interval == 0 ? bytes : asked_for(layer, bytes));
     if (block == nullptr) {
-      record_undo();
+      if (old_block != nullptr) record_undo();
     } else if (interval != 0) {
       record_sample(kKinds[domain].realloc, block, bytes, interval);
     }
