@@ -8,7 +8,7 @@
 #include "interposer/allocator_statistics/glibc_heap.h"
 #include "interposer/allocator_statistics/other_heaps.h"
 #include "interposer/allocator_statistics/own_stack.h"
-#include "interposer/allocator_statistics/process_copy.h"
+#include "interposer/platform/process_copy.h"
 #include "interposer/allocator_statistics/python_heap.h"
 #include "interposer/format/allocator_statistics.h"
 #include "interposer/guest/private_memory.h"

@@ -1,5 +1,5 @@
 // Whether a recorded process may make a copy of itself, to ask its allocators in
-// (interposer/allocator_statistics/process_copy.h), without anybody noticing.
+// (interposer/platform/process_copy.h), without anybody noticing.
 #pragma once
 
 #include <cstdint>

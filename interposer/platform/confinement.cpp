@@ -1,8 +1,9 @@
-#include "interposer/allocator_statistics/confinement.h"
+#include "interposer/platform/confinement.h"
 
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -14,9 +15,9 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "interposer/guest/private_memory.h"
 #include "interposer/platform/process_calls.h"
 #include "interposer/platform/signal_calls.h"
+#include "interposer/platform/system_call.h"
 
 namespace memlens::interposer {
 namespace {
@@ -30,9 +31,10 @@ void end_in_silence(int) { system_call::end_process(kCrashStatus); }
 // Crashes end it; the rest is as if nobody had asked for anything.
 bool reset_signals() {
   stack_t stack{};
-  stack.ss_sp = map_pages(kHandlerStackBytes);
+  stack.ss_sp = system_call::map(nullptr, kHandlerStackBytes, PROT_READ | PROT_WRITE,
+                                 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   stack.ss_size = kHandlerStackBytes;
-  if (stack.ss_sp == nullptr || syscall(SYS_sigaltstack, &stack, nullptr) != 0) return false;
+  if (stack.ss_sp == MAP_FAILED || syscall(SYS_sigaltstack, &stack, nullptr) != 0) return false;
   for (int signal = 1; signal <= system_call::kSignals; ++signal) {
     const bool fatal = signal == SIGSEGV || signal == SIGBUS || signal == SIGILL ||
                        signal == SIGFPE || signal == SIGTRAP || signal == SIGABRT ||

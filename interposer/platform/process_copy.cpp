@@ -1,4 +1,4 @@
-#include "interposer/allocator_statistics/process_copy.h"
+#include "interposer/platform/process_copy.h"
 
 #include <linux/sched.h>
 #include <sys/syscall.h>
@@ -8,7 +8,7 @@
 #include <cerrno>
 #include <csignal>
 
-#include "interposer/allocator_statistics/confinement.h"
+#include "interposer/platform/confinement.h"
 #include "interposer/platform/futex.h"
 #include "interposer/platform/process_calls.h"
 #include "interposer/platform/signal_calls.h"
