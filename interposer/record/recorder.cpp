@@ -486,6 +486,7 @@ void record_map(AllocationKind kind, const void* address, size_t bytes) {
   const uint32_t stamp = read_shard(*state, format::kMappingShard);
   commit(*state, state->encoder.encode_map(out, kind, reinterpret_cast<uint64_t>(address), bytes,
                                            node, state->shards != nullptr, stamp));
+  look_whether_statistics_are_wanted();  // a program may grow by mappings alone
 }
 
 void record_unmap(const void* address, size_t bytes) {

@@ -29,9 +29,7 @@ std::string_view allocator_name(format::AllocatorName name) {
   return "unknown";
 }
 
-bool tells_free(format::AllocatorName name) {
-  return name != format::AllocatorName::kMimalloc;
-}
+bool tells_free(format::AllocatorName name) { return name != format::AllocatorName::kMimalloc; }
 
 std::string_view moment_name(format::StatisticsMoment moment) {
   switch (moment) {

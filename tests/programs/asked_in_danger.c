@@ -179,7 +179,7 @@ static int wait_for_all(int ignored) {
 // ---- a program that becomes another while somebody may still be asking
 static int become_another(void) {
   fill();
-  map_for(120);
+  map_for(600);
   execl("/bin/sh", "sh", "-c", "sleep 0.2; wait; echo another", (char*)NULL);
   return 1;
 }

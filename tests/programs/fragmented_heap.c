@@ -1,7 +1,7 @@
 // fragmented_heap BLOCK_BYTES KEEP_EVERY [THREADS]: allocates 60 MB in blocks, keeps every
-// KEEP_EVERYth (0: the last alone), marks the moment, and prints what malloc says of itself then and
-// what malloc_trim really gives back. With THREADS, each of so many threads does the allocating and
-// the freeing, all at once, and what they keep is given back to nobody.
+// KEEP_EVERYth (0: the last alone), marks the moment, and prints what malloc says of itself then
+// and what malloc_trim really gives back. With THREADS, each of so many threads does the allocating
+// and the freeing, all at once, and what they keep is given back to nobody.
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <malloc.h>
