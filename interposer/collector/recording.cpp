@@ -154,7 +154,7 @@ void Recording::write_process_end(const WatchedProcess& process) {
   add_status(json, process.status);
   const segment::ProcessSlot& slot = segment_.header()->processes[process.slot];
   const std::optional<LimitWatch::Ending> limit = limits_.ended(process.process);
-  if (limit && !process.status.exit_code) {
+  if (limit) {
     json["memory_limit"] = {{"kind", limit->is_cgroup ? "cgroup" : "system"},
                             {"limit_bytes", limit->sample.limit_bytes},
                             {"used_bytes", limit->sample.used_bytes},

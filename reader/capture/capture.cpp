@@ -87,18 +87,31 @@ const std::vector<AllocatorSample>& Capture::allocator_samples() const {
   return impl_->allocator_samples;
 }
 
+namespace {
+
 // An exec continues the process that it replaces.
-std::optional<MemoryLimit> limit_that_killed(const Capture& capture) {
-  const CaptureInfo& info = capture.info();
-  std::optional<MemoryLimit> limit;
+const ProcessInfo* last_image_of_program(const CaptureInfo& info) {
+  const ProcessInfo* last = nullptr;
   for (const ProcessInfo& process : info.processes) {
-    if (process.pid != info.processes.front().pid) continue;
-    limit.reset();
-    const auto known = capture.impl().memory_limits.find(process.index);
-    if (known == capture.impl().memory_limits.end()) continue;
-    if (process.signal == SIGKILL && known->second.kills > 0) limit = known->second;
+    if (process.pid == info.processes.front().pid) last = &process;
   }
-  return limit;
+  return last;
+}
+
+}  // namespace
+
+std::optional<MemoryLimit> limit_of_program(const Capture& capture) {
+  const ProcessInfo* program = last_image_of_program(capture.info());
+  if (program == nullptr) return std::nullopt;
+  const auto known = capture.impl().memory_limits.find(program->index);
+  if (known == capture.impl().memory_limits.end()) return std::nullopt;
+  return known->second;
+}
+
+std::optional<MemoryLimit> limit_that_killed(const Capture& capture) {
+  const std::optional<MemoryLimit> limit = limit_of_program(capture);
+  if (!limit || limit->kills == 0) return std::nullopt;
+  return last_image_of_program(capture.info())->signal == SIGKILL ? limit : std::nullopt;
 }
 
 }  // namespace memlens::reader

@@ -54,7 +54,7 @@ struct Capture::Impl {
   CarriedOrder carried;                             // from an earlier file
   std::map<uint32_t, uint64_t> end_ticks;           // by process
   std::map<uint32_t, uint64_t> earliest_end_ticks;  // of those that ended at some time until then
-  std::map<uint32_t, MemoryLimit> memory_limits;    // of those that did not exit by themselves
+  std::map<uint32_t, MemoryLimit> memory_limits;    // of those that were looked at and have ended
   std::vector<ResidentSample> resident_samples;
   std::vector<ResidentPartsSample> resident_parts;
   std::vector<AllocatorSample> allocator_samples;

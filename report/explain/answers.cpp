@@ -45,6 +45,7 @@ Answers find_answers(const reader::Capture& capture, const reader::Analysis& ana
     answers.resident_parts_highest = resident_parts_at(capture, *seconds, query);
   }
   answers.allocators = allocators_at(capture, analysis.totals.peak_seconds, query);
+  answers.limit = reader::limit_of_program(capture);
   answers.killed_for = reader::limit_that_killed(capture);
   answers.findings =
       find_findings({capture.info(), capture.resident_samples(), capture.resident_parts(),

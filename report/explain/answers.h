@@ -30,6 +30,7 @@ struct Answers {
   std::optional<ResidentPartsAt> resident_parts;          // at the peak
   std::optional<ResidentPartsAt> resident_parts_highest;  // when RSS was highest
   std::vector<AllocatorHeld> allocators;                  // about then, at the peak
+  std::optional<reader::MemoryLimit> limit;               // that the program would meet first
   std::optional<reader::MemoryLimit> killed_for;  // the kernel ended the program for this limit
   std::vector<Finding> findings;                  // the most important first
 };

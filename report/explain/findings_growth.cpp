@@ -34,6 +34,7 @@ constexpr size_t kListed = 3;
 constexpr double kSecondsOfDay = 86'400;
 // From so long a rise on one can say what a day of it would be.
 constexpr double kDaySeconds = 60;
+constexpr double kForeseeableSeconds = 30 * kSecondsOfDay;
 
 bool is_worth_telling(const GrowingPlace& place, const Evidence& evidence) {
   const double least = kWorthOfPeak * static_cast<double>(program_peak(evidence));
@@ -52,6 +53,19 @@ std::string rate_text(double bytes_per_second, double seconds) {
   const std::string rate = format_bytes(rounded(bytes_per_second)) + "/s";
   if (seconds < kDaySeconds) return rate;
   return rate + " (" + format_bytes(rounded(bytes_per_second * kSecondsOfDay)) + " a day)";
+}
+
+// When what is left of the limit is gone; empty: nothing is known of it, or it is far away.
+std::string limit_text(const Evidence& evidence, double bytes_per_second) {
+  const std::optional<reader::MemoryLimit>& limit = evidence.answers.limit;
+  if (!limit || evidence.answers.killed_for || evidence.query.to_seconds) return "";
+  const uint64_t left = limit->limit_bytes - std::min(limit->limit_bytes, limit->used_bytes);
+  const double seconds = static_cast<double>(left) / bytes_per_second;
+  if (!(seconds < kForeseeableSeconds)) return "";
+  return " At that rate " +
+         std::string(limit->of_cgroup ? "its cgroup's limit of " : "the machine's memory of ") +
+         format_bytes(limit->limit_bytes) + ", of which " + format_bytes(limit->used_bytes) +
+         " was used, is met after " + format_seconds(seconds) + " more.";
 }
 
 std::string stacks_text(size_t stacks) {
@@ -82,6 +96,7 @@ void add_rise(const Evidence& evidence, const GrowingPlace& place, std::vector<F
                   (freed_at_exit ? "what it had, at its end: kept for as long as it runs."
                    : leaks       ? "a leak, unless all of it is meant to be kept."
                                  : "too short a time to tell a leak from what was being built.");
+  if (leaks) finding.text += limit_text(evidence, place.bytes_per_second);
   findings.push_back(finding);
 }
 

@@ -35,6 +35,9 @@ class Explain(MemlensTest):
             self.assertTrue(finding["text"].endswith("."), finding["text"])
         self.assertEqual(report["findings"][0]["place"]["function"], "keep")
         self.assertEqual(report["findings"][0]["place"]["line"], 4)
+        self.assertRegex(report["findings"][0]["text"],
+                         r"a leak, .* At that rate (its cgroup's limit|the machine's memory) of [\d.]+ .B, "
+                         r"of which [\d.]+ .B was used, is met after \d")
         flat = lambda text: " ".join(text.split())
         text = flat(self.memlens("explain", capture).stdout)
         summary = flat(self.memlens("summary", capture).stdout)
