@@ -22,7 +22,7 @@ namespace memlens::segment {
 
 inline constexpr uint64_t kMagic = 0x31474553534e4c4dull;  // "MLNSSEG1"
 // Producer and collector are built together; anything else is refused at attach.
-inline constexpr uint32_t kLayoutVersion = 8;
+inline constexpr uint32_t kLayoutVersion = 9;
 
 inline constexpr uint32_t kChunkBytes = 64 * 1024;
 inline constexpr uint32_t kInitialChunks = 64;  // 4 MB, rotated first-fit: stays in the cache
@@ -95,7 +95,7 @@ enum class StatisticsRequest : uint32_t {
   kAskedToReap = 15,
 };
 
-struct alignas(64) StatisticsSlot {
+struct StatisticsSlot {           // not a cache line each: every process maps all of them
   std::atomic<uint32_t> wanted;   // goes up when the collector wants to know
   std::atomic<uint32_t> request;  // StatisticsRequest; futex word
   std::atomic<uint32_t> large;    // so much in memory that the end is worth asking at

@@ -50,9 +50,11 @@ bool rises_to_the_end(const GrowingPlace& place) {
 }
 
 std::string rate_text(double bytes_per_second, double seconds) {
-  const std::string rate = format_bytes(rounded(bytes_per_second)) + "/s";
-  if (seconds < kDaySeconds) return rate;
-  return rate + " (" + format_bytes(rounded(bytes_per_second * kSecondsOfDay)) + " a day)";
+  std::string rate = format_bytes(rounded(bytes_per_second)) + "/s";
+  if (seconds >= kDaySeconds) {
+    rate += " (" + format_bytes(rounded(bytes_per_second * kSecondsOfDay)) + " a day)";
+  }
+  return rate;
 }
 
 // When what is left of the limit is gone; empty: nothing is known of it, or it is far away.

@@ -105,7 +105,7 @@ class AddressSpace(MemlensTest):
     def test_recording_adds_two_megabytes(self):
         # The more where the collector lags behind: two windows are half a megabyte.
         script = self.script(SIZE)
-        for options, most in ((), 2300), (("--sample", "64Ki"), 2600), (("--native",), 6400):
+        for options, most in ((), 2300), (("--sample", "64Ki"), 2600), (("--native",), 6700):
             with self.subTest(options):
                 self.record([PYTHON, script], *options)
                 added = int(self.recording.stdout) - int(self.plain(script))
