@@ -15,8 +15,8 @@ struct MemoryLimit {
   uint64_t kills = 0;       // by the kernel because of it, while the process lived
 };
 
-// The limit that the program would meet first, as it was when its last process image ended; nothing:
-// it has not ended, or ended before anybody looked.
+// The limit that the program would meet first, as it was when its last process image ended;
+// nothing: it has not ended, or ended before anybody looked.
 std::optional<MemoryLimit> limit_of_program(const Capture& capture);
 
 // The limit for which the kernel killed the program that was run; nothing: it did not, or it is not
