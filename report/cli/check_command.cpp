@@ -207,9 +207,8 @@ void add_check_command(CLI::App& app, Action& chosen) {
     const CheckLimits& limits = options->limits;
     if (!limits.max_peak && !limits.max_leaked && !limits.max_allocations && !limits.max_growth &&
         options->baseline_path.empty() && options->write_baseline_path.empty()) {
-      throw CLI::ValidationError("check",
-                                 "which limit? --max-peak, --max-leaked, --max-allocations, "
-                                 "--max-growth or --baseline");
+      throw CLI::ValidationError(
+          "which limit? --max-peak, --max-leaked, --max-allocations, --max-growth or --baseline");
     }
     chosen = [options] { return check_capture(*options); };
   });

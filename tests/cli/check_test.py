@@ -144,7 +144,7 @@ class Check(MemlensTest):
 
     def test_wrong_usage(self):
         capture = self.capture()
-        self.assertIn("which limit", self.memlens("check", capture, code=2).stderr)
+        self.assertIn("memlens check: which limit?", self.memlens("check", capture, code=2).stderr)
         for option, value in (("--max-peak", "many"), ("--max-peak", "-1"), ("--max-peak", "1e3"),
                               ("--max-growth", "1K/parsec"), ("--tolerance", "x"),
                               ("--max-allocations", "few"), ("--format", "html")):
