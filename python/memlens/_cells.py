@@ -17,9 +17,9 @@ def cells_as_files():
             if not os.path.isdir(folder):
                 os.mkdir(folder, 0o700)
                 folders.add(folder)
-            with open(name, "x", encoding="utf-8") as file:
+            with open(name, "x", encoding="utf-8", errors="replace") as file:
+                written.append(name)
                 file.writelines(entry[2])
-            written.append(name)
             os.utime(name, (0, 0))  # of files changed since the recording began no text is taken
         except OSError:
             pass  # it is there, or cannot be: then the line has its number alone

@@ -2,7 +2,7 @@
 import os
 import subprocess
 
-from ._program import find_program, last_line
+from ._program import MemlensError, find_program, last_line
 
 
 def collector_pid():
@@ -15,7 +15,6 @@ def collector_pid():
 def recording_capture(pid):
     """The path of the capture that a process is recorded into, by whatever means, as far as it goes by
     now. Raises MemlensError where it is not recorded, or cannot be seen."""
-    from ._capture import MemlensError
     asked = subprocess.run([find_program(), "attach", str(pid), "--where-capture"],
                            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     if asked.returncode != 0:

@@ -9,14 +9,13 @@ import subprocess
 import time
 
 from . import _recording
-from ._program import find_program, without_prefix
+from ._program import MemlensError, find_program, without_prefix
 
 _PATIENCE_SECONDS = 30
 
 
 def start(path, options):
     """The running `memlens attach`, once this process is recorded. Raises MemlensError."""
-    from ._capture import MemlensError
     if _recording.enabled():
         raise MemlensError(
             "this process is being recorded already; mark what you want to see in that recording "
@@ -33,7 +32,8 @@ def start(path, options):
     deadline = time.monotonic() + _PATIENCE_SECONDS
     while not _recording.enabled():
         if child.poll() is not None:
-            raise MemlensError("no recording: %s" % last_words(child, _words(child)))
+            words = last_words(child, _words(child)).replace(" or -f to ", " or force=True to ")
+            raise MemlensError("no recording: %s" % words)
         if time.monotonic() > deadline:
             stop(child)
             raise MemlensError("no recording: memlens attach did not begin within %d s" %

@@ -6,6 +6,7 @@ import tempfile
 
 from . import _recorder
 from ._profile import ask_for_tables
+from ._program import MemlensError
 
 _running = None  # of this process
 
@@ -36,21 +37,18 @@ class Tracker:
         self.native = native
         self.python_allocators = python_allocators
         self.force, self.follow, self.sample = force, follow, sample
-        self._temporary = path is None
+        self._asked_for = self.path  # with its %p
         self._file = None  # the same from any directory
         self._child = None
         self._process = None  # whose it is: a forked child has a copy
 
     def start(self):
         global _running
-        from ._capture import MemlensError
         if _running is not None and _running._process == os.getpid():
             raise MemlensError("a Tracker is running already, into %s" % _running.path)
-        if self._temporary:
+        self.path = self._asked_for
+        if self.path is None:
             self.path = os.path.join(tempfile.mkdtemp(prefix="memlens-"), "tracked.mlens")
-        elif not self.force and os.path.exists(self.path):
-            raise MemlensError("no recording: %s exists; give another name, or force=True to "
-                               "overwrite it" % self.path)
         self._child = _recorder.start(self.path, self._options())
         self._process = os.getpid()
         _running = self
@@ -82,10 +80,10 @@ class Tracker:
         with _notebook_cells():
             words = _recorder.stop(child)
         if not os.path.exists(self._file):
-            from ._capture import MemlensError
             raise MemlensError("no capture: %s" % _recorder.last_words(child, words))
         # Tables of profiled functions, and what is wrong with the recording.
-        sys.stderr.write(words)
+        if sys.stderr is not None:  # as in a process that was started without one
+            sys.stderr.write(words)
 
     def read(self):
         """The capture, as far as it goes; complete after stop()."""

@@ -1,4 +1,5 @@
 """The Python package, from the source tree: what it returns is what the program says."""
+import linecache
 import os
 import shutil
 import signal
@@ -130,6 +131,15 @@ class PythonPackage(MemlensTest):
                               env={"PATH": self.directory, "PYTHONPATH": alone},
                               stdout=subprocess.PIPE).stdout
         self.assertTrue(said.startswith("memlens "), said)
+
+    def test_a_cell_that_cannot_be_written_as_it_is_stops_nothing(self):
+        from memlens._cells import cells_as_files
+        name = os.path.join(self.directory, "ipykernel_1", "2.py")
+        linecache.cache[name] = (1, None, ["x = '\ud800'\n"], name)
+        self.addCleanup(linecache.cache.pop, name)
+        with cells_as_files(), open(name, encoding="utf-8") as file:
+            self.assertEqual(file.read(), "x = '?'\n")
+        self.assertFalse(os.path.exists(os.path.dirname(name)))
 
     def test_a_dataframe_has_the_rows_where_a_library_for_them_is(self):
         capture = memlens.read(self.capture())

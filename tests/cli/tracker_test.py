@@ -93,7 +93,7 @@ for number in range(3):
 
 # One that is started again, from another folder; and names.
 AGAIN = """
-import os, memlens
+import os, subprocess, sys, memlens
 tracker = memlens.Tracker("again.mlens")
 with tracker:
     os.mkdir("other")
@@ -106,6 +106,7 @@ except memlens.MemlensError as error:
     print(error)
 with memlens.Tracker("again.mlens", force=True, follow=False):
     kept = bytes(2_000_000)
+    subprocess.run([sys.executable, "-c", "pass"])
 temporary = memlens.Tracker()
 paths = []
 for _ in range(2):
@@ -115,6 +116,14 @@ print(len(set(paths)), all(map(os.path.exists, paths)))
 with memlens.Tracker("of-%p.mlens", sample="64Ki") as named:
     more = bytes(3_000_000)
 print(named.path == os.path.abspath("of-%d.mlens" % os.getpid()), named.read().summary["sample_bytes"])
+try:
+    with memlens.Tracker("of-%p.mlens"): pass
+except memlens.MemlensError as error:
+    print(str(error).replace(str(os.getpid()), "PID"))
+os.chdir("other")
+with named:
+    print(named.path == os.path.abspath("of-%d.mlens" % os.getpid()))
+os.unlink(named.path)
 """
 
 
@@ -230,10 +239,19 @@ class Tracker(MemlensTest):
             if dormant:
                 return
             self.assertEqual(self.run_script(python, AGAIN), "True\nno recording: again.mlens exists; give "
-                             "another name, or force=True to overwrite it\n2 True\nTrue 65536\n")
-            self.assertGreaterEqual(self.capture("again.mlens").summary["leaked_bytes"], 2_000_000)
+                             "another name, or force=True to overwrite it\n2 True\nTrue 65536\n"
+                             "no recording: of-PID.mlens exists; give another name, or force=True to overwrite "
+                             "it\nTrue\n")
+            summary = self.capture("again.mlens").summary
+            self.assertGreaterEqual(summary["leaked_bytes"], 2_000_000)
+            self.assertEqual(summary["processes"], 1)
             os.rmdir(os.path.join(self.directory, "other"))
         self.in_each(check)
+
+    def test_a_process_without_stderr_is_recorded(self):
+        self.run_script("/bin/sh", "exec %s -c 'import memlens\nwith memlens.Tracker(\"none.mlens\"):\n"
+                                   "    kept = bytes(2_000_000)' 2>&-\n" % sys.executable)
+        self.assertGreaterEqual(self.capture("none.mlens").summary["leaked_bytes"], 2_000_000)
 
     def test_each_has_the_tables_of_profiled_functions_and_snapshots(self):
         def check(python, dormant):
