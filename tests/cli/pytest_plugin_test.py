@@ -71,6 +71,9 @@ def test_without_limit():
                                stdout=subprocess.PIPE).stdout
         self.assertIn("Peak: 30.", shown)
         self.assertIn("return bytearray", shown)
+        # Under `uv run`, memlens is not on the PATH of the shell that it is typed into.
+        said = self.pytest(code=1, environment={"UV_RUN_RECURSION_DEPTH": "1"})
+        self.assertIn("more: uv run memlens ", said)
 
     def test_a_fixture_s_memory_is_not_the_test_s_whatever_its_scope(self):
         self.suite("""

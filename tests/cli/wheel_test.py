@@ -189,6 +189,11 @@ class Wheel(MemlensTest):
                                    os.path.join(self.directory, "x.mlens"), script], env=plain,
                                   stdout=subprocess.PIPE, text=True, check=True).stdout
             self.assertEqual(said.strip(), "/usr")
+        capture = os.path.join(self.directory, "y.mlens")
+        said = subprocess.run([os.path.join(folder, "memlens"), "run", "-o", capture, script],
+                              env={**plain, "UV": "/usr/bin/uv"}, stdout=subprocess.DEVNULL,
+                              stderr=subprocess.PIPE, text=True, check=True).stderr
+        self.assertIn("next: uvx memlens summary " + capture, said)
 
     def test_pytest_finds_the_plugin_by_itself(self):
         environment = self.install()
