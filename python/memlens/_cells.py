@@ -21,7 +21,7 @@ def cells_as_files():
                 written.append(name)
                 file.writelines(entry[2])
             os.utime(name, (0, 0))  # of files changed since the recording began no text is taken
-        except OSError:
+        except (OSError, ValueError):
             pass  # it is there, or cannot be: then the line has its number alone
     try:
         yield

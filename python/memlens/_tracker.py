@@ -82,8 +82,9 @@ class Tracker:
         if not os.path.exists(self._file):
             raise MemlensError("no capture: %s" % _recorder.last_words(child, words))
         # Tables of profiled functions, and what is wrong with the recording.
-        if sys.stderr is not None:  # as in a process that was started without one
-            sys.stderr.write(words)
+        if words and sys.stderr is not None:  # as in a process that was started without one
+            with contextlib.suppress(OSError, ValueError):  # closed, or nobody reads it
+                sys.stderr.write(words)
 
     def read(self):
         """The capture, as far as it goes; complete after stop()."""

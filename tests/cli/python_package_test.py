@@ -136,7 +136,10 @@ class PythonPackage(MemlensTest):
         from memlens._cells import cells_as_files
         name = os.path.join(self.directory, "ipykernel_1", "2.py")
         linecache.cache[name] = (1, None, ["x = '\ud800'\n"], name)
-        self.addCleanup(linecache.cache.pop, name)
+        nowhere = os.path.join(self.directory, "ipykernel_\ud800", "2.py")
+        linecache.cache[nowhere] = linecache.cache[name]
+        for each in (name, nowhere):
+            self.addCleanup(linecache.cache.pop, each)
         with cells_as_files(), open(name, encoding="utf-8") as file:
             self.assertEqual(file.read(), "x = '?'\n")
         self.assertFalse(os.path.exists(os.path.dirname(name)))

@@ -249,9 +249,13 @@ class Tracker(MemlensTest):
         self.in_each(check)
 
     def test_a_process_without_stderr_is_recorded(self):
-        self.run_script("/bin/sh", "exec %s -c 'import memlens\nwith memlens.Tracker(\"none.mlens\"):\n"
-                                   "    kept = bytes(2_000_000)' 2>&-\n" % sys.executable)
-        self.assertGreaterEqual(self.capture("none.mlens").summary["leaked_bytes"], 2_000_000)
+        # One that was started without, and one that closed its own and has a table to say.
+        for name, closed, before in (("none", "2>&-", "pass"), ("closed", "", "sys.stderr.close()")):
+            self.run_script("/bin/sh", "exec %s -c 'import sys, memlens\n@memlens.profile\ndef made(): return "
+                                       "bytes(2_000_000)\n%s\nwith memlens.Tracker(\"%s.mlens\"):\n"
+                                       "    kept = made()\nprint(3)' %s\n"
+                                       % (sys.executable, before, name, closed))
+            self.assertGreaterEqual(self.capture(name + ".mlens").summary["leaked_bytes"], 2_000_000)
 
     def test_each_has_the_tables_of_profiled_functions_and_snapshots(self):
         def check(python, dormant):
