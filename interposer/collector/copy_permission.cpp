@@ -6,11 +6,13 @@
 
 #include <algorithm>
 #include <charconv>
+#include <filesystem>
 #include <fstream>
 #include <memory>
 #include <optional>
 #include <sstream>
 #include <string_view>
+#include <system_error>
 #include <vector>
 
 #include "interposer/collector/memory_limit.h"
@@ -66,18 +68,56 @@ bool list_folder(const std::string& path, size_t most, std::vector<std::string>&
   return true;
 }
 
-std::string against_threads(const std::string& process) {
+// What a link of the kernel's leads to; empty: it cannot be read.
+std::string read_link(const std::string& path) {
+  char target[512];
+  const ssize_t length = readlink(path.c_str(), target, sizeof target);
+  return {target, length > 0 ? static_cast<size_t>(length) : 0};
+}
+
+// After unshare(CLONE_NEWPID) the thread's next child is the first process of a new namespace, and
+// with its end nobody can be born there any more. Until there is one the link cannot be read.
+bool children_go_elsewhere(const std::string& thread) {
+  const std::string own = read_link(thread + "/ns/pid");
+  return own.empty() || own != read_link(thread + "/ns/pid_for_children");
+}
+
+// Calls `against(folder, status)` for each, until one has a reason.
+template <typename Against>
+std::string against_threads(const std::string& process, Against against) {
   std::vector<std::string> threads;
   if (!list_folder(process + "/task", kMostThreads, threads)) return "it has too many threads";
   for (const std::string& thread : threads) {
-    const auto status = read_text(process + "/task/" + thread + "/status");
+    const std::string folder = process + "/task/" + thread;
+    const auto status = read_text(folder + "/status");
     if (!status) continue;  // it has just ended
-    if (number_after(*status, "TracerPid:").value_or(1) != 0) return "it is being debugged";
-    // A kernel built without such filters has no such line.
-    if (number_after(*status, "Seccomp:").value_or(0) != 0) return "it filters its system calls";
-    if (number_after(*status, "VmLck:").value_or(0) != 0) return "it has locked memory";
+    std::string reason = against(folder, *status);
+    if (!reason.empty()) return reason;
   }
   return threads.empty() ? "it has ended" : "";
+}
+
+std::string against_filters(const std::string&, const std::string& status) {
+  // A kernel built without such filters has no such line.
+  return number_after(status, "Seccomp:").value_or(0) != 0 ? "it filters its system calls" : "";
+}
+
+bool has_ended(const std::string& status) {
+  const auto state = line_after(status, "State:");
+  return state && state->find_first_of("ZX") != std::string_view::npos;
+}
+
+std::string against_thread(const std::string& folder, const std::string& status) {
+  if (number_after(status, "TracerPid:").value_or(1) != 0) return "it is being debugged";
+  std::string reason = against_filters(folder, status);
+  if (!reason.empty()) return reason;
+  if (number_after(status, "VmLck:").value_or(0) != 0) return "it has locked memory";
+  std::error_code error;
+  if (!has_ended(status) && children_go_elsewhere(folder) &&
+      std::filesystem::exists(folder, error)) {
+    return "its next child would be the first of a namespace, or of another";
+  }
+  return "";
 }
 
 std::string against_limits(const std::string& process, const KernelFolders& folders) {
@@ -155,10 +195,9 @@ std::string against_descriptors(const std::string& process) {
     return "its descriptors cannot be looked at";
   }
   for (const std::string& descriptor : descriptors) {
-    char target[512];
-    const ssize_t length = readlink((process + "/fd/" + descriptor).c_str(), target, sizeof target);
-    if (length <= 0) continue;  // just closed
-    const std::string_view path(target, static_cast<size_t>(length));
+    const std::string target = read_link(process + "/fd/" + descriptor);
+    if (target.empty()) continue;  // just closed
+    const std::string_view path(target);
     if (path == "anon_inode:[userfaultfd]") return "it handles its page faults itself";
     if (path.starts_with("/dev/") && !is_harmless_device(path)) return "it has devices open";
     if (!path.starts_with("/") || path.starts_with("/dev/")) continue;
@@ -176,13 +215,13 @@ std::string against_descriptors(const std::string& process) {
 }  // namespace
 
 std::string reason_against_waiting(int32_t pid, const KernelFolders& folders) {
-  return against_threads(folders.proc + "/" + std::to_string(pid));
+  return against_threads(folders.proc + "/" + std::to_string(pid), against_filters);
 }
 
 std::string reason_against_copy(int32_t pid, uint64_t resident_bytes,
                                 const KernelFolders& folders) {
   const std::string process = folders.proc + "/" + std::to_string(pid);
-  std::string reason = against_threads(process);
+  std::string reason = against_threads(process, against_thread);
   if (reason.empty()) reason = against_limits(process, folders);
   if (reason.empty()) reason = against_cgroups(process, folders);
   if (reason.empty()) reason = against_memory(pid, resident_bytes, folders);

@@ -16,6 +16,7 @@ struct KernelFolders {
 // Empty: it may, at this moment. Otherwise why not. Not:
 // - where a filter of system calls is active in any thread: it may kill for the call;
 // - where a debugger would be told of the copy;
+// - where the next child is to be the first process of a new namespace, or one of another;
 // - near a limit on processes or memory, which the copy counts against, or where memory is
 //   accounted for strictly;
 // - where devices or the kernel work on its memory by other ways than its own (direct input and
@@ -25,7 +26,8 @@ struct KernelFolders {
 std::string reason_against_copy(int32_t pid, uint64_t resident_bytes,
                                 const KernelFolders& folders = {});
 
-// Whether it may wait for the end of one. Empty: it may.
+// Whether it may wait for the end of one: only a filter of system calls speaks against that. Empty:
+// it may.
 std::string reason_against_waiting(int32_t pid, const KernelFolders& folders = {});
 
 }  // namespace memlens::collector

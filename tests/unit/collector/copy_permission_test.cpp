@@ -48,6 +48,14 @@ class FakeProcess {
     write("proc/7/task/" + std::to_string(thread) + "/status",
           "Name:\tprogram\nTracerPid:\t" + tracer + "\nVmLck:\t       " + locked +
               "\nNoNewPrivs:\t0\nSeccomp:\t" + filters + "\nSeccomp_filters:\t0\n");
+    link_namespace(thread, "pid", "pid:[4026531836]");
+    link_namespace(thread, "pid_for_children", "pid:[4026531836]");
+  }
+  void link_namespace(int thread, const std::string& name, const std::string& target) const {
+    const std::string path = "proc/7/task/" + std::to_string(thread) + "/ns/" + name;
+    fs::create_directories((root_ / path).parent_path());
+    remove(path);
+    fs::create_symlink(target, root_ / path);
   }
   void open(const std::string& number, const std::string& target, const std::string& flags) const {
     const fs::path link = root_ / "proc/7/fd" / number;
@@ -85,6 +93,23 @@ TEST_CASE("filters of system calls, debuggers and locked memory, in any thread")
   CHECK(process.reason() == "it is being debugged");
   process.write_thread(8, "0", "0", "64 kB");
   CHECK(process.reason() == "it has locked memory");
+}
+
+TEST_CASE("the end of a copy may be waited for under a debugger, and with locked memory") {
+  const FakeProcess process;
+  process.write_thread(8, "4711", "0", "64 kB");
+  CHECK(process.reason_against_waiting() == "");
+}
+
+TEST_CASE("the next child is to be the first of a namespace") {
+  const FakeProcess process;
+  const std::string reason = "its next child would be the first of a namespace, or of another";
+  process.link_namespace(8, "pid_for_children", "pid:[4026532001]");
+  CHECK(process.reason() == reason);
+  // As long as nobody was born there.
+  process.remove("proc/7/task/8/ns/pid_for_children");
+  CHECK(process.reason() == reason);
+  CHECK(process.reason_against_waiting() == "");
 }
 
 TEST_CASE("a limit on processes that is near") {
