@@ -7,7 +7,6 @@
 
 #include "interposer/allocator_statistics/glibc_heap.h"
 #include "interposer/allocator_statistics/other_heaps.h"
-#include "interposer/allocator_statistics/own_stack.h"
 #include "interposer/allocator_statistics/python_heap.h"
 #include "interposer/format/allocator_statistics.h"
 #include "interposer/guest/private_memory.h"
@@ -60,6 +59,8 @@ struct Answers {
   Answer each[kMost];
 };
 Answers* answers = nullptr;
+constexpr size_t kAnswerBytes = 64 << 10;  // whole pages, of whatever size
+static_assert(sizeof(Answers) <= kAnswerBytes);
 
 // ---- the copy that is out
 
@@ -84,7 +85,7 @@ void add_answer(AllocatorName name, const AllocatorStatistics& statistics) {
 }
 
 // What is most likely to hang or crash comes last.
-void ask_all(void*) {
+void ask_all() {
   AllocatorStatistics statistics;
   if (glibc_heap::ask(statistics)) add_answer(AllocatorName::kGlibc, statistics);
   other_heaps::Heap heaps[other_heaps::kMost];
@@ -103,7 +104,7 @@ void be_asked() {
   count_skipped_calls_in(nullptr);
   session_state.store(SessionState::kLoaded);
   attention.fetch_or(kAttentionOver);
-  call_on_own_stack(ask_all, nullptr);
+  ask_all();
   answers->done.store(1, std::memory_order_release);
   platform::futex_wake(answers->done, 1);
 }
@@ -138,7 +139,7 @@ void note_failure(Ending ending) {
   const char* text =
       crashed
           ? "an allocator that was asked what it holds free, in a copy of the process, crashed: "
-            "the program may have written over its memory"
+            "the program may have written over its memory, or share the allocator's"
           : "an allocator that was asked what it holds free, in a copy of the process, did not "
             "answer in time: perhaps a thread was in the midst of it";
   RecordBody body;
@@ -217,7 +218,7 @@ void give_time_and_settle(int64_t most_ns) {
 // False: none could be made.
 bool make_copy(StatisticsMoment moment) {
   if (answers == nullptr) {
-    void* pages = system_call::map(nullptr, sizeof(Answers), PROT_READ | PROT_WRITE,
+    void* pages = system_call::map(nullptr, kAnswerBytes, PROT_READ | PROT_WRITE,
                                    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (pages == MAP_FAILED) return false;
     answers = static_cast<Answers*>(pages);
@@ -227,7 +228,7 @@ bool make_copy(StatisticsMoment moment) {
   copied_at = moment;
   copied_ticks = platform::read_ticks();
   copied_ns = platform::monotonic_ns();
-  const int32_t made = process_copy::make(be_asked);
+  const int32_t made = process_copy::make(be_asked, answers, kAnswerBytes);
   if (made < 0) return false;
   copy = made;
   copied_pid = system_call::process_id();

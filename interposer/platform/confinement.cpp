@@ -3,6 +3,7 @@
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <sched.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -15,6 +16,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "interposer/platform/proc_lines.h"
 #include "interposer/platform/process_calls.h"
 #include "interposer/platform/signal_calls.h"
 #include "interposer/platform/system_call.h"
@@ -48,6 +50,37 @@ bool end_soon() {
   itimerval timer{};
   timer.it_value.tv_usec = kMostMicroseconds;
   return syscall(SYS_setitimer, ITIMER_REAL, &timer, nullptr) == 0;
+}
+
+// Where the program's threads have a processor before all others, they keep it.
+bool give_way() {
+  const sched_param none{};
+  return syscall(SYS_sched_setscheduler, 0, SCHED_OTHER, &none) == 0;
+}
+
+// "7f00-7f10 rw-s 00000000 00:01 4711  path".
+bool keep_to_own_memory(const void* shared, size_t bytes) {
+  constexpr size_t kMostText = size_t{32} << 20;  // the most ranges there may be
+  platform::ProcLines lines("/proc/self/maps", kMostText);
+  while (const char* line = lines.next()) {
+    const uintptr_t start = platform::parse_hex(line);
+    if (*line++ != '-') return false;
+    const uintptr_t end = platform::parse_hex(line);
+    const char* rights = line + 1;
+    if (*line != ' ' || rights[0] == '\0' || rights[1] != 'w' || rights[3] != 's') continue;
+    const auto kept = reinterpret_cast<uintptr_t>(shared);
+    const int protection = rights[0] == 'r' ? PROT_READ : PROT_NONE;
+    const auto protect = [protection](uintptr_t from, uintptr_t to) {
+      return from >= to ||
+             system_call::protect(reinterpret_cast<void*>(from), to - from, protection) == 0;
+    };
+    if (kept + bytes <= start || kept >= end) {
+      if (!protect(start, end)) return false;
+    } else if (!protect(start, kept) || !protect(kept + bytes, end)) {
+      return false;
+    }
+  }
+  return lines.at_end();
 }
 
 #ifdef __x86_64__
@@ -94,7 +127,7 @@ bool allow_memory_alone() {
 
 }  // namespace
 
-bool confine() {
+bool confine(const void* shared, size_t bytes) {
   syscall(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
   // A pipe that takes core files is not asked for the limit.
   const rlimit none{0, 0};
@@ -102,7 +135,10 @@ bool confine() {
       syscall(SYS_prlimit64, 0, RLIMIT_CORE, &none, nullptr) != 0) {
     return false;
   }
-  if (!reset_signals() || !end_soon() || !allow_memory_alone()) return false;
+  if (!give_way() || !reset_signals() || !end_soon() || !keep_to_own_memory(shared, bytes) ||
+      !allow_memory_alone()) {
+    return false;
+  }
   system_call::set_blocked_signals(0);
   return true;
 }

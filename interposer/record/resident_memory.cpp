@@ -6,6 +6,7 @@
 
 #include "interposer/guest/reentrancy.h"
 #include "interposer/platform/clock.h"
+#include "interposer/platform/proc_lines.h"
 #include "interposer/platform/system_call.h"
 #include "interposer/record/order.h"
 #include "interposer/session/metadata_writer.h"
@@ -19,7 +20,7 @@ std::atomic<bool> may_open_files{true};
 namespace {
 
 constexpr unsigned kMaxRanges = 128;
-// Of text: some ten thousand ranges. A process of more has them told in part.
+// Some ten thousand ranges. A process of more has them told in part.
 constexpr size_t kMaxTextBytes = size_t{8} << 20;
 
 struct Range {
@@ -29,58 +30,6 @@ struct Range {
 
   uint64_t untouched() const { return bytes - touched_bytes; }
 };
-
-// A file of /proc as lines, cut to what matters of them.
-class Lines {
- public:
-  explicit Lines(const char* path) : fd_(system_call::open_file(path, O_RDONLY | O_CLOEXEC)) {}
-  ~Lines() {
-    if (fd_ >= 0) system_call::close_file(fd_);
-  }
-  Lines(const Lines&) = delete;
-  Lines& operator=(const Lines&) = delete;
-
-  // nullptr: that was all.
-  const char* next() {
-    size_t length = 0;
-    for (;;) {
-      if (position_ == filled_ && !fill()) return nullptr;
-      const char c = buffer_[position_++];
-      if (c == '\n') break;
-      if (length + 1 < sizeof line_) line_[length++] = c;
-    }
-    line_[length] = '\0';
-    return line_;
-  }
-
- private:
-  bool fill() {
-    if (fd_ < 0 || read_bytes_ > kMaxTextBytes) return false;
-    const long count = system_call::read_file(fd_, buffer_, sizeof buffer_);
-    if (count <= 0) return false;
-    read_bytes_ += static_cast<size_t>(count);
-    filled_ = static_cast<size_t>(count);
-    position_ = 0;
-    return true;
-  }
-
-  int fd_;
-  size_t read_bytes_ = 0;
-  size_t position_ = 0;
-  size_t filled_ = 0;
-  char buffer_[4096];
-  char line_[128];
-};
-
-uint64_t parse_hex(const char*& text) {
-  uint64_t value = 0;
-  for (;; ++text) {
-    const char c = *text;
-    const int digit = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-    if (digit < 0) return value;
-    value = value << 4 | static_cast<uint64_t>(digit);
-  }
-}
 
 // "Rss:     1234 kB" in bytes.
 uint64_t parse_kilobytes(const char* text) {
@@ -98,10 +47,10 @@ bool begins(const char* text, const char* word) {
 // "7f00-7f10 rw-p 00000000 00:00 0  [path]": private, writable, of no file. Every other line of
 // smaps begins with a capital letter.
 bool parse_anonymous(const char* line, Range& range) {
-  range.start = parse_hex(line);
+  range.start = platform::parse_hex(line);
   if (*line != '-') return false;
   ++line;
-  range.bytes = parse_hex(line) - range.start;
+  range.bytes = platform::parse_hex(line) - range.start;
   range.touched_bytes = 0;
   if (std::strlen(line) < 6 || line[2] != 'w' || line[4] != 'p') return false;
   const char* inode = line;
@@ -112,7 +61,7 @@ bool parse_anonymous(const char* line, Range& range) {
 class Ranges {
  public:
   void read() {
-    Lines lines("/proc/self/smaps");
+    platform::ProcLines lines("/proc/self/smaps", kMaxTextBytes);
     Range range{};
     bool anonymous = false;
     while (const char* line = lines.next()) {
@@ -171,7 +120,7 @@ __attribute__((destructor)) void tell_resident_memory() {
     uint64_t resident = 0;
     uint64_t high_water = 0;
     {
-      Lines lines("/proc/self/status");
+      platform::ProcLines lines("/proc/self/status", kMaxTextBytes);
       while (const char* line = lines.next()) {
         if (begins(line, "VmHWM:")) high_water = parse_kilobytes(line + 6);
         if (begins(line, "VmRSS:")) resident = parse_kilobytes(line + 6);
