@@ -76,10 +76,12 @@ std::string read_link(const std::string& path) {
 }
 
 // After unshare(CLONE_NEWPID) the thread's next child is the first process of a new namespace, and
-// with its end nobody can be born there any more. Until there is one the link cannot be read.
+// with its end nobody can be born there any more. Until there is one the link cannot be read. A new
+// one of clocks can be set until its first process is born.
 bool children_go_elsewhere(const std::string& thread) {
-  const std::string own = read_link(thread + "/ns/pid");
-  return own.empty() || own != read_link(thread + "/ns/pid_for_children");
+  const std::string processes = read_link(thread + "/ns/pid");
+  return processes.empty() || processes != read_link(thread + "/ns/pid_for_children") ||
+         read_link(thread + "/ns/time") != read_link(thread + "/ns/time_for_children");
 }
 
 // Calls `against(folder, status)` for each, until one has a reason.
@@ -113,11 +115,13 @@ std::string against_thread(const std::string& folder, const std::string& status)
   if (!reason.empty()) return reason;
   if (number_after(status, "VmLck:").value_or(0) != 0) return "it has locked memory";
   std::error_code error;
-  if (!has_ended(status) && children_go_elsewhere(folder) &&
-      std::filesystem::exists(folder, error)) {
-    return "its next child would be the first of a namespace, or of another";
+  if (has_ended(status) || !children_go_elsewhere(folder) ||
+      !std::filesystem::exists(folder, error)) {
+    return "";
   }
-  return "";
+  return read_link(folder + "/ns/pid").empty()
+             ? "its namespaces cannot be looked at"
+             : "its next child would be the first of a namespace, or of another";
 }
 
 std::string against_limits(const std::string& process, const KernelFolders& folders) {

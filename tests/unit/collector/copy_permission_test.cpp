@@ -110,6 +110,17 @@ TEST_CASE("the next child is to be the first of a namespace") {
   process.remove("proc/7/task/8/ns/pid_for_children");
   CHECK(process.reason() == reason);
   CHECK(process.reason_against_waiting() == "");
+  process.remove("proc/7/task/8/ns/pid");
+  CHECK(process.reason() == "its namespaces cannot be looked at");
+}
+
+TEST_CASE("the next child is to have other clocks") {
+  const FakeProcess process;
+  process.link_namespace(8, "time", "time:[4026531834]");
+  process.link_namespace(8, "time_for_children", "time:[4026531834]");
+  CHECK(process.reason() == "");
+  process.link_namespace(8, "time_for_children", "time:[4026532002]");
+  CHECK(process.reason() == "its next child would be the first of a namespace, or of another");
 }
 
 TEST_CASE("a limit on processes that is near") {
