@@ -44,6 +44,8 @@ constexpr int64_t kMostNsAtEnd = 150'000'000;
 constexpr int64_t kTimeToEndNs = 20'000'000;
 constexpr int64_t kMostNsOfAnswer = 400'000'000;
 constexpr int64_t kMostNsOfCopy = 1'000'000'000;
+constexpr int kMostRoundsOfOthers = 500;
+constexpr int64_t kRoundOfOthersNs = 1'000'000;
 
 // ---- in memory that is shared with the copy
 
@@ -64,10 +66,13 @@ static_assert(sizeof(Answers) <= kAnswerBytes);
 
 // ---- the copy that is out
 
-// Whoever takes this has all that follows to itself.
-std::atomic<bool> being_taken{false};
-bool ended = false;
-int32_t copy = 0;        // 0: none is out
+// Whoever takes this has all that follows to itself. 0: nobody.
+std::atomic<uintptr_t> taker{0};
+uintptr_t this_thread() { return reinterpret_cast<uintptr_t>(&hook_frame); }
+std::atomic<bool> ended{false};
+int32_t copy = 0;                 // 0: none is out
+bool is_of_last_session = false;  // what it says belongs to no recording
+int64_t not_settled_before_ns = 0;
 int32_t copied_pid = 0;  // whose child it is
 StatisticsMoment copied_at{};
 uint64_t copied_ticks = 0;
@@ -126,22 +131,32 @@ void write(AllocatorName name, const AllocatorStatistics& statistics) {
 }
 
 void write_answers() {
+  if (is_of_last_session) return;
   const uint32_t count = std::min(answers->count.load(std::memory_order_acquire), Answers::kMost);
   for (uint32_t i = 0; i < count; ++i) write(answers->each[i].name, answers->each[i].statistics);
   answers->count.store(0, std::memory_order_relaxed);
 }
 
+const char* describe_failure(Ending ending) {
+  switch (ending) {
+    case Ending::kCrashed:
+      return "an allocator that was asked what it holds free, in a copy of the process, crashed: "
+             "the program may have written over its memory, or share the allocator's";
+    case Ending::kUnconfined:
+      return "no allocator was asked what it holds free: a copy of the process could not be kept "
+             "from doing anything else (it needs /proc, and filters of system calls)";
+    default:
+      return "an allocator that was asked what it holds free, in a copy of the process, did not "
+             "answer in time: perhaps a thread was in the midst of it";
+  }
+}
+
 // So that who reads of no answer knows why; once of each kind.
 void note_failure(Ending ending) {
-  static bool noted[2] = {};
-  const bool crashed = ending == Ending::kCrashed;
-  if (std::exchange(noted[crashed ? 1 : 0], true)) return;
-  const char* text =
-      crashed
-          ? "an allocator that was asked what it holds free, in a copy of the process, crashed: "
-            "the program may have written over its memory, or share the allocator's"
-          : "an allocator that was asked what it holds free, in a copy of the process, did not "
-            "answer in time: perhaps a thread was in the midst of it";
+  if (is_of_last_session) return;
+  static bool noted[process_copy::kEndings] = {};
+  if (std::exchange(noted[static_cast<size_t>(ending)], true)) return;
+  const char* text = describe_failure(ending);
   RecordBody body;
   body.number(static_cast<uint64_t>(format::DiagnosticCode::kOther))
       .string(text, std::strlen(text));
@@ -153,8 +168,8 @@ void note_failure(Ending ending) {
 enum class Leave : uint8_t { kGranted, kRefused, kNotAnswered };
 
 Leave ask_for_leave(uint32_t asked, int64_t most_ns) {
-  if (ended || segment::collector_is_dead(process.segment) || process.segment->stop.load() != 0) {
-    return Leave::kRefused;  // nobody would answer
+  if (segment::collector_is_dead(process.segment) || process.segment->stop.load() != 0) {
+    return Leave::kNotAnswered;
   }
   std::atomic<uint32_t>& request = process.segment->statistics[process.slot].request;
   const int64_t until_ns = platform::monotonic_ns() + most_ns;
@@ -176,24 +191,34 @@ void forget_copy() {
 }
 
 // Takes what it has said, and the copy itself if it has ended or, now or because it is late, is to
-// end. What nobody may wait for ends by itself, and is its parent's until that ends.
+// end. Where it may not be waited for it ends by itself, but is there until somebody has waited, so
+// that is tried again when it is twice as old, and no other is made before.
 enum class Patience : uint8_t { kAgainLater, kNoMore };
 
 void settle(Patience patience, int64_t most_ns_for_leave) {
   const bool done = answers->done.load(std::memory_order_acquire) != 0;
   write_answers();
-  const int64_t age_ns = platform::monotonic_ns() - copied_ns;
+  const int64_t now_ns = platform::monotonic_ns();
+  const int64_t age_ns = now_ns - copied_ns;
+  if (patience == Patience::kAgainLater &&
+      (now_ns < not_settled_before_ns || age_ns < (done ? kTimeToEndNs : kMostNsOfAnswer))) {
+    return;
+  }
   const bool at_once = patience == Patience::kNoMore || age_ns > kMostNsOfCopy;
-  if (!at_once && age_ns < (done ? kTimeToEndNs : kMostNsOfAnswer)) return;
   const Leave leave =
       ask_for_leave(static_cast<uint32_t>(StatisticsRequest::kAskedToReap), most_ns_for_leave);
-  if (leave == Leave::kNotAnswered && !at_once) return;
-  if (leave != Leave::kGranted) return forget_copy();
-  const Ending ending = at_once ? process_copy::end(copy) : process_copy::look_for_end(copy);
-  if (ending == Ending::kNone && !at_once) return;
+  Ending ending = Ending::kNone;
+  if (leave == Leave::kGranted) {
+    ending = at_once ? process_copy::end(copy) : process_copy::look_for_end(copy);
+  }
+  if (ending == Ending::kNone) {
+    if (leave != Leave::kGranted || at_once) not_settled_before_ns = now_ns + age_ns;
+    return;
+  }
   const bool was_done = done || answers->done.load(std::memory_order_acquire) != 0;
   write_answers();
   if (!was_done) note_failure(ending);
+  if (ending == Ending::kUnconfined) ended.store(true);  // nor could the next
   forget_copy();
 }
 
@@ -205,6 +230,9 @@ void wait_for_answer(int64_t most_ns) {
     platform::futex_wait(answers->done, 0, left_ns);
   }
 }
+
+// In a child of vfork.
+bool shares_memory_with_parent() { return own_slot().pid != system_call::process_id(); }
 
 bool own_copy_is_out() { return copy != 0 && copied_pid == system_call::process_id(); }
 
@@ -231,24 +259,25 @@ bool make_copy(StatisticsMoment moment) {
   const int32_t made = process_copy::make(be_asked, answers, kAnswerBytes);
   if (made < 0) return false;
   copy = made;
+  is_of_last_session = false;
+  not_settled_before_ns = 0;
   copied_pid = system_call::process_id();
   // So that somebody comes by for it.
   statistics_seen.store(wish_of_copy - 1, std::memory_order_relaxed);
   return true;
 }
 
-// Whether a copy was made. Precondition: `being_taken` is ours.
+// Whether a copy was made. Precondition: this thread is the taker.
 enum class Asked : uint8_t { kYes, kNo, kNotAnswered };
 
 Asked ask(StatisticsMoment moment) {
-  // Not in a child of vfork, whose memory is its parent's.
-  if (copy != 0 || own_slot().pid != system_call::process_id()) return Asked::kNo;
+  if (copy != 0 || ended.load()) return Asked::kNo;
   const uint32_t asked =
       static_cast<uint32_t>(StatisticsRequest::kAsked) + static_cast<uint32_t>(moment);
   const Leave leave = ask_for_leave(
       asked, moment == StatisticsMoment::kRunning ? kMostNsForLeave : kMostNsForLeaveAtEnd);
   if (leave == Leave::kNotAnswered) return Asked::kNotAnswered;
-  if (leave == Leave::kRefused) return Asked::kNo;
+  if (leave == Leave::kRefused || ended.load()) return Asked::kNo;
   // On the processor: what the thread waits for is others' time, which it runs in.
   const int64_t before_ns = platform::thread_cpu_ns();
   const bool made = make_copy(moment);
@@ -258,23 +287,36 @@ Asked ask(StatisticsMoment moment) {
   return made ? Asked::kYes : Asked::kNo;
 }
 
-// Not known to be large, it may have become so since the collector last looked.
-bool is_worth_asking_at_mark() {
-  constexpr uint32_t kTicks = 5;
-  static uint32_t refused_tick = 0;
-  const segment::SegmentHeader& segment = *process.segment;
-  if (segment.statistics[process.slot].large.load(std::memory_order_relaxed) != 0) return true;
-  const uint32_t tick = segment.tick.load(std::memory_order_relaxed);
-  if (refused_tick != 0 && tick - refused_tick < kTicks) return false;
-  refused_tick = tick;
-  return true;
-}
+// The program may name thousands of moments a second, and waits for leave at each that is worth it.
+// (While the collector stands still, so do its ticks.)
+class MarksPause {
+ public:
+  bool is_over() const {
+    return !begun_ || process.segment->tick.load(std::memory_order_relaxed) - since_ >= kTicks;
+  }
+  void begin() {
+    since_ = process.segment->tick.load(std::memory_order_relaxed);
+    begun_ = true;
+  }
+  void end() { begun_ = false; }
 
+ private:
+  static constexpr uint32_t kTicks = 5;
+  uint32_t since_ = 0;
+  bool begun_ = false;
+};
+MarksPause marks_pause;
+
+// Precondition: in the outermost scope. So what this thread finds taken by itself was left by a
+// handler that jumped out of it.
 class Taking {
  public:
-  Taking() : held_(!being_taken.exchange(true)), saved_errno_(errno) {}
+  Taking() : saved_errno_(errno) {
+    uintptr_t found = 0;
+    held_ = taker.compare_exchange_strong(found, this_thread()) || found == this_thread();
+  }
   ~Taking() {
-    if (held_) being_taken.store(false);
+    if (held_) taker.store(0);
     errno = saved_errno_;
   }
   Taking(const Taking&) = delete;
@@ -282,15 +324,22 @@ class Taking {
   explicit operator bool() const { return held_; }
 
  private:
-  bool held_;
+  bool held_ = false;
   int saved_errno_;
 };
 
 void new_session() {
-  copy = 0;           // a parent's, or it has ended long ago
-  answers = nullptr;  // perhaps a parent's as well
-  being_taken.store(false);
-  statistics_seen.store(0, std::memory_order_relaxed);
+  if (own_copy_is_out()) {
+    is_of_last_session = true;
+  } else {
+    copy = 0;           // a parent's
+    answers = nullptr;  // perhaps a parent's as well
+  }
+  marks_pause.end();
+  wish_of_copy = 0;
+  taker.store(0);
+  // Whoever comes by first settles it.
+  statistics_seen.store(copy == 0 ? 0 : ~uint32_t{0}, std::memory_order_relaxed);
   statistics_tried_tick.store(0, std::memory_order_relaxed);
 }
 
@@ -300,9 +349,10 @@ __attribute__((destructor)) void take_statistics_at_end() {
   const StatisticsSlot& slot = process.segment->statistics[process.slot];
   if (copy == 0 && slot.large.load(std::memory_order_relaxed) == 0) return;
   const HookScope scope;
+  if (!scope.outermost()) return;
   const SessionStay stay;
   const Taking taking;
-  if (!stay || !scope.outermost() || !taking) return;
+  if (!stay || !taking) return;
   give_time_and_settle(kMostNsAtEnd);
   if (slot.large.load(std::memory_order_relaxed) == 0 ||
       ask(StatisticsMoment::kEnd) != Asked::kYes) {
@@ -320,6 +370,7 @@ __attribute__((noinline, cold)) void take_statistics_as_wanted() {
   const uint32_t tick = segment.tick.load(std::memory_order_relaxed);
   const Taking taking;
   if (!taking || statistics_tried_tick.exchange(tick, std::memory_order_relaxed) == tick) return;
+  if (shares_memory_with_parent()) return;
   if (copy != 0) {
     if (own_copy_is_out()) settle(Patience::kAgainLater, kMostNsForLeave);
     return;
@@ -335,25 +386,32 @@ __attribute__((noinline, cold)) void take_statistics_as_wanted() {
 
 void take_statistics_at_mark() {
   const Taking taking;
-  if (!taking || !is_worth_asking_at_mark()) return;
+  if (!taking || !marks_pause.is_over() || shares_memory_with_parent()) return;
+  if (copy != 0 && platform::monotonic_ns() < not_settled_before_ns) return marks_pause.begin();
   give_time_and_settle(kMostNsAtMark);
   wish_of_copy = statistics_seen.load(std::memory_order_relaxed);
-  if (ask(StatisticsMoment::kMark) != Asked::kYes) return;
+  if (ask(StatisticsMoment::kMark) != Asked::kYes) return marks_pause.begin();
   wait_for_answer(kMostNsAtMark);
   settle(Patience::kAgainLater, kMostNsForLeave);
 }
 
 void end_statistics() {
+  if (ended.exchange(true)) return;
+  // Who is about to make a copy has seen that, or is seen here. Within a hook (in a handler) this
+  // thread may be that itself, or have what the other waits for.
+  for (int i = 0; i < kMostRoundsOfOthers && hook_frame == 0 && taker.load() != 0; ++i) {
+    platform::pause_for(kRoundOfOthersNs);
+  }
   finish_statistics();
-  ended = true;
 }
 
 void finish_statistics() {
   if (copy == 0 || !recording() || !own_copy_is_out()) return;
   const HookScope scope;
+  if (!scope.outermost()) return;
   const SessionStay stay;
   const Taking taking;
-  if (stay && scope.outermost() && taking) give_time_and_settle(kMostNsAtMark);
+  if (stay && taking) give_time_and_settle(kMostNsAtMark);
 }
 
 }  // namespace memlens::interposer

@@ -9,6 +9,7 @@
 
 #include "interposer/allocator_statistics/statistics.h"
 #include "interposer/hooks/hook_export.h"
+#include "interposer/hooks/program_start.h"
 #include "interposer/loader/next_function.h"
 #include "interposer/program/modules.h"
 #include "interposer/record/resident_memory.h"
@@ -43,7 +44,8 @@ MEMLENS_HOOK int prctl(int option, ...) {
   va_start(list, option);
   for (unsigned long& argument : arguments) argument = va_arg(list, unsigned long);
   va_end(list);
-  if (option == PR_SET_NO_NEW_PRIVS || option == PR_SET_SECCOMP) {
+  // A child of vfork does it for itself.
+  if ((option == PR_SET_NO_NEW_PRIVS || option == PR_SET_SECCOMP) && !in_unrecorded_child()) {
     expect_sandbox();
     end_statistics();
   }

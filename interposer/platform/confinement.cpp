@@ -52,8 +52,11 @@ bool end_soon() {
   return syscall(SYS_setitimer, ITIMER_REAL, &timer, nullptr) == 0;
 }
 
-// Where the program's threads have a processor before all others, they keep it.
+// Where the program's threads have a processor before all others, they keep it. (Who has given way
+// already may not ask for more.)
 bool give_way() {
+  const long policy = syscall(SYS_sched_getscheduler, 0);
+  if (policy != SCHED_FIFO && policy != SCHED_RR) return policy >= 0;
   const sched_param none{};
   return syscall(SYS_sched_setscheduler, 0, SCHED_OTHER, &none) == 0;
 }

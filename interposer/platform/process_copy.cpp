@@ -22,6 +22,8 @@ namespace memlens::interposer::process_copy {
 namespace {
 
 constexpr unsigned kCloseRangeUnshare = 1U << 1;
+constexpr int kUnconfinedStatus = 2;
+static_assert(kUnconfinedStatus != kCrashStatus);
 constexpr int kMostDescriptors = 4096;  // nobody with more is copied
 constexpr int kRounds = 200;
 constexpr int64_t kRoundNs = 500'000;
@@ -46,7 +48,10 @@ bool let_go_of_descriptors() {
 }
 
 [[noreturn]] void be_the_copy() {
-  if (let_go_of_descriptors() && confine(shared_pages, shared_bytes)) wanted_act();
+  if (!let_go_of_descriptors() || !confine(shared_pages, shared_bytes)) {
+    system_call::end_process(kUnconfinedStatus);
+  }
+  wanted_act();
   system_call::end_process(0);
 }
 
@@ -121,7 +126,9 @@ Ending look_for_end(int32_t pid) {
   if (ended == 0) return Ending::kNone;
   if (ended < 0) return Ending::kKilled;  // a program that waits for all there is was told of it
   if (!WIFEXITED(status)) return Ending::kKilled;
-  return WEXITSTATUS(status) == kCrashStatus ? Ending::kCrashed : Ending::kDone;
+  const int code = WEXITSTATUS(status);
+  if (code == kUnconfinedStatus) return Ending::kUnconfined;
+  return code == kCrashStatus ? Ending::kCrashed : Ending::kDone;
 }
 
 Ending end(int32_t pid) {

@@ -26,15 +26,17 @@ namespace memlens::interposer::process_copy {
 int32_t make(void (*act)(), const void* shared, size_t bytes);
 
 enum class Ending : uint8_t {
-  kNone,     // it lives
-  kDone,     // with all that it was to do
-  kCrashed,  // or aborted
-  kKilled,   // it took too long, or somebody ended it
+  kNone,        // it lives
+  kDone,        // with all that it was to do
+  kCrashed,     // or aborted
+  kKilled,      // it took too long, or somebody ended it
+  kUnconfined,  // it did nothing, as it could not be confined
 };
+inline constexpr size_t kEndings = 5;
 // Once it is not kNone it is nobody's any longer.
 Ending look_for_end(int32_t pid);
 
-// Ends it, if it has not ended, and waits for that: for some milliseconds at most.
+// Ends it, if it has not ended, and waits for that: for a tenth of a second at most.
 Ending end(int32_t pid);
 
 }  // namespace memlens::interposer::process_copy

@@ -216,11 +216,98 @@ class Danger(MemlensTest):
         self.ends_as_ever("children", (0, "0 strangers, 0 errors, 1 signals\n"))
         self.ends_as_ever("children-ignored", (0, "0 strangers, 0 errors, 0 signals\n"))
 
+    def test_copies_that_nobody_may_wait_for_yet_are_waited_for_later(self):
+        script = self.script("""
+import ctypes, os, signal, time
+def zombies():
+    count = 0
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{pid}/stat") as file:
+                state, parent = file.read().rsplit(")", 1)[1].split()[:2]
+        except OSError:
+            continue
+        count += state == "Z" and int(parent) == os.getpid()
+    return count
+kept = [bytearray(1000) for _ in range(60000)]
+mark = ctypes.CDLL(None).memlens_mark
+most = 0
+for _ in range(6):
+    time.sleep(0.5)
+    mark(b"copied")
+    os.kill(os.getppid(), signal.SIGSTOP)  # the collector: it gives no leave
+    time.sleep(0.05)
+    mark(b"no leave")
+    most = max(most, zombies())
+    os.kill(os.getppid(), signal.SIGCONT)
+for _ in range(1000):
+    if zombies() == 0:
+        break
+    bytearray(1000)
+    time.sleep(0.02)
+print(most, zombies())
+""")
+        for _ in range(5):  # under load, leave for a copy may come too late
+            self.record([sys.executable, script], "--no-native")
+            most, left = map(int, self.recording.stdout.split())
+            self.assertEqual(left, 0)
+            self.assertLessEqual(most, 1)
+            if most == 1:
+                return
+        self.fail("it was never copied")
+
     def test_a_program_that_becomes_another(self):
         self.ends_as_ever("exec", (0, "another\n"))
 
+    def test_a_child_of_vfork_that_locks_itself_in(self):
+        self.ends_as_ever("vfork", (0, "done\n"))
+
+    @asked_in_time
+    def test_a_handler_that_jumps_out_of_a_mark(self):
+        dump = self.ends_as_ever("jump", (0, "done\n"))
+        self.assertIn(" moment=2 ", dump)  # it is asked at its end
+
+    def test_where_a_copy_cannot_be_kept_from_harm_it_is_made_once(self):
+        if os.geteuid() != 0:
+            self.skipTest("this user may not change its root")
+        empty = os.path.join(self.directory, "empty")
+        os.mkdir(empty)
+        for _ in range(5):  # under load, leave for a copy may come too late
+            capture = self.record([sys.executable, self.script("""
+import os, sys, time
+kept = [bytearray(1000) for _ in range(1000)]
+os.chroot(sys.argv[1])  # no /proc
+for _ in range(60):
+    kept.append([bytearray(1000) for _ in range(1000)])
+    time.sleep(0.02)
+"""), empty], "--no-native")
+            dump = self.memlens("dump", capture).stdout
+            if "a copy of the process could not be kept" in dump:
+                return
+        self.fail("it was never copied")
+
+    def test_a_handler_in_a_mark_that_locks_the_program_in(self):
+        self.ends_as_ever("lock-in", (0, "done\n"))
+
     def test_a_variable_with_the_name_of_a_function(self):
         self.record([self.program("names_mallctl")])
+
+    def test_whose_next_child_is_the_first_of_a_namespace(self):
+        if os.geteuid() != 0:
+            self.skipTest("this user may not have namespaces")
+        self.record([sys.executable, self.script("""
+import ctypes, os, time
+kept = [bytearray(1000) for _ in range(40000)]
+assert ctypes.CDLL(None).unshare(0x20000000) == 0
+for _ in range(60):
+    kept.append([bytearray(1000) for _ in range(1000)])
+    time.sleep(0.01)
+if os.fork() == 0:
+    print("first" if os.getpid() == 1 else os.getpid(), flush=True)
+    os._exit(0)
+os.wait()
+""")], "--no-native")
+        self.assertEqual(self.recording.stdout, "first\n")
 
     @asked_in_time
     def test_a_program_that_filters_its_system_calls_is_not_asked(self):

@@ -1,15 +1,18 @@
 // asked_in_danger CASE: a process of some 60 MB in which asking malloc for its statistics would do
 // harm, or making a copy of the process would show. Without anybody asking each ends well.
 #define _GNU_SOURCE
+#include <dlfcn.h>
 #include <errno.h>
 #include <malloc.h>
 #include <pthread.h>
 #include <semaphore.h>
+#include <setjmp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/time.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -184,6 +187,53 @@ static int become_another(void) {
   return 1;
 }
 
+// ---- a child of vfork locks itself in: its parent has not
+static int vfork_child_filters(void) {
+  if (vfork() == 0) {
+    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+    _exit(0);
+  }
+  wait(NULL);
+  fill();
+  map_for(600);
+  puts("done");
+  return 0;
+}
+
+// ---- handlers while this very thread waits for the leave to be asked
+static void (*mark)(const char*);
+static sigjmp_buf out;
+static volatile int handled;
+static void jump_out(int signal_number) {
+  handled = signal_number;
+  siglongjmp(out, 1);
+}
+static void lock_in(int signal_number) {
+  handled = signal_number;
+  prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+}
+// Whoever gives it is stopped, so that it does wait. Without memlens nobody is.
+static int handle_in_mark(void (*handler)(int)) {
+  *(void**)&mark = dlsym(RTLD_DEFAULT, "memlens_mark");
+  signal(SIGALRM, handler);
+  fill();
+  map_for(600);
+  for (int i = 0; mark != NULL && i < 10 && !handled; i++) {
+    struct itimerval once = {{0, 0}, {0, 30000}}, none = {{0, 0}, {0, 0}};
+    kill(getppid(), SIGSTOP);
+    usleep(20000);
+    if (sigsetjmp(out, 1) == 0) {
+      setitimer(ITIMER_REAL, &once, NULL);
+      mark("here");
+    }
+    setitimer(ITIMER_REAL, &none, NULL);
+    kill(getppid(), SIGCONT);
+    map_for(100);
+  }
+  puts(mark != NULL && !handled ? "not handled" : "done");
+  return 0;
+}
+
 int main(int argc, char** argv) {
   (void)argc;
   const char* name = argv[1];
@@ -199,5 +249,8 @@ int main(int argc, char** argv) {
   if (strcmp(name, "children") == 0) return wait_for_all(0);
   if (strcmp(name, "children-ignored") == 0) return wait_for_all(1);
   if (strcmp(name, "exec") == 0) return become_another();
+  if (strcmp(name, "vfork") == 0) return vfork_child_filters();
+  if (strcmp(name, "jump") == 0) return handle_in_mark(jump_out);
+  if (strcmp(name, "lock-in") == 0) return handle_in_mark(lock_in);
   return 2;
 }

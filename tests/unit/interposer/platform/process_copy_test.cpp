@@ -3,10 +3,12 @@
 #include <doctest/doctest.h>
 #include <sched.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <ucontext.h>
 #include <unistd.h>
 
 #include <atomic>
+#include <thread>
 
 namespace memlens::interposer::process_copy {
 namespace {
@@ -98,6 +100,33 @@ TEST_CASE("a copy of a thread that goes before all others does not") {
   sched_setscheduler(0, SCHED_OTHER, &none);
   CHECK(policy == SCHED_OTHER);
   CHECK(end(pid) != Ending::kNone);
+}
+
+TEST_CASE("a copy of a thread that gives way to all others does so too") {
+  said = map_shared();
+  // Not every user may have such a thread back as it was.
+  std::thread([] {
+    const sched_param none{};
+    CHECK(sched_setscheduler(0, SCHED_IDLE, &none) == 0);
+    const int32_t pid = make(say, said, kBytes);
+    usleep(50'000);
+    CHECK(sched_getscheduler(pid) == SCHED_IDLE);
+    CHECK(wait_for(pid) == Ending::kDone);
+  }).join();
+  CHECK(said->load() == 7);
+}
+
+TEST_CASE("a copy that cannot be confined does nothing") {
+  said = map_shared();
+  // Without descriptors to be had it cannot look at its memory.
+  rlimit before{};
+  REQUIRE(getrlimit(RLIMIT_NOFILE, &before) == 0);
+  const rlimit none{0, before.rlim_max};
+  REQUIRE(setrlimit(RLIMIT_NOFILE, &none) == 0);
+  const int32_t pid = make(say, said, kBytes);
+  REQUIRE(setrlimit(RLIMIT_NOFILE, &before) == 0);
+  CHECK(wait_for(pid) == Ending::kUnconfined);
+  CHECK(said->load() == 0);
 }
 
 }  // namespace
