@@ -43,7 +43,7 @@ class StatisticsTest(MemlensTest):
 class Statistics(StatisticsTest):
     def fragmented(self, *arguments, options=()):
         """What memlens and the program itself say of its heap at the mark."""
-        for _ in range(5):  # under load, leave to ask may come too late
+        for _ in range(20):  # under load, leave to ask may come too late
             capture = self.record([self.program("fragmented_heap"), *map(str, arguments)], *options)
             own = json.loads(self.recording.stdout.splitlines()[-1])
             marks = self.said(capture, "glibc", "mark")
