@@ -36,6 +36,10 @@ class Accounts {
   void record_ranges(uint32_t buckets);
   // `last_end_ticks`: when the last process ends; UINT64_MAX: not known.
   void mark_growth(uint32_t marks, uint64_t last_end_ticks);
+  // The last process did not end by itself.
+  void tell_killed() {
+    if (growth_) growth_->tell_killed();
+  }
   // nullptr: not wanted.
   RangeRecorder* ranges() { return ranges_.get(); }
 

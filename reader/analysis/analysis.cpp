@@ -49,6 +49,7 @@ class Pass {
     add_streams();
     if (query_.growth_marks > 0) accounts_.mark_growth(query_.growth_marks, last_end_ticks());
     run_processes();
+    if (last_was_killed()) accounts_.tell_killed();
     Analysis analysis;
     accounts_.finish(impl_.clock, analysis);
     if (analysis.ranges) name_processes(*analysis.ranges);
@@ -140,6 +141,17 @@ class Pass {
     uint64_t last = 0;
     for (const auto& process : processes_) last = std::max(last, process->end_ticks);
     return processes_.empty() ? UINT64_MAX : last;
+  }
+
+  // The interpreter may end by a signal when all is put away.
+  bool last_was_killed() const {
+    const auto last = std::ranges::max_element(processes_, {}, &Process::end_ticks);
+    if (last == processes_.end()) return false;
+    const auto number = static_cast<uint32_t>(last - processes_.begin());
+    const ProcessInfo* info = impl_.process(process_indexes_[number]);
+    return info != nullptr && info->signal &&
+           std::ranges::find(accounts_.shutdowns(), number, &Accounts::ShutdownAccount::process) ==
+               accounts_.shutdowns().end();
   }
 
   static bool runs_later(const Process* a, const Process* b) {

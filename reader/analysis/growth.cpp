@@ -77,7 +77,7 @@ void GrowthMarks::add_mark(const SiteTable& sites, const SampleAccounts& samples
   }
 }
 
-// It frees until the end, and most of what it had then is gone.
+// It frees, or its processes end, until the end, and most of what it had then is gone.
 size_t GrowthMarks::marks_before_exit() const {
   size_t kept = points_.size();
   if (!axis_.until_exit) return kept;
@@ -103,9 +103,14 @@ Growth GrowthMarks::finish(const TickClock& clock, const SiteTable& sites,
     }
   }
   if (marks < points_.size()) {
-    growth.freed_at_exit_bytes = live_bytes(points_[marks - 1]) - live_bytes(points_.back());
     growth.left_bytes.resize(sites.size());
-    for (const SitePoint& at : points_.back()) growth.left_bytes[at.site] = at.point.bytes;
+    // By the sites' own sums: what ended with its process was freed by nobody.
+    for (const SitePoint& at : points_[marks - 1]) {
+      const SiteAccount& site = sites[at.site];
+      const uint64_t left = site.allocated_bytes - site.freed_bytes;
+      growth.left_bytes[at.site] = left;
+      growth.freed_at_exit_bytes += at.point.bytes - std::min(at.point.bytes, left);
+    }
   }
   for (size_t mark = 0; mark < marks; ++mark) {
     growth.seconds.push_back(std::max(0.0, clock.seconds_at(mark_ticks(mark))));

@@ -3,8 +3,8 @@
 //
 // What a process held ends with it: at later marks it is nothing, although nobody freed it. The
 // last mark is just before the last process ends, which takes what is still allocated with it.
-// A program that puts away what it had before it ends, as destructors do, had its say before: marks
-// at which that was under way are left out, and what it freed is told beside them.
+// A program that puts away what it had, as destructors do, or ends process by process, had its say
+// before: marks at which that was under way are left out, and what it freed is told beside them.
 //
 // The marks are made here, from the events' times, and not while recording: they are as many for a
 // recording of days as for one of seconds, they cost the program nothing, and a part of a capture
@@ -37,6 +37,8 @@ class GrowthMarks {
 
   // Their process is gone: they hold nothing from now on.
   void end_sites(const std::vector<uint32_t>& sites);
+  // The last process did not end by itself: whatever it freed before was no putting away.
+  void tell_killed() { axis_.until_exit = false; }
 
   Growth finish(const TickClock& clock, const SiteTable& sites, const SampleAccounts& samples);
 

@@ -131,9 +131,9 @@ struct GrowthPoint {
 struct Growth {
   std::vector<double> seconds;                  // of the marks, since the session's start
   std::vector<std::vector<GrowthPoint>> sites;  // as Analysis::sites: a point a mark, or none
-  // After the last mark, by a program that put away what it had before it ended. 0: it did not.
+  // Of what was there at the last mark, by a program that put it away at its end. 0: it did not.
   uint64_t freed_at_exit_bytes = 0;
-  std::vector<uint64_t> left_bytes;  // as Analysis::sites: what was there after that; else empty
+  std::vector<uint64_t> left_bytes;  // as Analysis::sites: of that, what nobody freed; else empty
   bool operator==(const Growth&) const = default;
 };
 

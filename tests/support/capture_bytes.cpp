@@ -113,11 +113,13 @@ void CaptureBytes::add_clock(uint64_t until_ticks) {
   add_frame({.kind = FrameKind::kClock, .ticks = kStartTicks}, payload);
 }
 
-void CaptureBytes::add_process_end(uint32_t process, int pid, uint64_t ticks, int exit_code) {
+void CaptureBytes::add_process_end(uint32_t process, int pid, uint64_t ticks, int exit_code,
+                                   int signal) {
   const std::string json = "{\"process\":" + std::to_string(process) +
                            ",\"pid\":" + std::to_string(pid) +
                            ",\"ticks\":" + std::to_string(ticks) +
-                           ",\"exit_code\":" + std::to_string(exit_code) + ",\"signal\":null}";
+                           ",\"exit_code\":" + (signal == 0 ? std::to_string(exit_code) : "null") +
+                           ",\"signal\":" + (signal == 0 ? "null" : std::to_string(signal)) + "}";
   add_frame({.kind = FrameKind::kProcessEnd, .process = process, .ticks = ticks}, json);
 }
 

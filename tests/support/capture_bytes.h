@@ -46,7 +46,7 @@ class CaptureBytes {
   void add_session(std::string_view json);
   // Two moments that make one tick one nanosecond, `until_ticks` the later.
   void add_clock(uint64_t until_ticks);
-  void add_process_end(uint32_t process, int pid, uint64_t ticks, int exit_code);
+  void add_process_end(uint32_t process, int pid, uint64_t ticks, int exit_code, int signal = 0);
   void add_trailer(uint64_t end_ticks, std::string_view reason = "finished");
 
   const std::string& bytes() const { return bytes_; }

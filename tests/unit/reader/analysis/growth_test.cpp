@@ -4,6 +4,8 @@
 
 #include <doctest/doctest.h>
 
+#include <csignal>
+
 #include "reader/analysis/analysis.h"
 #include "tests/support/capture_bytes.h"
 #include "tests/support/temporary_file.h"
@@ -19,8 +21,10 @@ namespace {
 constexpr uint64_t kStart = testing::CaptureBytes::kStartTicks;
 constexpr uint64_t kSecond = 1'000'000'000;
 
-// Of a program that ran for a second. With `ended` it is known that it ended then.
-Analysis analyze_events(const EventBytes& events, bool ended, Query query = {}) {
+enum class End { kUnknown, kExit, kKilled };
+
+// Of a program that ran for a second.
+Analysis analyze_events(const EventBytes& events, End end, Query query = {}) {
   testing::CaptureBytes capture;
   capture.add_session(R"({"command":["a"]})");
   capture.add_clock(kStart + kSecond);
@@ -30,7 +34,8 @@ Analysis analyze_events(const EventBytes& events, bool ended, Query query = {}) 
   capture.add_frame(
       {.kind = format::FrameKind::kEvents, .process = 1, .thread = 1, .ticks = kStart},
       events.payload());
-  if (ended) capture.add_process_end(1, 7, kStart + kSecond, 0);
+  if (end != End::kUnknown)
+    capture.add_process_end(1, 7, kStart + kSecond, 0, end == End::kKilled ? SIGTERM : 0);
   capture.add_trailer(kStart + kSecond);
   const testing::TemporaryFile file(capture.bytes());
   query.growth_marks = 10;
@@ -58,7 +63,7 @@ TEST_CASE("marks hold what was still allocated at even moments, the last of them
     if (i > 1) events.allocate(AllocationKind::kMalloc, i * 1024 + 512, 7, 2);
     if (i > 1) events.free(i * 1024 + 512);
   }
-  const Analysis analysis = analyze_events(events, false);
+  const Analysis analysis = analyze_events(events, End::kUnknown);
   REQUIRE(analysis.growth);
   REQUIRE(analysis.growth->seconds.size() == 10);
   CHECK(analysis.growth->seconds[4] == doctest::Approx(0.5).epsilon(0.01));
@@ -76,7 +81,7 @@ TEST_CASE("marks hold what was still allocated at even moments, the last of them
 
 TEST_CASE("marks end before a program that ends puts away what it had") {
   const EventBytes events = collected_and_freed(98, 98);
-  const Analysis analysis = analyze_events(events, true);
+  const Analysis analysis = analyze_events(events, End::kExit);
   REQUIRE(analysis.growth->seconds.size() == 9);
   CHECK(analysis.growth->seconds.back() == doctest::Approx(0.9).epsilon(0.01));
   CHECK(analysis.growth->freed_at_exit_bytes > 8'000);
@@ -85,16 +90,55 @@ TEST_CASE("marks end before a program that ends puts away what it had") {
   CHECK(analysis.growth->sites[0].back().bytes > 8'000);
 }
 
+TEST_CASE("what ended with its process shortly before the last one's end was freed by nobody") {
+  testing::CaptureBytes capture;
+  capture.add_session(R"({"command":["a"]})");
+  capture.add_clock(kStart + kSecond);
+  EventBytes nothing;
+  nothing.time(kSecond - 1);
+  for (const uint32_t process : {1, 2}) {
+    testing::MetadataBytes metadata;
+    metadata.add_process(7 + process, 1, 0, format::ProcessOrigin::kStart, kStart, "/a", {"a"});
+    capture.add_frame({.kind = format::FrameKind::kMetadata, .process = process}, metadata.take());
+    capture.add_frame(
+        {.kind = format::FrameKind::kEvents, .process = process, .thread = 1, .ticks = kStart},
+        process == 1 ? nothing.payload() : collected_and_freed(96, 10).payload());
+  }
+  capture.add_process_end(2, 9, kStart + kSecond / 100 * 97, 0);
+  capture.add_process_end(1, 8, kStart + kSecond, 0);
+  capture.add_trailer(kStart + kSecond);
+  const testing::TemporaryFile file(capture.bytes());
+  Query query;
+  query.growth_marks = 10;
+  const Analysis analysis = reader::analyze(reader::Capture::open(file.path()), query);
+  REQUIRE(analysis.growth->seconds.size() == 9);
+  REQUIRE(analysis.sites.size() == 1);
+  CHECK(analysis.growth->sites[0].back().bytes > 8'000);
+  CHECK(analysis.growth->left_bytes == std::vector<uint64_t>{8'600});
+  CHECK(analysis.growth->freed_at_exit_bytes == analysis.growth->sites[0].back().bytes - 8'600);
+}
+
 TEST_CASE("what is freed in the middle, in part or before a cut is no end") {
   Query cut;
   cut.to_seconds = 0.985;
-  const auto marks = [](const EventBytes& events, bool ended, const Query& query = {}) {
-    const Analysis analysis = analyze_events(events, ended, query);
+  const auto marks = [](const EventBytes& events, End end, const Query& query = {}) {
+    const Analysis analysis = analyze_events(events, end, query);
     CHECK(analysis.growth->freed_at_exit_bytes == 0);
     return analysis.growth->seconds.size();
   };
-  CHECK(marks(collected_and_freed(98, 98), false) == 10);  // it may still run
-  CHECK(marks(collected_and_freed(98, 98), true, cut) == 10);
-  CHECK(marks(collected_and_freed(98, 40), true) == 10);
-  CHECK(marks(collected_and_freed(50, 50), true) == 10);
+  CHECK(marks(collected_and_freed(98, 98), End::kUnknown) == 10);  // it may still run
+  CHECK(marks(collected_and_freed(98, 98), End::kExit, cut) == 10);
+  CHECK(marks(collected_and_freed(98, 40), End::kExit) == 10);
+  CHECK(marks(collected_and_freed(50, 50), End::kExit) == 10);
+}
+
+TEST_CASE("a program that is killed has put nothing away, whatever it freed shortly before") {
+  EventBytes events = collected_and_freed(98, 60);
+  const Analysis killed = analyze_events(events, End::kKilled);
+  CHECK(killed.growth->seconds.size() == 10);
+  CHECK(killed.growth->freed_at_exit_bytes == 0);
+  CHECK(analyze_events(events, End::kExit).growth->seconds.size() == 9);
+  // Python dies by SIGINT when all is put away.
+  events.shutdown(true);
+  CHECK(analyze_events(events, End::kKilled).growth->seconds.size() == 9);
 }
