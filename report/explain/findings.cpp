@@ -54,6 +54,10 @@ double part_of(uint64_t part, uint64_t whole) {
   return whole == 0 ? 0 : static_cast<double>(part) / static_cast<double>(whole);
 }
 
+bool is_in_range(const reader::Query& query, double seconds) {
+  return seconds >= query.from_seconds.value_or(0) && seconds <= query.to_seconds.value_or(seconds);
+}
+
 uint64_t program_peak(const Evidence& evidence) {
   uint64_t bytes = evidence.analysis.totals.peak_bytes;
   for (const Location& line : evidence.answers.peak) {

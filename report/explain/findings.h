@@ -39,6 +39,8 @@ void find_sharing(const Evidence& evidence, std::vector<Finding>& findings);
 // by.
 uint64_t program_peak(const Evidence& evidence);
 double part_of(uint64_t part, uint64_t whole);
+// Whether what was seen then is of the range that is asked about.
+bool is_in_range(const reader::Query& query, double seconds);
 // "Index.add (index_words.py:32)", or in words what is no line of anybody's program.
 std::string place_text(const reader::Frame& frame, const reader::CaptureInfo& info);
 

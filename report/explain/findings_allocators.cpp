@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "reader/text/units.h"
-#include "report/explain/live_bytes.h"
+#include "report/view/live_bytes.h"
 
 namespace memlens::report {
 namespace {
@@ -44,6 +44,7 @@ const reader::AllocatorSample* nearest(const Evidence& evidence, AllocatorName n
   };
   for (const reader::AllocatorSample& sample : evidence.allocators) {
     if (sample.allocator != name || sample.seconds <= after) continue;
+    if (!is_in_range(evidence.query, sample.seconds)) continue;
     if (std::abs(sample.seconds - seconds) > near_seconds) continue;
     if (!has_blocks_of(evidence, sample, seconds)) continue;
     if (best == nullptr || rank(sample) < rank(*best)) best = &sample;
@@ -64,51 +65,55 @@ bool keeps_in_arenas(const AllocatorStatistics& statistics) {
          is_part(statistics.thread_arenas_free, kHoldsShare, statistics.free);
 }
 
-HeldFree held_by_glibc(const AllocatorStatistics& statistics, const KeptMemory& kept) {
-  HeldFree held;
-  held.bytes = std::min(kept.bytes, statistics.free);
-  held.text = "malloc held " + format_bytes(statistics.held) + ", of which " +
-              format_bytes(statistics.free) + " was free";
+// `bytes`: of what was kept, what it held free.
+std::string held_by_glibc(const AllocatorStatistics& statistics, uint64_t bytes,
+                          uint64_t releasable) {
+  std::string text = "malloc held " + format_bytes(statistics.held) + ", of which " +
+                     format_bytes(statistics.free) + " was free";
   const bool in_arenas = keeps_in_arenas(statistics);
-  if (in_arenas) held.text += ", " + arenas_text(statistics);
-  // What the program has given back by malloc_trim is free still, and not in memory.
-  const uint64_t releasable = std::min(statistics.releasable, kept.no_block);
-  if (is_part(releasable, kReleasesShare, held.bytes)) {
-    held.text += ". malloc_trim(0) would have given back about " + format_bytes(releasable) + ".";
-  } else if (in_arenas) {
-    held.text += ".";
-  } else {
-    held.text +=
-        ", in pieces between live blocks: malloc_trim(0) would have given back only about " +
-        format_bytes(releasable) + ".";
+  if (in_arenas) text += ", " + arenas_text(statistics);
+  if (is_part(releasable, kReleasesShare, bytes)) {
+    return text + ". malloc_trim(0) would have given back about " + format_bytes(releasable) + ".";
   }
-  return held;
+  if (in_arenas) return text + ".";
+  return text +
+         ", in pieces between live blocks: malloc_trim(0) would have given back only about " +
+         format_bytes(releasable) + ".";
 }
 
-HeldFree held_by_jemalloc(const AllocatorStatistics& statistics, const KeptMemory& kept) {
-  HeldFree held;
-  held.bytes = std::min(kept.bytes, statistics.free);
-  held.text = "jemalloc had " + format_bytes(statistics.held) + " in memory, of which " +
-              format_bytes(statistics.free) + " was in no block";
-  const uint64_t releasable = std::min(statistics.releasable, kept.no_block);
-  held.text +=
-      is_part(releasable, kReleasesShare, held.bytes)
-          ? ", " + format_bytes(releasable) +
-                " of that in unused pages, which a shorter dirty_decay_ms gives back sooner."
-          : ", nearly all of it in pages with live blocks: purging would have given back "
-            "only about " +
-                format_bytes(releasable) + ".";
-  return held;
+std::string held_by_jemalloc(const AllocatorStatistics& statistics, uint64_t bytes,
+                             uint64_t releasable) {
+  const std::string text = "jemalloc had " + format_bytes(statistics.held) +
+                           " in memory, of which " + format_bytes(statistics.free) +
+                           " was in no block, ";
+  if (is_part(releasable, kReleasesShare, bytes)) {
+    return text + format_bytes(releasable) +
+           " of that in unused pages, which a shorter dirty_decay_ms gives back sooner.";
+  }
+  return text + "most of it in pages with live blocks: purging would have given back only about " +
+         format_bytes(releasable) + ".";
 }
 
-HeldFree held_by_pymalloc(const AllocatorStatistics& statistics, const KeptMemory& kept) {
-  HeldFree held;
-  held.bytes = std::min(kept.bytes, statistics.free);
-  held.text = "CPython's " + format_count(statistics.arenas) + " arenas for small objects held " +
-              format_bytes(statistics.held) + ", of which " + format_bytes(statistics.free) +
-              " was in no object: an arena is given back when its last object is freed, and those "
-              "that live are spread over all.";
-  return held;
+std::string held_by_pymalloc(const AllocatorStatistics& statistics, uint64_t, uint64_t) {
+  return "CPython's " + format_count(statistics.arenas) + " arenas for small objects held " +
+         format_bytes(statistics.held) + ", of which " + format_bytes(statistics.free) +
+         " was in no object: an arena is given back when its last object is freed, and those "
+         "that live are spread over all.";
+}
+
+// What is free need not be in memory: trimmed, or never written to.
+bool has_free_in_memory(const Evidence& evidence, const reader::AllocatorSample& sample) {
+  const uint64_t free = sample.statistics.thread_arenas_free;
+  const bool was_in_memory = std::ranges::any_of(evidence.parts, [&](const auto& parts) {
+    return parts.process_index == sample.process_index &&
+           is_part(parts.parts.thread_heap_bytes, kHoldsShare, free);
+  });
+  const auto resident = std::ranges::min_element(
+      evidence.samples, {},
+      [&](const reader::ResidentSample& each) { return std::abs(each.seconds - sample.seconds); });
+  if (!was_in_memory || resident == evidence.samples.end()) return false;
+  const uint64_t live = live_bytes_at(evidence.analysis, sample.seconds);
+  return is_part(resident->bytes - std::min(resident->bytes, live), kHoldsShare, free);
 }
 
 }  // namespace
@@ -118,7 +123,7 @@ std::optional<HeldFree> find_holder(const Evidence& evidence, const KeptMemory& 
   std::optional<HeldFree> holder;
   struct Description {
     AllocatorName name;
-    HeldFree (*describe)(const AllocatorStatistics&, const KeptMemory&);
+    std::string (*describe)(const AllocatorStatistics&, uint64_t bytes, uint64_t releasable);
   };
   for (const auto& [name, describe] : {Description{AllocatorName::kGlibc, held_by_glibc},
                                        Description{AllocatorName::kJemalloc, held_by_jemalloc},
@@ -126,9 +131,12 @@ std::optional<HeldFree> find_holder(const Evidence& evidence, const KeptMemory& 
     const reader::AllocatorSample* sample =
         nearest(evidence, name, kept.seconds, kept.near_seconds, peak, true);
     if (sample == nullptr) continue;
-    HeldFree held = describe(sample->statistics, kept);
-    if (!is_part(held.bytes, kHoldsShare, kept.bytes)) continue;
-    if (!holder || held.bytes > holder->bytes) holder = std::move(held);
+    const AllocatorStatistics& statistics = sample->statistics;
+    const uint64_t bytes = std::min(kept.bytes, statistics.free);
+    if (!is_part(bytes, kHoldsShare, kept.bytes) || (holder && bytes <= holder->bytes)) continue;
+    // What the program has given back by malloc_trim is free still, and not in memory.
+    const uint64_t releasable = std::min(statistics.releasable, kept.no_block);
+    holder = {bytes, describe(statistics, bytes, releasable)};
   }
   return holder;
 }
@@ -147,12 +155,14 @@ uint64_t free_in_allocators(const Evidence& evidence, double seconds, double nea
 void find_arenas(const Evidence& evidence, double end_of_use, std::vector<Finding>& findings) {
   const bool said = std::ranges::any_of(
       findings, [](const Finding& each) { return each.kind == FindingKind::kFragmentation; });
-  if (said || evidence.info.processes.size() != 1) return;
+  // One thread's blocks say nothing about what is in memory.
+  if (said || evidence.info.processes.size() != 1 || evidence.query.tid) return;
   const reader::AllocatorSample* worst = nullptr;
   for (const reader::AllocatorSample& sample : evidence.allocators) {
     const AllocatorStatistics& statistics = sample.statistics;
-    if (sample.seconds > end_of_use || !keeps_in_arenas(statistics) ||
-        !is_part(statistics.free, kHoldsShare, statistics.held)) {
+    if (sample.seconds > end_of_use || !is_in_range(evidence.query, sample.seconds) ||
+        !keeps_in_arenas(statistics) || !is_part(statistics.free, kHoldsShare, statistics.held) ||
+        !has_free_in_memory(evidence, sample)) {
       continue;
     }
     if (worst == nullptr || statistics.thread_arenas_free > worst->statistics.thread_arenas_free) {
@@ -160,13 +170,6 @@ void find_arenas(const Evidence& evidence, double end_of_use, std::vector<Findin
     }
   }
   if (worst == nullptr) return;
-  // Free memory that is not in memory any more costs nothing.
-  const bool in_memory = std::ranges::any_of(evidence.parts, [&](const auto& sample) {
-    return sample.process_index == worst->process_index &&
-           is_part(sample.parts.thread_heap_bytes, kHoldsShare,
-                   worst->statistics.thread_arenas_free);
-  });
-  if (!in_memory) return;
   Finding finding;
   finding.kind = FindingKind::kFragmentation;
   finding.severity = Severity::kMedium;

@@ -19,7 +19,6 @@ struct KeptMemory {
   double seconds = 0;       // when that was seen
   double near_seconds = 0;  // what was said further away from then does not count
   uint64_t bytes = 0;
-  uint64_t live = 0;      // bytes in blocks then
   uint64_t no_block = 0;  // in memory then, and in no block: with what was so at the peak
 };
 

@@ -47,9 +47,12 @@ void find_turnover(const Evidence& evidence, std::vector<Finding>& findings) {
   for (const Location& line : evidence.answers.allocations) {
     if (!turns_over(line, evidence) || line.tally.bytes < kMuchTurnover) return;
     if (line.tally.blocks < kManyBuffers || bytes_of_one(line) < kBufferBytes) continue;
-    const uint64_t times = line.tally.bytes / std::max<uint64_t>(1, totals.peak_bytes);
+    const uint64_t program = program_peak(evidence);
     add_churn(evidence, line,
-              ", " + format_count(times) + " times what the peak holds, so none of them lived long",
+              ", " + format_count(line.tally.bytes / std::max<uint64_t>(1, program)) +
+                  " times what the peak holds" +
+                  (program < totals.peak_bytes ? " beside Python's start" : "") +
+                  ", so hardly any of them lived long",
               findings);
     return;
   }

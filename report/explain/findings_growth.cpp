@@ -16,9 +16,8 @@ constexpr double kWorthOfPeak = 0.02;
 // A recording must show a rise for this long before it is called a leak: everything rises while it
 // is being built.
 constexpr double kLeakSeconds = 1;
-// A leak goes on to the very end: what of its gain came at the last marks.
-constexpr size_t kLastMarks = 3;
-constexpr double kStillRising = 0.04;
+// A leak goes on to the very end: the least last_pace().
+constexpr double kStillRising = 0.25;
 // Of programs that free what they have before they exit: blocks left over one line are a leak.
 constexpr uint64_t kLeftBlocks = 10;
 constexpr double kLeftOfPeak = 0.1;
@@ -40,13 +39,6 @@ bool is_worth_telling(const GrowingPlace& place, const Evidence& evidence) {
   const double least = kWorthOfPeak * static_cast<double>(program_peak(evidence));
   const uint64_t gained = place.gained_bytes;
   return gained >= kWorthBytes && (gained >= kMuchBytes || static_cast<double>(gained) >= least);
-}
-
-bool rises_to_the_end(const GrowingPlace& place) {
-  const size_t last = place.points.size() - 1;
-  const auto before = static_cast<double>(place.points[last - std::min(last, kLastMarks)].bytes);
-  const auto now = static_cast<double>(place.points[last].bytes);
-  return now - before >= kStillRising * now;
 }
 
 std::string rate_text(double bytes_per_second, double seconds) {
@@ -182,7 +174,7 @@ void find_growth(const Evidence& evidence, std::vector<Finding>& findings) {
   size_t rises = 0;
   for (const GrowingPlace& place : evidence.answers.growing.places) {
     if (place.shape != GrowthShape::kLeak || !is_worth_telling(place, evidence)) continue;
-    if (rises == kListed || !rises_to_the_end(place)) continue;
+    if (rises == kListed || last_pace(place.points) < kStillRising) continue;
     ++rises;
     add_rise(evidence, place, findings);
   }

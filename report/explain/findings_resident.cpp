@@ -7,7 +7,7 @@
 #include "reader/text/units.h"
 #include "report/explain/findings.h"
 #include "report/explain/findings_allocators.h"
-#include "report/explain/live_bytes.h"
+#include "report/view/live_bytes.h"
 
 namespace memlens::report {
 namespace {
@@ -70,6 +70,7 @@ void add_kept(const Evidence& evidence, std::vector<Finding>& findings) {
   double at = 0;
   for (const reader::ResidentSample& sample : evidence.samples) {
     if (sample.seconds <= totals.peak_seconds || sample.seconds > end) continue;
+    if (!is_in_range(evidence.query, sample.seconds)) continue;
     const uint64_t now = live_bytes_at(evidence.analysis, sample.seconds);
     const uint64_t gap = sample.bytes - std::min(sample.bytes, now);
     const bool keeps =
@@ -96,7 +97,7 @@ void add_kept(const Evidence& evidence, std::vector<Finding>& findings) {
   finding.text = "At " + format_seconds(at) + " " + format_bytes(live) +
                  " was allocated, yet RSS stayed at " + format_bytes(rss) + ": ";
   const std::optional<HeldFree> holder =
-      find_holder(evidence, {at, near_seconds(evidence), kept, live, rss - std::min(rss, live)});
+      find_holder(evidence, {at, near_seconds(evidence), kept, rss - std::min(rss, live)});
   if (holder) {
     finding.certainty = Certainty::kMeasured;
     finding.bytes = holder->bytes;

@@ -22,8 +22,8 @@ constexpr double kStartupShare = 0.2;
 // What comes in the last third of the time, against the third before: less is levelling off.
 constexpr double kLevellingShare = 0.4;
 constexpr size_t kTrendSteps = 3;
-// At the last marks, against all of its rise: with less it is no longer rising.
-constexpr size_t kLastMarks = 3;
+// The last_pace() of what was freed in the end anyway: with less it is no longer rising, and
+// nothing else is worth a guess.
 constexpr double kStillRising = 0.5;
 // Of all there is, what a line must hold to be listed though it gains nothing.
 constexpr double kWorthTelling = 0.01;
@@ -63,18 +63,6 @@ size_t startup_point(size_t count) {
   return std::clamp<size_t>(marks, 1, count) - 1;
 }
 
-// Whether it rises at the last marks as it did before. Of what was freed in the end anyway, nothing
-// else is worth a guess.
-bool rises_on(std::span<const GrowthPoint> points) {
-  const size_t last = points.size() - 1;
-  const size_t first = std::min(first_point(points), last);
-  const size_t late = last - std::min(last, kLastMarks);
-  if (first >= late) return true;
-  const double late_rate = step(points[late], points[last]) / static_cast<double>(last - late);
-  const double rate = step(points[first], points[last]) / static_cast<double>(last - first);
-  return late_rate >= kStillRising * rate;
-}
-
 void describe(GrowingPlace& place, const reader::Growth& growth) {
   const std::vector<double>& seconds = growth.seconds;
   const size_t last = place.points.size() - 1;
@@ -82,7 +70,8 @@ void describe(GrowingPlace& place, const reader::Growth& growth) {
   place.freed_at_exit =
       growth.freed_at_exit_bytes > 0 && place.left_bytes < place.points[last].bytes / 2;
   place.shape = growth_shape(place.points);
-  if (place.shape == GrowthShape::kLeak && place.freed_at_exit && !rises_on(place.points))
+  if (place.shape == GrowthShape::kLeak && place.freed_at_exit &&
+      last_pace(place.points) < kStillRising)
     place.shape = GrowthShape::kCache;
   place.gained_bytes = place.points[last].bytes;
   if (place.shape == GrowthShape::kStartup) {
@@ -182,6 +171,18 @@ GrowthShape growth_shape(std::span<const GrowthPoint> points) {
   const GrowthPoint& started = points[startup_point(count)];
   return static_cast<double>(started.bytes) >= kNearlyAll * whole ? GrowthShape::kStartup
                                                                   : GrowthShape::kCache;
+}
+
+double last_pace(std::span<const GrowthPoint> points) {
+  constexpr size_t kLastMarks = 3;
+  const size_t last = points.size() - 1;
+  const size_t first = std::min(first_point(points), last);
+  const size_t late = last - std::min(last, kLastMarks);
+  if (first >= late) return 1;
+  const double late_rate = step(points[late], points[last]) / static_cast<double>(last - late);
+  const double rate = step(points[first], points[last]) / static_cast<double>(last - first);
+  if (rate <= 0) return late_rate > 0 ? 1 : 0;  // it had more, and rises again
+  return late_rate / rate;
 }
 
 Growing find_growing(const reader::Analysis& analysis, const FramesOf& frames_of, FrameTree& tree,

@@ -65,6 +65,10 @@ struct Growing {
 // Of points at even moments that begin with nothing.
 GrowthShape growth_shape(std::span<const reader::GrowthPoint> points);
 
+// How fast it rises at the last marks, against all of its rise: 1 is as fast, as of what came only
+// then.
+double last_pace(std::span<const reader::GrowthPoint> points);
+
 // One stack for all threads and processes that share its shown frames. What is interned may be
 // more than what is returned; nothing may be interned while the result is used.
 Growing find_growing(const reader::Analysis& analysis, const FramesOf& frames_of, FrameTree& tree,

@@ -76,6 +76,36 @@ parse()
         self.assertRegex(peak["text"], r"of it at modules imported at Python's start by a \.pth file "
                                        r"\((<frozen site>|.*site\.py):\d+\)")
 
+    def test_what_was_in_memory_after_a_range_is_no_evidence_of_it(self):
+        script = """
+import time
+def hold(size): return bytearray(size)
+first = [hold(2000) for _ in range(20_000)]
+time.sleep(0.4)
+second = [hold(2000) for _ in range(60_000)]
+time.sleep(1)
+"""
+        capture = self.record([sys.executable, self.script(script)], "--no-native")
+        findings = self.explain(capture, "--to", "0.3")["findings"]
+        self.assertEqual([finding for finding in findings if finding["kind"] == "fragmentation"], [])
+
+    def test_of_blocks_that_come_and_go_some_may_be_kept(self):
+        script = """
+import collections
+window, kept = collections.deque(), []
+def get(): return bytearray(200_000)
+for i in range(5000):
+    window.append(get())
+    if len(window) > 30:
+        block = window.popleft()
+        if i % 50 == 0: kept.append(block)
+"""
+        capture = self.record([sys.executable, self.script(script)], "--no-native")
+        churn = [finding for finding in self.explain(capture)["findings"] if finding["kind"] == "churn"]
+        self.assertEqual([finding["place"]["function"] for finding in churn], ["get"])
+        self.assertRegex(churn[0]["text"], r" in [\d,]+ blocks, \d+ times what the peak holds( beside Python's "
+                                           r"start)?, so hardly any of them lived long: ")
+
     def test_run_ends_with_what_happened_and_what_to_type_next(self):
         capture = self.record([sys.executable, "-c", "kept = bytearray(3_000_000)"], "--no-native")
         lines = self.recording.stderr.splitlines()
