@@ -22,21 +22,23 @@ Answers find_answers(const reader::Capture& capture, const reader::Analysis& ana
                      const reader::Query& query, const FramesOf& frames_of,
                      const CodeOrigins& origins) {
   Answers answers;
-  std::vector<StackList> lists;
-  for (View view : {View::kPeak, View::kLeaks, View::kTemporary, View::kAllocations}) {
-    if (view == View::kAllocations &&
-        !allocations_turn_over(analysis.totals, capture.info().python.has_value()))
-      continue;
-    lists.emplace_back(analysis.sites, view, Grouping::kByFrames, frames_of, answers.tree);
-  }
+  const auto list_of = [&](View view) {
+    return StackList(analysis.sites, view, Grouping::kByFrames, frames_of, answers.tree);
+  };
+  const bool turn_over = allocations_turn_over(analysis.totals, capture.info().python.has_value());
+  const StackList peak = list_of(View::kPeak);
+  const StackList leaks = list_of(View::kLeaks);
+  const StackList temporary = list_of(View::kTemporary);
+  const std::optional<StackList> allocations =
+      turn_over ? std::optional(list_of(View::kAllocations)) : std::nullopt;
   // Locations and places point into the tree, so that it must have all its frames first. What grows
   // is among what is still allocated or was alive at a mark.
   answers.growing = find_growing(analysis, frames_of, answers.tree, origins);
-  answers.peak = find_locations(lists[0], answers.tree, View::kPeak, origins);
-  answers.leaks = find_locations(lists[1], answers.tree, View::kLeaks, origins);
-  answers.temporary = find_locations(lists[2], answers.tree, View::kTemporary, origins);
-  if (lists.size() > 3) {
-    answers.allocations = find_locations(lists[3], answers.tree, View::kAllocations, origins);
+  answers.peak = find_locations(peak, answers.tree, View::kPeak, origins);
+  answers.leaks = find_locations(leaks, answers.tree, View::kLeaks, origins);
+  answers.temporary = find_locations(temporary, answers.tree, View::kTemporary, origins);
+  if (allocations) {
+    answers.allocations = find_locations(*allocations, answers.tree, View::kAllocations, origins);
   }
   answers.resident =
       resident_memory(capture.info(), capture.resident_samples(), analysis.totals, query);
@@ -44,7 +46,7 @@ Answers find_answers(const reader::Capture& capture, const reader::Analysis& ana
   if (const std::optional<double> seconds = answers.resident.highest_seconds) {
     answers.resident_parts_highest = resident_parts_at(capture, *seconds, query);
   }
-  answers.allocators = allocators_at(capture, analysis.totals.peak_seconds, query);
+  answers.allocators = allocators_at_peak(capture, analysis, query);
   answers.limit = reader::limit_of_program(capture);
   answers.killed_for = reader::limit_that_killed(capture);
   answers.findings =

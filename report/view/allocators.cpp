@@ -5,6 +5,8 @@
 #include <functional>
 #include <map>
 
+#include "report/view/live_bytes.h"
+
 namespace memlens::report {
 namespace {
 
@@ -12,6 +14,13 @@ namespace {
 // away says nothing about it.
 constexpr double kNearSeconds = 0.3;
 constexpr double kNearShare = 0.02;
+constexpr double kNearPeak = 0.8;  // what was allocated then, of the peak
+
+// A moment later most of the peak may be free, and what the allocators hold free is not the peak's.
+bool is_near_peak(const reader::Analysis& analysis, double seconds) {
+  return static_cast<double>(live_bytes_at(analysis, seconds)) >=
+         kNearPeak * static_cast<double>(analysis.totals.peak_bytes);
+}
 
 }  // namespace
 
@@ -43,16 +52,18 @@ std::string_view moment_name(format::StatisticsMoment moment) {
   return "unknown";
 }
 
-std::vector<AllocatorHeld> allocators_at(const reader::Capture& capture, double seconds,
-                                         const reader::Query& query) {
+std::vector<AllocatorHeld> allocators_at_peak(const reader::Capture& capture,
+                                              const reader::Analysis& analysis,
+                                              const reader::Query& query) {
   const reader::CaptureInfo& info = capture.info();
+  const double seconds = analysis.totals.peak_seconds;
   if (query.tid) return {};
   const double near = std::max(kNearSeconds, kNearShare * info.duration_seconds);
   using Key = std::pair<format::AllocatorName, uint32_t>;
   std::map<Key, const reader::AllocatorSample*> nearest;
   for (const reader::AllocatorSample& sample : capture.allocator_samples()) {
     const double away = std::abs(sample.seconds - seconds);
-    if (away > near) continue;
+    if (away > near || !is_near_peak(analysis, sample.seconds)) continue;
     const auto process =
         std::ranges::find(info.processes, sample.process_index, &reader::ProcessInfo::index);
     if (process == info.processes.end() || (query.pid && process->pid != *query.pid)) continue;

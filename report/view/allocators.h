@@ -24,8 +24,10 @@ struct AllocatorHeld {
   format::AllocatorStatistics statistics;
 };
 
-// At about that moment; empty where nobody said anything near it. The largest first.
-std::vector<AllocatorHeld> allocators_at(const reader::Capture& capture, double seconds,
-                                         const reader::Query& query);
+// At about the peak, and of about as much memory; empty where nobody said anything near it. The
+// largest first.
+std::vector<AllocatorHeld> allocators_at_peak(const reader::Capture& capture,
+                                              const reader::Analysis& analysis,
+                                              const reader::Query& query);
 
 }  // namespace memlens::report
