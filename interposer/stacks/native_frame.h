@@ -31,9 +31,11 @@ struct NativeFrame {
   uint8_t flags;
   uint8_t interpreter;  // 1: a Python evaluation loop
   uint8_t tagged;       // 1: in a library that took another's place
-  uint8_t by_rule;      // 1: a rule alone led out of it
+  uint8_t by_rule;      // 1: a rule alone led out of it; of code outside all modules: a trampoline
 
   bool has(Flag flag) const { return (flags & flag) != 0; }
+  // Of those that `python -X perf` runs each function through: nothing to show.
+  bool is_trampoline() const { return by_rule != 0 && has(kOutside); }
   uintptr_t code_address() const { return has(kExact) ? pc : pc - 1; }
 
   // Sets the flags that depend on what is further out, where the frame pointer is needed or not.

@@ -35,8 +35,12 @@ uint32_t intern_native_frame(NativeStackState& state, uint32_t parent, const Nat
     parent = intern_label_node(parent, kCodeWithoutInformationLabel);
     if (frame.has(NativeFrame::kOutside)) return parent;
   } else if (__builtin_expect(frame.has(NativeFrame::kOutside), 0)) {
+    if (frame.is_trampoline()) return parent;
     // A run of them is one frame of the report.
-    if (parent_frame != nullptr && parent_frame->has(NativeFrame::kOutside)) return parent;
+    if (parent_frame != nullptr && parent_frame->has(NativeFrame::kOutside) &&
+        !parent_frame->is_trampoline()) {
+      return parent;
+    }
     return intern_label_node(parent, kCodeWithoutInformationLabel);
   }
   if (parent_frame != nullptr && parent_frame->interpreter != 0 && has_opcode_handlers()) {

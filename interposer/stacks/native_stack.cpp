@@ -219,6 +219,7 @@ bool drop_stale_caches(NativeStackState& state) {
     state.depth = 0;
     state.outer_frames = 0;
     state.memory.forget();
+    state.code_memory = {};
   }
   return true;
 }

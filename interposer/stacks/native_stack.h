@@ -45,6 +45,8 @@ struct NativeStackState {
   uint32_t windows_generation;
   uint32_t outer_frames;  // of a stack too deep to keep: so many are further out than those kept
   unwind::StackMemory memory;
+  unwind::StackMemory code_memory;  // of code outside all modules, where trampolines are looked for
+  uint32_t code_misses;             // addresses that were none of code
   unwind::ObjectCache objects;
   unwind::CfiScratch scratch;
   // Of the climb going on: frames without unwind information, seen to lead to a call by their frame
@@ -82,6 +84,8 @@ struct NativeStackState {
     outer_frames = 0;
     top = nullptr;
     memory.forget();
+    code_memory = {};
+    code_misses = 0;
   }
 };
 

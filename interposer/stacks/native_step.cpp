@@ -2,6 +2,7 @@
 
 #include <cerrno>
 
+#include "interposer/python/runtime.h"
 #include "interposer/stacks/family_rules.h"
 #include "interposer/stacks/hybrid_interpreter.h"
 #include "interposer/stacks/native_caches.h"
@@ -116,6 +117,38 @@ bool step_by_frame_pointer(NativeStackState& state, Position& position, StepTrac
   return true;
 }
 
+// Out of a trampoline that `python -X perf` runs each function through: generated code, of which no
+// unwind information tells, but every instruction is known. Looking at code asks the kernel about
+// new pages; a program that has code at ever new places (or stacks that lead nowhere) is let alone.
+bool step_out_of_trampoline(NativeStackState& state, Position& position, StepTrace& trace) {
+  using unwind::Trampoline;
+  constexpr unsigned kFirstMinor = 12;
+  constexpr uint32_t kMostMisses = 64;
+  if (python::runtime.minor < kFirstMinor || position.exact ||
+      state.code_misses + state.code_memory.lost_windows() > kMostMisses) {
+    return false;
+  }
+  if (!state.code_memory.enter(position.pc - unwind::kTrampolineBytesBefore) ||
+      !state.code_memory.readable(position.pc + unwind::kTrampolineBytesAfter)) {
+    ++state.code_misses;
+    return false;
+  }
+  const Trampoline found = unwind::trampoline_at(reinterpret_cast<const uint8_t*>(position.pc));
+  const uintptr_t stack = position.stack_pointer;
+  if (found == Trampoline::kNone ||
+      !state.memory.readable(unwind::return_slot_of_trampoline(stack))) {
+    return false;
+  }
+  trace = StepTrace{};
+  if (found == Trampoline::kWithFrame) {
+    trace.frame_slot = stack;
+    position.frame_pointer = load_word(stack);
+  }
+  position.pc = load_word(unwind::return_slot_of_trampoline(stack));
+  position.stack_pointer = unwind::outer_stack_of_trampoline(stack);
+  return true;
+}
+
 bool step_registers_once(NativeStackState& state, Registers& registers, bool& exact) {
   const uintptr_t pc = registers.values[Registers::kProgramCounter];
   const uintptr_t address = exact ? pc : pc - 1;
@@ -131,7 +164,10 @@ bool step_registers_once(NativeStackState& state, Registers& registers, bool& ex
   Position position{pc, registers.values[Registers::kStackPointer],
                     registers.values[Registers::kFramePointer], exact};
   StepTrace trace;
-  if (!step_by_frame_pointer(state, position, trace)) return false;
+  if ((object != nullptr || !step_out_of_trampoline(state, position, trace)) &&
+      !step_by_frame_pointer(state, position, trace)) {
+    return false;
+  }
   registers.set(Registers::kProgramCounter, position.pc);
   registers.set(Registers::kStackPointer, position.stack_pointer);
   registers.set(Registers::kFramePointer, position.frame_pointer);
@@ -216,7 +252,10 @@ Stepped step(NativeStackState& state, Position& position, NativeFrame& frame) {
         return Stepped::kAtEnd;
       }
       if (rule.kind() == RuleKind::kNotCalled) return Stepped::kBeyondEnd;
-      stepped = step_by_frame_pointer(state, position, trace);
+      stepped = rule.kind() == RuleKind::kOutsideModules &&
+                step_out_of_trampoline(state, position, trace);
+      frame.by_rule = stepped;
+      if (!stepped) stepped = step_by_frame_pointer(state, position, trace);
     }
     outcome = stepped ? StepOutcome::kStepped : StepOutcome::kUnreadable;
   }

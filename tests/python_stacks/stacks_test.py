@@ -53,6 +53,7 @@ class Stacks(MemlensTest):
 
     def check(self, path, seed, *options, program=ALL_KINDS, environment=None, kinds="",
               before=()):
+        """How many stacks were right; one that was not is a failure."""
         script, least = program
         least = 200 if kinds else least
         expected_file = os.path.join(self.directory, f"expected-{seed}.jsonl")
@@ -83,6 +84,7 @@ class Stacks(MemlensTest):
         self.assertEqual(wrong[:5], [], f"{len(wrong)} of {len(expected)} stacks are wrong")
         print(f"{path}: {len(expected)} stacks, "
               f"{sum(map(len, expected.values()))} frames, 0 wrong", flush=True)
+        return len(expected)
 
     def test_every_stack_is_what_the_interpreter_says(self):
         for name, path in interpreters():
