@@ -99,48 +99,60 @@ inline void follow_generation(PythonStackState& state) {
   state.task_count = 0;
 }
 
+// Of a frame: where it is, and what it runs.
+struct Activation {
+  const char* frame;
+  uint64_t instruction;
+};
+
+inline const char* frame_at(const PythonStackState& state, uint32_t position) {
+  return state.links[position + 1].previous;
+}
+inline Activation activation_at(const PythonStackState& state, uint32_t position) {
+  return {frame_at(state, position), state.links[position].instruction};
+}
+
 // What tells a frame's place from all others. An instruction's address does so alone, while its
 // code object lives; the code need not be looked up then.
 template <typename L>
-uint64_t place_key(const PythonStackState& state, const PythonFrame& entry) {
+uint64_t place_key(const PythonStackState& state, const Activation& at, const PythonFrame& entry) {
   if (kInstructionIsPlace<L>) {
-    return entry.instruction ^ static_cast<uint64_t>(state.generation) << (64 - kGenerationBits);
+    return at.instruction ^ static_cast<uint64_t>(state.generation) << (64 - kGenerationBits);
   }
   return static_cast<uint64_t>(entry.code_id) << 32 |
-         instruction_offset_plus_1<L>(entry.frame, entry.code, entry.instruction);
+         instruction_offset_plus_1<L>(at.frame, entry.code, at.instruction);
 }
 
 template <typename L>
-__attribute__((noinline)) uint32_t intern_new_place(PythonStackState& state, PythonFrame& frame,
-                                                    uint32_t parent,
+__attribute__((noinline)) uint32_t intern_new_place(PythonStackState& state, Activation at,
+                                                    PythonFrame& entry, uint32_t parent,
                                                     PythonStackState::InternEntry& cached) {
-  if (frame.code_id == kUnresolvedCode) {
-    frame.code_id = resolve_code<L>(state, frame.frame, frame.code);
-    if (frame.code_id == 0) return parent;
+  if (entry.code_id == kUnresolvedCode) {
+    entry.code_id = resolve_code<L>(state, at.frame, entry.code);
+    if (entry.code_id == 0) return parent;
   }
-  const uint32_t node =
-      intern_python_node(parent, frame.code_id,
-                         instruction_offset_plus_1<L>(frame.frame, frame.code, frame.instruction));
-  if (node != format::kRootNode) cached = {place_key<L>(state, frame), parent, node};
+  const uint32_t node = intern_python_node(
+      parent, entry.code_id, instruction_offset_plus_1<L>(at.frame, entry.code, at.instruction));
+  if (node != format::kRootNode) cached = {place_key<L>(state, at, entry), parent, node};
   return node;
 }
 
-// The node of `frame` on top of `parent`; the parent itself for one of the interpreter's own.
+// The node of a frame on top of `parent`; the parent itself for one of the interpreter's own.
 template <typename L>
-uint32_t intern_frame(PythonStackState& state, PythonFrame& frame, uint32_t parent) {
-  if (!kInstructionIsPlace<L> && frame.code_id == kUnresolvedCode) {
-    frame.code_id = resolve_code<L>(state, frame.frame, frame.code);
+uint32_t intern_frame(PythonStackState& state, Activation at, PythonFrame& entry, uint32_t parent) {
+  if (!kInstructionIsPlace<L> && entry.code_id == kUnresolvedCode) {
+    entry.code_id = resolve_code<L>(state, at.frame, entry.code);
   }
-  if (is_interpreters_own<L>(frame.frame)) frame.code_id = 0;
-  if (frame.code_id == 0) return frame.node = parent;
-  const uint64_t key = place_key<L>(state, frame);
+  if (is_interpreters_own<L>(at.frame)) entry.code_id = 0;
+  if (entry.code_id == 0) return entry.node = parent;
+  const uint64_t key = place_key<L>(state, at, entry);
   const uint64_t hash = key * 0x9E3779B97F4A7C15u + parent * 0xC2B2AE3D27D4EB4Fu;
   static_assert(PythonStackState::kInternEntries == 1u << 12);
   PythonStackState::InternEntry& cached = state.interned[hash >> (64 - 12)];
   if (__builtin_expect(cached.key == key && cached.parent == parent && cached.node != 0, 1)) {
-    return frame.node = cached.node;
+    return entry.node = cached.node;
   }
-  return frame.node = intern_new_place<L>(state, frame, parent, cached);
+  return entry.node = intern_new_place<L>(state, at, entry, parent, cached);
 }
 
 // ---- the capture
@@ -158,48 +170,44 @@ __attribute__((noinline)) uint32_t capture_deep_stack(PythonStackState& state,
   }
   uint32_t node = state.deep_stack_node;
   while (count-- > 0) {
-    PythonFrame entry{state.fresh[count], frame_code<L>(state.fresh[count]),
-                      frame_instruction<L>(state.fresh[count]), kUnresolvedCode, 0};
-    node = intern_frame<L>(state, entry, node);
+    const char* const frame = state.fresh[count];
+    PythonFrame entry{frame_code<L>(frame), kUnresolvedCode, 0};
+    node = intern_frame<L>(state, {frame, frame_instruction<L>(frame)}, entry, node);
   }
   return node;
 }
 
-// The kept frame that `entry` is linked to; PythonStackState::no_frame for the outermost.
-template <typename Frame>
-inline Frame* outer_frame(Frame* entry) {
-  static_assert(offsetof(PythonStackState, stack) ==
-                offsetof(PythonStackState, no_frame) + sizeof(PythonFrame));
-  return entry - 1;
+// The interpreter's frame runs what the kept one at `position` ran. Where the instruction is a
+// pointer it lies inside its code object, so the same instruction is the same code.
+template <typename L>
+inline bool runs_as_before(const PythonStackState& state, const char* frame, uint32_t position) {
+  return frame_instruction<L>(frame) == state.links[position].instruction &&
+         (kInstructionIsPlace<L> || frame_code<L>(frame) == state.stack[position].code);
 }
 
-// The interpreter's frame of `entry` runs what it ran. Where the instruction is a pointer it lies
-// inside its code object, so the same instruction is the same code.
+// Takes over what the frame at `position` runs now.
 template <typename L>
-inline bool runs_as_before(const char* frame, const PythonFrame& entry) {
-  return frame_instruction<L>(frame) == entry.instruction &&
-         (kInstructionIsPlace<L> || frame_code<L>(frame) == entry.code);
+inline void take_over(PythonStackState& state, const char* frame, uint32_t position) {
+  PythonFrame& entry = state.stack[position];
+  const uintptr_t code = frame_code<L>(frame);
+  if (code != entry.code) entry.code_id = kUnresolvedCode;
+  entry.code = code;
+  state.links[position].instruction = frame_instruction<L>(frame);
 }
 
 // Compares the kept frames below position `kept` with the interpreter's, out to `first`. Takes over
-// what has changed in them, marks changed code, and lowers `changed` to the outermost difference.
-// Returns the position whose link leads elsewhere than to the kept stack, or -1.
+// what has changed in them, and lowers `changed` to the outermost difference. Returns the position
+// whose link leads elsewhere than to the kept stack, or -1.
 template <typename L>
 inline int64_t validate(PythonStackState& state, uint32_t kept, uint32_t first, uint32_t& changed) {
-  PythonFrame* const last = state.stack + first;
-  for (PythonFrame* entry = state.stack + kept; entry != last;) {
-    entry = outer_frame(entry);
-    const char* const frame = entry->frame;
+  for (uint32_t position = kept; position-- > first;) {
+    const char* const frame = frame_at(state, position);
     const char* const previous = previous_frame<L>(frame);
-    const char* const expected = outer_frame(entry)->frame;
-    if (__builtin_expect(!runs_as_before<L>(frame, *entry), 0)) {
-      const uintptr_t code = frame_code<L>(frame);
-      if (code != entry->code) entry->code_id = kUnresolvedCode;
-      entry->code = code;
-      entry->instruction = frame_instruction<L>(frame);
-      changed = static_cast<uint32_t>(entry - state.stack);
+    if (__builtin_expect(!runs_as_before<L>(state, frame, position), 0)) {
+      take_over<L>(state, frame, position);
+      changed = position;
     }
-    if (__builtin_expect(previous != expected, 0)) return entry - state.stack;
+    if (__builtin_expect(previous != state.links[position].previous, 0)) return position;
   }
   return -1;
 }
@@ -220,13 +228,14 @@ python::RunningTask find_by_caller(PythonStackState& state, uint32_t position,
                                    const char* coroutine) {
   while (position-- > 0) {
     PythonFrame& caller = state.stack[position];
-    if (is_interpreters_own<StatedLayout>(caller.frame)) continue;
+    const char* const frame = frame_at(state, position);
+    if (is_interpreters_own<StatedLayout>(frame)) continue;
     // Most coroutines are awaited by another.
-    if (python::generator_of(runtime.layout, caller.frame) != nullptr) return {};
+    if (python::generator_of(runtime.layout, frame) != nullptr) return {};
     if (caller.code_id == kUnresolvedCode) {
-      caller.code_id = resolve_code<StatedLayout>(state, caller.frame, caller.code);
+      caller.code_id = resolve_code<StatedLayout>(state, frame, caller.code);
     }
-    return python::find_in_handle(coroutine, caller.frame, caller.code_id);
+    return python::find_in_handle(coroutine, frame, caller.code_id);
   }
   return {};
 }
@@ -257,7 +266,7 @@ TaskOnStack* find_task(PythonStackState& state, uint32_t position) {
   for (uint32_t i = state.task_count; i-- > 0;) {
     if (state.tasks[i].position == position) return &state.tasks[i];
   }
-  const char* const coroutine = python::generator_of(runtime.layout, state.stack[position].frame);
+  const char* const coroutine = python::generator_of(runtime.layout, frame_at(state, position));
   return coroutine == nullptr ? nullptr : find_new_task(state, position, coroutine);
 }
 
@@ -266,12 +275,12 @@ uint32_t on_task(PythonStackState& state, uint32_t position, uint32_t parent) {
   TaskOnStack* const found = find_task(state, position);
   if (__builtin_expect(found == nullptr, 1)) return parent;
   if (found->node != 0 && found->parent == parent) return found->node;
-  PythonFrame& frame = state.stack[position];
-  if (frame.code_id == kUnresolvedCode) {
-    frame.code_id = resolve_code<StatedLayout>(state, frame.frame, frame.code);
+  PythonFrame& entry = state.stack[position];
+  if (entry.code_id == kUnresolvedCode) {
+    entry.code_id = resolve_code<StatedLayout>(state, frame_at(state, position), entry.code);
   }
-  if (frame.code_id == 0) return parent;
-  const uint32_t node = intern_task_node(parent, frame.code_id, found->name);
+  if (entry.code_id == 0) return parent;
+  const uint32_t node = intern_task_node(parent, entry.code_id, found->name);
   if (node == format::kRootNode) return parent;
   found->parent = parent;
   return found->node = node;
@@ -303,36 +312,65 @@ void follow_tasks(PythonStackState& state, const void* thread_state, uint32_t& u
 
 // ---- deep stacks
 //
-// How many of the kept frames below the meeting point can be other than they were.
+// How many of the kept frames, counted from the innermost, can be other than they were.
 //
 // A frame that runs again, or is called anew, has first seen every frame further in return, and
-// those that are there now were called since. So the time that has passed bounds how far out a
-// change can be: the call of an empty function and its return take 37 ns in Python 3.8, 20 in 3.11
-// and 10 in 3.13 here, where 3 are reckoned, 15 cycles of a processor of 5 GHz. Generators and
-// coroutines leave and come back one frame at a time as well; a switch of the whole stack
-// (greenlets, subinterpreters) is a change of the innermost frame.
+// those that are there now were called since. Generators and coroutines leave and come back one
+// frame at a time as well; a switch of the whole stack (greenlets, subinterpreters) is a change of
+// the innermost frame. So the time that has passed bounds how far out a change can be.
 //
 // Comparing all 400 frames of bench/workloads/recursion.py, each on a cache line of its own, took
-// 430 ns an allocation; this leaves 40 to 60 of them, and 60 ns. Reading the counter takes 9 ns, as
-// much as 12 frames do.
+// 430 ns an allocation. Reading the counter takes 9 ns, as much as 12 frames do.
 constexpr uint32_t kWorthTheClock = 64;  // frames
 
-template <typename L>
-__attribute__((noinline)) uint32_t frames_to_compare(PythonStackState& state) {
-  constexpr uint32_t kCallsInFlight = 8;    // the processor may read the counter ahead of its turn
-  constexpr uint16_t kLastKnownMinor = 13;  // whose calls were timed
-  if (L::get().minor > kLastKnownMinor || state.ticks_per_call == 0) return kMaxPythonFrames;
-  const uint64_t now = platform::read_ticks();
-  const uint64_t passed = now - state.walked_at;
-  state.walked_at = now;
-  if (passed >= uint64_t{kMaxPythonFrames} * state.ticks_per_call) return kMaxPythonFrames;
-  return static_cast<uint32_t>(passed) / state.ticks_per_call + kCallsInFlight;
+// What a frame takes to go and come again, at least: less than a third of the shortest seen on a
+// processor of 3 GHz, over calls, recursion, `yield from` and `await` of 20 to 900 frames, with the
+// JIT and without: 40 ns to 3.10, 27 in 3.11, 16 in 3.12, 10 from 3.13 on. Of a build with
+// MEMLENS_CHECK_DEEP_STACKS, where it is ever too long, the program ends. 0: not timed.
+constexpr uint32_t least_ns_per_frame(uint16_t minor) {
+  if (minor <= 10) return 10;
+  if (minor == 11) return 6;
+  if (minor == 12) return 4;
+  return minor <= 15 ? 3 : 0;
 }
 
 template <typename L>
-inline PythonWalk walk_from(PythonStackState& state, const char* innermost) {
+__attribute__((noinline)) uint32_t frames_to_compare(PythonStackState& state) {
+  constexpr uint32_t kCallsInFlight = 8;  // the processor may read the counter ahead of its turn
+  constexpr uint64_t kLongAgo = 1 << 20;  // ticks
+  const uint32_t ns_per_frame = least_ns_per_frame(L::get().minor);
+  if (ns_per_frame == 0 || state.ns_per_tick == 0) return kMaxPythonFrames;
+  const uint64_t now = platform::read_ticks();
+  const uint64_t passed = now - state.walked_at;
+  state.walked_at = now;
+  if (passed >= kLongAgo) return kMaxPythonFrames;
+  return static_cast<uint32_t>(passed * state.ns_per_tick >> 32) / ns_per_frame + kCallsInFlight;
+}
+
+// How far out the kept frames are to be compared, counted from the innermost.
+template <typename L>
+inline uint32_t reach_of(PythonStackState& state) {
+  if (__builtin_expect(state.depth <= kWorthTheClock, 1)) return kMaxPythonFrames;
+  return frames_to_compare<L>(state);
+}
+
+#ifdef MEMLENS_CHECK_DEEP_STACKS
+constexpr bool kChecksDeepStacks = true;
+#else
+constexpr bool kChecksDeepStacks = false;
+#endif
+
+// Ends the program where a frame further out than `first` is not what it was.
+template <typename L>
+void check_beyond(PythonStackState& state, uint32_t first) {
+  uint32_t changed = first;
+  if (validate<L>(state, first, 0, changed) >= 0 || changed != first) __builtin_trap();
+}
+
+// `reach`: reach_of(), asked once a walk.
+template <typename L>
+inline PythonWalk walk_from(PythonStackState& state, const char* innermost, uint32_t reach) {
   const bool was_deep = state.depth > kWorthTheClock;
-  const uint32_t reach = was_deep ? frames_to_compare<L>(state) : kMaxPythonFrames;
 
   // Find where the stack meets the kept one, and make sure that it is the same from there outward.
   uint32_t fresh = 0;             // frames in state.fresh, to be put on top of the kept ones
@@ -345,13 +383,13 @@ inline PythonWalk walk_from(PythonStackState& state, const char* innermost) {
   const char* frame = innermost;
   for (;;) {
     kept = 0;
-    if (usable != 0 && state.stack[usable - 1].frame == frame) {
+    if (usable != 0 && frame_at(state, usable - 1) == frame) {
       kept = usable;
       frame = nullptr;
     }
     while (frame != nullptr) {
       const uint32_t position = position_of(state, frame);
-      if (position < usable && state.stack[position].frame == frame) {
+      if (position < usable && frame_at(state, position) == frame) {
         kept = position + 1;
         break;
       }
@@ -367,25 +405,62 @@ inline PythonWalk walk_from(PythonStackState& state, const char* innermost) {
     changed = kept;
     const uint32_t first = kept > reach ? kept - reach : 0;
     const int64_t broken = validate<L>(state, kept, first, changed);
-    if (__builtin_expect(broken < 0, 1)) break;
+    if (__builtin_expect(broken < 0, 1)) {
+      if (kChecksDeepStacks) check_beyond<L>(state, first);
+      break;
+    }
     // The frames down to the broken link are on the stack, but on top of others than before.
-    for (uint32_t i = kept; i-- > broken;) state.fresh[fresh++] = state.stack[i].frame;
+    for (uint32_t i = kept; i-- > broken;) state.fresh[fresh++] = frame_at(state, i);
     usable = static_cast<uint32_t>(broken);
-    frame = previous_frame<L>(state.stack[broken].frame);
+    frame = previous_frame<L>(frame_at(state, usable));
   }
 
   while (fresh-- > 0) {
-    PythonFrame& entry = state.stack[kept];
-    entry.frame = state.fresh[fresh];
-    entry.code = frame_code<L>(entry.frame);
-    entry.instruction = frame_instruction<L>(entry.frame);
-    entry.code_id = kUnresolvedCode;
-    position_of(state, entry.frame) = static_cast<uint16_t>(kept++);
+    const char* const added = state.fresh[fresh];
+    state.links[kept].instruction = frame_instruction<L>(added);
+    state.stack[kept] = {frame_code<L>(added), kUnresolvedCode, 0};
+    position_of(state, added) = static_cast<uint16_t>(kept++);
+    state.links[kept].previous = added;
   }
   if (kept > kWorthTheClock && !was_deep) state.walked_at = 0;
   asm volatile("" ::: "memory");
   state.depth = kept;
   return {kept, changed, format::kRootNode};
+}
+
+// Whether the kept stack is the present one, but for what its innermost frame runs, as far out as
+// `reach`. Precondition: it is not empty.
+//
+// All addresses are the kept ones, so that no load waits for another; yet no frame is read before
+// one that is there is linked to it, since what is kept may be gone. Links are therefore compared
+// one by one, and instructions together.
+template <typename L>
+inline bool is_kept_but_innermost(const PythonStackState& state, const char* innermost,
+                                  uint32_t reach) {
+  const uint32_t depth = state.depth;
+  if (state.links[depth].previous != innermost) return false;
+  const PythonLink* link = state.links + depth - 1;
+  const PythonLink* const last = depth > reach ? state.links + depth - reach : state.links;
+  const char* frame = innermost;
+  uint64_t differs = 0;
+  for (;;) {
+    const char* const previous = link->previous;
+    const char* next = previous;
+    asm("" : "+r"(next));  // or the compiler takes what the frame says, and waits for it
+    if (previous_frame<L>(frame) != previous) return false;
+    if (link == last) break;
+    frame = next;
+    --link;
+    differs |= frame_instruction<L>(frame) ^ link->instruction;
+    if (!kInstructionIsPlace<L>) {
+      differs |= frame_code<L>(frame) ^ state.stack[link - state.links].code;
+    }
+  }
+  if (kChecksDeepStacks && differs == 0 && depth > reach && reach != kMaxPythonFrames &&
+      !is_kept_but_innermost<L>(state, innermost, kMaxPythonFrames)) {
+    __builtin_trap();
+  }
+  return differs == 0;
 }
 
 template <typename L>
@@ -394,7 +469,15 @@ PythonWalk walk(PythonStackState& state) {
   const char* innermost = innermost_frame<L>(thread_state);
   if (innermost == nullptr) return {0, 0, format::kRootNode};
   follow_generation(state);
-  PythonWalk found = walk_from<L>(state, innermost);
+  const uint32_t depth = state.depth;
+  const uint32_t reach = reach_of<L>(state);
+  PythonWalk found{depth, depth, format::kRootNode};
+  if (depth == 0 || !is_kept_but_innermost<L>(state, innermost, reach)) {
+    found = walk_from<L>(state, innermost, reach);
+  } else if (!runs_as_before<L>(state, innermost, depth - 1)) {
+    take_over<L>(state, innermost, depth - 1);
+    found.unchanged = depth - 1;
+  }
   if (python::asyncio_seen.load(std::memory_order_relaxed)) {
     follow_tasks<L>(state, thread_state, found.unchanged);
   }
@@ -403,9 +486,9 @@ PythonWalk walk(PythonStackState& state) {
 
 template <typename L, bool tasks>
 __attribute__((noinline)) uint32_t capture_changed(PythonStackState& state,
-                                                   const void* thread_state,
-                                                   const char* innermost) {
-  PythonWalk found = walk_from<L>(state, innermost);
+                                                   const void* thread_state, const char* innermost,
+                                                   uint32_t reach) {
+  PythonWalk found = walk_from<L>(state, innermost, reach);
   if (tasks) follow_tasks<L>(state, thread_state, found.unchanged);
   if (found.depth == 0) return found.deep_node;
   // A jump out of here leaves frames without nodes.
@@ -413,24 +496,10 @@ __attribute__((noinline)) uint32_t capture_changed(PythonStackState& state,
   uint32_t node = found.unchanged > 0 ? state.stack[found.unchanged - 1].node : format::kRootNode;
   for (uint32_t i = found.unchanged; i < found.depth; ++i) {
     if (tasks) node = on_task(state, i, node);
-    node = intern_frame<L>(state, state.stack[i], node);
+    node = intern_frame<L>(state, activation_at(state, i), state.stack[i], node);
   }
   state.depth = found.depth;
   return node;
-}
-
-// Whether the kept stack is the present one, but for what its innermost frame runs. All addresses
-// are the kept ones, so that no load waits for another.
-template <typename L>
-inline bool is_kept_but_innermost(const char* innermost, const PythonFrame* entry) {
-  if (entry->frame != innermost) return false;
-  for (;;) {
-    const char* const previous = previous_frame<L>(entry->frame);
-    entry = outer_frame(entry);
-    if (previous != entry->frame) return false;
-    if (previous == nullptr) return true;
-    if (!runs_as_before<L>(entry->frame, *entry)) return false;
-  }
 }
 
 // What most events need stands here on its own: code that makes one object after the other.
@@ -441,27 +510,23 @@ uint32_t capture(PythonStackState& state) {
   if (__builtin_expect(innermost == nullptr, 0)) return format::kRootNode;
   follow_generation(state);
   const uint32_t depth = state.depth;
-  if (__builtin_expect(depth == 0 || depth > kWorthTheClock, 0)) {
-    return capture_changed<L, tasks>(state, thread_state, innermost);
+  const uint32_t reach = reach_of<L>(state);
+  if (__builtin_expect(depth == 0, 0) || !is_kept_but_innermost<L>(state, innermost, reach) ||
+      (tasks && !tasks_are_as_before<L>(state, thread_state))) {
+    return capture_changed<L, tasks>(state, thread_state, innermost, reach);
   }
-  PythonFrame& entry = state.stack[depth - 1];
-  if (!is_kept_but_innermost<L>(innermost, &entry))
-    return capture_changed<L, tasks>(state, thread_state, innermost);
-  if (tasks && !tasks_are_as_before<L>(state, thread_state))
-    return capture_changed<L, tasks>(state, thread_state, innermost);
-  if (runs_as_before<L>(innermost, entry)) return entry.node;
+  const uint32_t position = depth - 1;
+  PythonFrame& entry = state.stack[position];
+  if (runs_as_before<L>(state, innermost, position)) return entry.node;
   // A jump out of here leaves a frame without its node.
-  state.depth = depth - 1;
+  state.depth = position;
   asm volatile("" ::: "memory");
-  const uintptr_t code = frame_code<L>(innermost);
-  if (code != entry.code) entry.code_id = kUnresolvedCode;
-  entry.code = code;
-  entry.instruction = frame_instruction<L>(innermost);
-  uint32_t parent = outer_frame(&entry)->node;
-  if (tasks && state.task_count > 0 && state.tasks[state.task_count - 1].position == depth - 1) {
-    parent = on_task(state, depth - 1, parent);
+  take_over<L>(state, innermost, position);
+  uint32_t parent = position == 0 ? format::kRootNode : state.stack[position - 1].node;
+  if (tasks && state.task_count > 0 && state.tasks[state.task_count - 1].position == position) {
+    parent = on_task(state, position, parent);
   }
-  const uint32_t node = intern_frame<L>(state, entry, parent);
+  const uint32_t node = intern_frame<L>(state, activation_at(state, position), entry, parent);
   asm volatile("" ::: "memory");
   state.depth = depth;
   return node;
@@ -530,24 +595,25 @@ bool python_stacks_ready() {
 
 bool is_entry_frame(PythonStackState& state, uint32_t position) {
   PythonFrame& entry = state.stack[position];
+  const char* const frame = frame_at(state, position);
   if (entry.code_id == kUnresolvedCode) {
-    entry.code_id = resolve_code<StatedLayout>(state, entry.frame, entry.code);
+    entry.code_id = resolve_code<StatedLayout>(state, frame, entry.code);
   }
   if (entry.code_id == 0) return false;
   const Layout& layout = runtime.layout;
   // To 3.10 every call of a Python function enters the loop anew.
   if (layout.minor <= 10) return true;
   if (layout.frame_is_entry != kAbsent) {
-    return read_field<uint8_t>(entry.frame, static_cast<size_t>(layout.frame_is_entry)) != 0;
+    return read_field<uint8_t>(frame, static_cast<size_t>(layout.frame_is_entry)) != 0;
   }
   // From 3.12 on the interpreter marks each entry by a frame of its own.
-  return position == 0 || is_interpreters_own<StatedLayout>(state.stack[position - 1].frame);
+  return position == 0 || is_interpreters_own<StatedLayout>(frame_at(state, position - 1));
 }
 
 bool begins_loop(PythonStackState& state, uint32_t position) {
   if (runtime.layout.minor <= 11) return is_entry_frame(state, position);
   const auto is_mark = [&state](uint32_t at) {
-    return is_interpreters_own<StatedLayout>(state.stack[at].frame);
+    return is_interpreters_own<StatedLayout>(frame_at(state, at));
   };
   // From 3.15 on, a frame that stands for the thread itself is outermost.
   const bool thread_mark =
@@ -556,7 +622,7 @@ bool begins_loop(PythonStackState& state, uint32_t position) {
 }
 
 uintptr_t entry_on_c_stack(PythonStackState& state, uint32_t position) {
-  const char* frame = state.stack[position].frame;
+  const char* frame = frame_at(state, position);
   if (runtime.layout.minor < 12 || !is_interpreters_own<StatedLayout>(frame)) return 0;
   return reinterpret_cast<uintptr_t>(frame);
 }
@@ -565,16 +631,17 @@ uint32_t intern_python_frame(PythonStackState& state, uint32_t position, uint32_
   if (python::asyncio_seen.load(std::memory_order_relaxed)) {
     parent = on_task(state, position, parent);
   }
-  PythonFrame frame = state.stack[position];  // a copy: the kept node is of the Python stack alone
+  const Activation at = activation_at(state, position);
+  PythonFrame entry = state.stack[position];  // a copy: the kept node is of the Python stack alone
   switch (runtime.layout.instruction_form) {
     case InstructionForm::kByteOffset:
-      return intern_frame<RuntimeLayout<InstructionForm::kByteOffset>>(state, frame, parent);
+      return intern_frame<RuntimeLayout<InstructionForm::kByteOffset>>(state, at, entry, parent);
     case InstructionForm::kUnitOffset:
-      return intern_frame<RuntimeLayout<InstructionForm::kUnitOffset>>(state, frame, parent);
+      return intern_frame<RuntimeLayout<InstructionForm::kUnitOffset>>(state, at, entry, parent);
     case InstructionForm::kPointer:
-      return intern_frame<StatedLayout>(state, frame, parent);
+      return intern_frame<StatedLayout>(state, at, entry, parent);
     case InstructionForm::kThreadPointer:
-      return intern_frame<StatedThreadLayout>(state, frame, parent);
+      return intern_frame<StatedThreadLayout>(state, at, entry, parent);
   }
   return parent;
 }

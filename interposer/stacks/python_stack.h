@@ -29,15 +29,20 @@ inline constexpr uint32_t kMaxPythonFrames = 4096;
 inline constexpr uint32_t kInnermostFramesOfDeepStack = 128;
 inline constexpr char kDeepStackLabel[] = "[... deeper frames not recorded]";
 
-// A frame of the kept stack. Which code object it runs is asked for only when its node is not
-// known.
+// A frame of the kept stack is linked to the next one further out, and runs an instruction: what
+// each event compares, in memory of its own. `links[i]` is what frame i is linked to, so `links[i +
+// 1]` tells where frame i itself is.
+struct PythonLink {
+  const char* previous;  // the interpreter's frame; null: the outermost is linked to nothing
+  uint64_t instruction;  // as the frame holds it
+};
+
+// What else is kept of it. Which code object it runs is asked for only when its node is not known.
 inline constexpr uint32_t kUnresolvedCode = 0xffffffffu;
 struct PythonFrame {
-  const char* frame;     // the interpreter's
-  uintptr_t code;        // as the frame holds it, tags and all
-  uint64_t instruction;  // as the frame holds it
-  uint32_t code_id;      // kUnresolvedCode, or 0: the interpreter's own, without Python code
-  uint32_t node;         // of the stack up to here
+  uintptr_t code;    // as the frame holds it, tags and all
+  uint32_t code_id;  // kUnresolvedCode, or 0: the interpreter's own, without Python code
+  uint32_t node;     // of the stack up to here
 };
 
 // An asyncio task on the kept stack: its node lies below that of its coroutine's frame.
@@ -75,7 +80,7 @@ struct PythonStackState {
   uint32_t generation;  // of the code objects in `stack`
   python::InterpreterThread thread;
   uint64_t walked_at;        // in ticks: when `stack` was compared last; 0: not known
-  uint32_t ticks_per_call;   // a call and its return take longer; 0: that cannot be told
+  uint64_t ns_per_tick;      // in 2^-32 ns; 0: that cannot be told
   uint32_t deep_stack_node;  // of kDeepStackLabel; 0: not made yet
   uint32_t task_count;
   // Not every block is recorded, so that a task may have come and gone unseen: names are compared.
@@ -84,8 +89,7 @@ struct PythonStackState {
   uint16_t positions[kPositions];  // frame address, hashed: where in `stack` it may be
   CodeEntry codes[kCodeEntries];
   InternEntry interned[kInternEntries];
-  // What the outermost frame is linked to: nothing. So that frame needs no case of its own.
-  PythonFrame no_frame;
+  PythonLink links[kMaxPythonFrames + 1];
   PythonFrame stack[kMaxPythonFrames];
   const char* fresh[kMaxPythonFrames];  // frames of the walk under way, innermost first
 
@@ -93,12 +97,11 @@ struct PythonStackState {
   // zeroed instead: nodes are numbered anew.)
   // `steady_ticks_per_us`: segment::SegmentHeader's.
   void reset(uint32_t steady_ticks_per_us, bool records_every_block = true) {
-    constexpr uint32_t kLeastNsPerCall = 3;  // python_stack.cpp, "deep stacks"
     depth = 0;
     task_count = 0;
     may_miss_tasks = !records_every_block;
     thread = {};
-    ticks_per_call = steady_ticks_per_us * kLeastNsPerCall / 1000;
+    ns_per_tick = steady_ticks_per_us == 0 ? 0 : (uint64_t{1000} << 32) / steady_ticks_per_us;
   }
 };
 

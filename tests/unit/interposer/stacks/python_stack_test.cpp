@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 #include <pthread.h>
+#include <sys/mman.h>
 
 #include <algorithm>
 #include <cstring>
@@ -94,6 +95,40 @@ TEST_CASE("a generator resumed by another caller stands on that caller") {
     CHECK(walked.stack() == Stack{"module+2", "gen+6"});
     walked.python.link(generator, first);
     CHECK(walked.stack() == Stack{"module+2", "first+4", "gen+6"});
+  }
+}
+
+TEST_CASE("a frame that is kept and gone is not read") {
+  constexpr size_t kPage = 4096;
+  for (const Layout& layout : kLayouts) {
+    CAPTURE(layout.minor);
+    for (const int gone : {1, 2, 5}) {
+      Walked walked(layout);
+      std::vector<char*> frames;
+      Stack before, after{"other+2"};
+      for (int i = 0; i < 8; ++i) {
+        const std::string name = "f" + std::to_string(i);
+        frames.push_back(walked.python.push(walked.python.code("a.py", name, 1), 2 * i));
+        before.push_back(name + "+" + std::to_string(2 * i));
+        if (i > gone) after.push_back(before.back());
+      }
+      // As a generator's frame, in memory that is given back when it ends.
+      void* const page =
+          mmap(nullptr, kPage, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+      REQUIRE(page != MAP_FAILED);
+      auto* const generator = static_cast<char*>(page);
+      walked.python.set_code(generator, walked.python.code("a.py", "gen", 1));
+      walked.python.set_instruction(generator, 4);
+      walked.python.link(generator, frames[static_cast<size_t>(gone) - 1]);
+      walked.python.link(frames[static_cast<size_t>(gone) + 1], generator);
+      before[static_cast<size_t>(gone)] = "gen+4";
+      CHECK(walked.stack() == before);
+      char* const other = walked.python.loose_frame(walked.python.code("a.py", "other", 1), 2);
+      walked.python.link(other, nullptr);
+      walked.python.link(frames[static_cast<size_t>(gone) + 1], other);
+      REQUIRE(munmap(page, kPage) == 0);
+      CHECK(walked.stack() == after);
+    }
   }
 }
 
