@@ -178,11 +178,15 @@ void Injection::start() {
 void Injection::start_worker() {
   constexpr uint32_t kIdleRounds = 50'000;
   constexpr uint64_t kPauseNs = 200'000;
+  constexpr uint64_t kStackBytes = 1 << 20;  // for dlopen, and for what begins a recording
   Context context{};
   context.idle_rounds = context.idle_limit = kIdleRounds;
   context.pthread_create = plan_.pthread_create;
   context.pthread_self = plan_.pthread_self;
   context.pthread_detach = plan_.pthread_detach;
+  if (plan_.pthread_attr_setstacksize != 0) context.pthread_attr_init = plan_.pthread_attr_init;
+  context.pthread_attr_setstacksize = plan_.pthread_attr_setstacksize;
+  context.stack_bytes = kStackBytes + plan_.tls_bytes;  // of which glibc takes the static TLS
   context.dlopen = plan_.dlopen;
   context.dlsym = plan_.dlsym;
   context.dlerror = plan_.dlerror;

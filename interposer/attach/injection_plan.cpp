@@ -158,6 +158,9 @@ InjectionPlan plan_injection(const RemoteProcess& process, const char* wake_symb
   plan.pthread_create = needed(process, plan, "pthread_create");
   plan.pthread_self = needed(process, plan, "pthread_self");
   plan.pthread_detach = needed(process, plan, "pthread_detach");
+  plan.pthread_attr_init = symbol_address(process, plan.loaded, "pthread_attr_init");
+  plan.pthread_attr_setstacksize =
+      symbol_address(process, plan.loaded, "pthread_attr_setstacksize");
   plan.dlopen = needed(process, plan, "dlopen");
   plan.dlsym = needed(process, plan, "dlsym");
   plan.dlerror = symbol_address(process, plan.loaded, "dlerror");

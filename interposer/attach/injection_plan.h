@@ -32,9 +32,10 @@ using AddressRange = std::pair<uint64_t, uint64_t>;
 struct InjectionPlan {
   LoadedObjects loaded;
   uint64_t pthread_create = 0, pthread_self = 0, pthread_detach = 0;
-  uint64_t dlopen = 0, dlsym = 0, dlerror = 0;  // the last may be missing
-  uint64_t wake = 0;                            // of our library, where that is loaded
-  uint64_t tid_offset = 0;                      // of the thread's number in its struct pthread
+  uint64_t pthread_attr_init = 0, pthread_attr_setstacksize = 0;  // may be missing
+  uint64_t dlopen = 0, dlsym = 0, dlerror = 0;                    // the last may be missing
+  uint64_t wake = 0;        // of our library, where that is loaded
+  uint64_t tid_offset = 0;  // of the thread's number in its struct pthread
   std::vector<TlsImage> tls_images;
   uint64_t tls_bytes = 0;
   uint64_t system_call_instruction = 0;

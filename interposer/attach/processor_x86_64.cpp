@@ -13,13 +13,29 @@ asm(R"(
         .pushsection .rodata.memlens_attach, "a", @progbits
         .balign 16
 memlens_attach_code:
-        .ascii "memlens attach 1"
+        .ascii "memlens attach 2"
 memlens_attach_clone:
         syscall
         xorl    %ebp, %ebp
         andq    $-16, %rsp
-        leaq    176(%rbx), %rdi
+        movq    5184(%rbx), %rax
+        testq   %rax, %rax
+        jz      .Ldefault_stack
+        leaq    5120(%rbx), %rdi
+        call    *%rax
+        testl   %eax, %eax
+        jnz     .Ldefault_stack
+        leaq    5120(%rbx), %rdi
+        movq    5200(%rbx), %rsi
+        call    *5192(%rbx)
+        testl   %eax, %eax
+        jnz     .Ldefault_stack
+        leaq    5120(%rbx), %rsi
+        jmp     .Lcreate
+.Ldefault_stack:
         xorl    %esi, %esi
+.Lcreate:
+        leaq    176(%rbx), %rdi
         leaq    memlens_attach_worker(%rip), %rdx
         movq    %rbx, %rcx
         call    *32(%rbx)

@@ -56,11 +56,19 @@ struct Context {
   char symbol[64];
   char error[768];  // dlerror's
   char path[4096];
+  // A pthread_attr_t, and the worker's stack in it: a default of 8 MB may be more than the program
+  // has left.
+  uint64_t attributes[8];
+  uint64_t pthread_attr_init, pthread_attr_setstacksize;  // 0: not there
+  uint64_t stack_bytes;
 };
 static_assert(offsetof(Context, pthread_create) == 32 && offsetof(Context, function) == 80 &&
               offsetof(Context, system_call) == 96 && offsetof(Context, pause_seconds) == 160 &&
               offsetof(Context, thread_handle) == 176 && offsetof(Context, symbol) == 192 &&
-              offsetof(Context, error) == 256 && offsetof(Context, path) == 1024);
+              offsetof(Context, error) == 256 && offsetof(Context, path) == 1024 &&
+              offsetof(Context, attributes) == 5120 &&
+              offsetof(Context, pthread_attr_init) == 5184 &&
+              offsetof(Context, stack_bytes) == 5200);
 
 struct AreaHeader {
   uint64_t bytes;      // of the whole area

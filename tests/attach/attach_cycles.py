@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
 """Attach and detach, again and again, to programs under load.
 
-    tests/attach/attach_cycles.py [--cycles 500] [--seconds 0.1] [--dormant] [KIND ...]
+    tests/attach/attach_cycles.py [--cycles 500] [--seconds 0.1] [--dormant] [--room MB] [KIND ...]
 
 Each cycle attaches to a program that knows nothing of memlens (with --dormant: that was started so),
 records for a moment, detaches, and reads the capture. The program checks its own data all the time;
 whatever ends it, hangs it, or shows up as an error in it or in its clients is a failure, as is a
 cycle without a complete capture. `ledger` pauses the program around attaching and detaching and
 compares its own count of everything it did with the capture's. `start` attaches to programs in
-their first 50 ms.
+their first 50 ms. With --room, a limit on its address space (RLIMIT_AS) leaves the program so much.
 
 Used by attach_test.py with few cycles; docs/reliability.md has the figures of long runs.
 """
@@ -17,6 +17,7 @@ import json
 import os
 import random
 import re
+import resource
 import shutil
 import socket
 import statistics
@@ -84,6 +85,16 @@ class Program:
     def pid_of(self, _cycle):
         """Of the process that this cycle attaches to."""
         return self.pid
+
+    def leave_room(self, mb):
+        """No more than that of address space, beyond the most that it has been seen to have."""
+        most = 0
+        for _ in range(100):
+            with open(f"/proc/{self.pid}/statm", encoding="ascii") as file:
+                most = max(most, int(file.read().split()[0]) * resource.getpagesize())
+            time.sleep(0.002)
+        limit = most + mb * 1_000_000
+        resource.prlimit(self.pid, resource.RLIMIT_AS, (limit, limit))
 
     def end(self):
         self.process.kill()
@@ -263,9 +274,11 @@ class Outcome:
         return text
 
 
-def run_cycles(kind, cycles, seconds=0.1, dormant=False):
+def run_cycles(kind, cycles, seconds=0.1, dormant=False, room=None):
     """Raises Failure, or Skipped."""
     program = KINDS[kind](dormant=dormant)
+    if room is not None:
+        program.leave_room(room)
     capture = tempfile.mktemp(prefix="memlens-attach-", suffix=".mlens")
     recorded = 0
     try:
@@ -380,6 +393,7 @@ def main():
     parser.add_argument("--cycles", type=int, default=500)
     parser.add_argument("--seconds", type=float, default=0.1)
     parser.add_argument("--dormant", action="store_true", help="to programs that are started so")
+    parser.add_argument("--room", type=int, metavar="MB", help="of address space that is left it")
     parser.add_argument("kinds", nargs="*", metavar="KIND",
                         help=", ".join([*KINDS, "start", "ledger"]) + "; all of them by default")
     arguments = parser.parse_args()
@@ -393,7 +407,8 @@ def main():
             elif kind == "start":
                 result = f"{run_start_cycles(arguments.cycles)} recorded"
             else:
-                result = run_cycles(kind, arguments.cycles, arguments.seconds, arguments.dormant)
+                result = run_cycles(kind, arguments.cycles, arguments.seconds, arguments.dormant,
+                                    arguments.room)
         except Skipped as reason:
             result = f"skipped: {reason}"
         except Failure as failure:

@@ -6,9 +6,9 @@ CYCLES = 20
 
 
 class Cycles(MemlensTest):
-    def run_kind(self, kind, dormant=False):
+    def run_kind(self, kind, dormant=False, room=None):
         try:
-            run_cycles(kind, CYCLES, 0.05, dormant)
+            run_cycles(kind, CYCLES, 0.05, dormant, room)
         except Skipped as reason:
             self.skipTest(str(reason))
 
@@ -23,6 +23,9 @@ class Cycles(MemlensTest):
 
     def test_one_thread_that_takes_eintr_for_an_error_sees_nothing_of_it(self):
         self.run_kind("lone")
+
+    def test_a_program_that_is_left_12_mb_of_address_space_is_recorded_as_any(self):
+        self.run_kind("lone", room=12)
 
     def test_an_event_loop_with_worker_threads_sees_nothing_of_it(self):
         self.run_kind("asyncio-3.11")
