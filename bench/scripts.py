@@ -5,9 +5,10 @@ import subprocess
 HERE = os.path.dirname(os.path.abspath(__file__))
 # name: the module it needs that Python does not bring
 SCRIPTS = {
-    "calls": None, "objects": None, "strings": None, "recursion": None, "threads": None,
+    "calls": None, "objects": None, "strings": None, "recursion": None, "deep": None,
+    "threads": None, "parallel": None, "parser": None, "asyncio_server": None,
     "real_ast": None, "real_index": None, "numpy_job": "numpy", "pandas_job": "pandas",
-    "pylint_job": "pylint", "startup": None,
+    "pylint_job": "pylint", "sympy_job": "sympy", "startup": None,
 }
 
 
