@@ -91,9 +91,12 @@ class Accounts {
   uint64_t live_bytes() const { return live_bytes_; }
 
   // ---- mappings, or what is left out of them
-  void add_untouched(uint32_t process, uint32_t site, uint64_t bytes) {
+  uint32_t add_untouched(uint32_t process, uint32_t site, uint64_t bytes) {
     untouched_.push_back({process, site, bytes, now_ticks_, UINT64_MAX});
+    return static_cast<uint32_t>(untouched_.size() - 1);
   }
+  void end_untouched_account(uint32_t account) { untouched_[account].end_ticks = now_ticks_; }
+  void reopen_untouched_account(uint32_t account) { untouched_[account].end_ticks = UINT64_MAX; }
   void end_untouched(uint32_t process) {
     for (UntouchedAccount& each : untouched_) {
       if (each.process == process && each.end_ticks == UINT64_MAX) each.end_ticks = now_ticks_;

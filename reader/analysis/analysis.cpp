@@ -120,7 +120,7 @@ class Pass {
           process->merge.go_on_from(carried->epoch, carried->counters);
         const auto earliest = impl_.earliest_end_ticks.find(process_index);
         if (earliest != impl_.earliest_end_ticks.end()) process->may_end_ticks = earliest->second;
-        if (known != nullptr) process->accounts.compare_with(known->resident_memory.ranges);
+        if (known != nullptr) process->accounts.compare_with(known->resident_memory);
         if (untouched_ != nullptr && untouched_->contains(process_index))
           process->accounts.set_untouched(&untouched_->at(process_index));
         process->is_fork = known != nullptr && known->origin == format::ProcessOrigin::kFork;

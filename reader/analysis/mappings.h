@@ -12,15 +12,16 @@
 namespace memlens::reader {
 
 struct Mapping {
-  uint64_t mapped_bytes = 0;  // when it was made
+  uint64_t touched_bytes = 0;  // when it was made, without what is never touched
   uint64_t live_bytes = 0;
   uint32_t site = 0;
   uint32_t birth = 0;  // as in LiveBlock
   uint8_t generation = 0;
   bool counted = false;
-  uint32_t range_birth = 0;      // RangeRecorder::Birth
-  uint32_t number = 0;           // of the process's mappings, from 1
-  uint64_t untouched_bytes = 0;  // which its site does not have
+  uint32_t range_birth = 0;        // RangeRecorder::Birth
+  uint32_t number = 0;             // of the process's mappings, from 1
+  uint64_t untouched_bytes = 0;    // which its site does not have
+  uint32_t untouched_account = 0;  // where there are any
 };
 
 // A range of one mapping that was unmapped.

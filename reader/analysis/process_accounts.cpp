@@ -413,7 +413,7 @@ void ProcessAccounts::map(Stream& stream, StreamState& state, const Event& event
   // mremap moves files, shared memory and reservations too: heap is what was heap before.
   if (event.kind == format::AllocationKind::kMremap && !state.unmapped_heap) return;
   auto mapping = std::make_shared<Mapping>();
-  mapping->mapped_bytes = mapping->live_bytes = event.size_bytes;
+  mapping->live_bytes = event.size_bytes;
   mapping->number = ++mapping_count_;
   if (untouched_ != nullptr) {
     const auto known = untouched_->find(mapping->number);
@@ -421,6 +421,7 @@ void ProcessAccounts::map(Stream& stream, StreamState& state, const Event& event
       mapping->untouched_bytes = std::min(known->second, event.size_bytes);
   }
   const uint64_t touched_bytes = event.size_bytes - mapping->untouched_bytes;
+  mapping->touched_bytes = touched_bytes;
   mapping->site = from_nothing_ && !accounts_.in_range() ? kNoSite : site_of(stream, event);
   mapping->birth = birth_of(stream, event.stack == kCarriedBlock);
   mapping->generation = static_cast<uint8_t>(generation_);
@@ -436,7 +437,8 @@ void ProcessAccounts::map(Stream& stream, StreamState& state, const Event& event
       ++site.allocated_blocks;
     }
     if (mapping->untouched_bytes > 0)
-      accounts_.add_untouched(number_, mapping->site, mapping->untouched_bytes);
+      mapping->untouched_account =
+          accounts_.add_untouched(number_, mapping->site, mapping->untouched_bytes);
   }
   mappings_.add(event.address, event.size_bytes, std::move(mapping));
 }
@@ -444,11 +446,21 @@ void ProcessAccounts::map(Stream& stream, StreamState& state, const Event& event
 void ProcessAccounts::unmap(StreamState& state, uint64_t address, uint64_t size_bytes) {
   state.retired.what = Retired::kMappings;
   state.retired.pieces.clear();
+  // Libraries unmap what they have when they are put away, after it was looked at: see
+  // find_untouched().
+  const bool looked_at =
+      resident_memory_ != nullptr && accounts_.now_ticks() > resident_memory_->ticks;
+  if (looked_at) compare_mappings();
   for (UnmappedPiece& range : mappings_.remove(address, size_bytes)) {
     Mapping& mapping = *range.mapping;
-    const uint64_t bytes = range.end - range.begin;
-    mapping.live_bytes -= bytes;
-    Retired::Piece piece{std::move(range), false, mapping.live_bytes == 0, false, false};
+    const uint64_t mapped = range.end - range.begin;
+    const uint64_t untouched = looked_at ? std::min(mapped, mapping.untouched_bytes) : 0;
+    const uint64_t bytes = mapped - untouched;
+    mapping.live_bytes -= mapped;
+    mapping.untouched_bytes -= untouched;
+    if (untouched > 0 && mapping.untouched_bytes == 0)
+      accounts_.end_untouched_account(mapping.untouched_account);
+    Retired::Piece piece{std::move(range), untouched, false, mapping.live_bytes == 0, false, false};
     if (mapping.site != kNoSite) {
       SiteAccount& site = accounts_.sites()[mapping.site];
       accounts_.remove_live(site, bytes, piece.last ? 1 : 0);
@@ -469,7 +481,7 @@ void ProcessAccounts::unmap(StreamState& state, uint64_t address, uint64_t size_
           ++site.freed_blocks;
           if (is_temporary(site, mapping.birth)) {
             piece.temporary = true;
-            count_temporary(mapping.site, mapping.range_birth, mapping.mapped_bytes, 1);
+            count_temporary(mapping.site, mapping.range_birth, mapping.touched_bytes, 1);
           }
         }
       }
@@ -528,10 +540,13 @@ void ProcessAccounts::undo(StreamState& state) {
 
 void ProcessAccounts::undo_unmap(const Retired::Piece& piece) {
   Mapping& mapping = *piece.range.mapping;
-  const uint64_t bytes = piece.range.end - piece.range.begin;
-  mappings_.remove(piece.range.begin, bytes);
-  mapping.live_bytes += bytes;
-  mappings_.add(piece.range.begin, bytes, piece.range.mapping);
+  const uint64_t mapped = piece.range.end - piece.range.begin;
+  const uint64_t bytes = mapped - piece.untouched_bytes;
+  mappings_.remove(piece.range.begin, mapped);
+  mapping.live_bytes += mapped;
+  mapping.untouched_bytes += piece.untouched_bytes;
+  if (piece.untouched_bytes > 0) accounts_.reopen_untouched_account(mapping.untouched_account);
+  mappings_.add(piece.range.begin, mapped, piece.range.mapping);
   if (mapping.site == kNoSite) return;
   SiteAccount& site = accounts_.sites()[mapping.site];
   accounts_.add_live(site, bytes, piece.last ? 1 : 0);
@@ -547,7 +562,7 @@ void ProcessAccounts::undo_unmap(const Retired::Piece& piece) {
   site.freed_bytes -= bytes;
   if (piece.last) --site.freed_blocks;
   if (piece.temporary) {
-    uncount_temporary(mapping.site, mapping.range_birth, mapping.mapped_bytes, 1);
+    uncount_temporary(mapping.site, mapping.range_birth, mapping.touched_bytes, 1);
   }
 }
 
@@ -559,9 +574,9 @@ void ProcessAccounts::shut_down(bool began) {
 }
 
 void ProcessAccounts::compare_mappings() {
-  if (resident_ranges_ == nullptr || mappings_compared_) return;
+  if (resident_memory_ == nullptr || mappings_compared_) return;
   mappings_compared_ = true;
-  found_untouched_ = find_untouched(mappings_, *resident_ranges_);
+  found_untouched_ = find_untouched(mappings_, resident_memory_->ranges);
 }
 
 void ProcessAccounts::end_process() {

@@ -34,7 +34,7 @@ class ProcessAccounts {
   // long.
   void set_untouched(const UntouchedBytes* untouched) { untouched_ = untouched; }
   // Ranges to compare with what is mapped in the end; before the first event.
-  void compare_with(const std::vector<ResidentRange>& ranges) { resident_ranges_ = &ranges; }
+  void compare_with(const ResidentMemoryRecord& told) { resident_memory_ = &told; }
   // In the end: found by comparing.
   const UntouchedBytes& found_untouched() const { return found_untouched_; }
   // Also for processes that never end.
@@ -88,8 +88,9 @@ class ProcessAccounts {
     RangeRecorder::Birth range_birth = 0;  // of the block
     struct Piece {
       UnmappedPiece range;
-      bool counted_bytes;  // its bytes were counted as freed
-      bool last;           // nothing was left of the mapping
+      uint64_t untouched_bytes;  // of the range, which its site did not have
+      bool counted_bytes;        // its bytes were counted as freed
+      bool last;                 // nothing was left of the mapping
       bool temporary;
       bool spared;
     };
@@ -193,7 +194,7 @@ class ProcessAccounts {
   unsigned generation_ = 0;      // how many shutdowns have begun
   bool in_shutdown_ = false;
   const UntouchedBytes* untouched_ = nullptr;
-  const std::vector<ResidentRange>* resident_ranges_ = nullptr;
+  const ResidentMemoryRecord* resident_memory_ = nullptr;
   UntouchedBytes found_untouched_;
   uint32_t mapping_count_ = 0;
   bool mappings_compared_ = false;

@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include "reader/analysis/analysis.h"
+#include "tests/support/capture_bytes.h"
 #include "tests/support/sample_captures.h"
 #include "tests/support/temporary_file.h"
 
@@ -60,4 +61,45 @@ TEST_CASE("a mapping that lives to the end counts with what is touched, others a
   const reader::Analysis late = reader::analyze(capture, {.from_seconds = 1.5e-6});
   CHECK(late.totals.peak_bytes == 13 * kMegabyte);
   CHECK(late.totals.untouched_at_peak_bytes == 990 * kMegabyte);
+}
+
+TEST_CASE("what is unmapped after it was looked at, as libraries do at the end, was untouched") {
+  constexpr uint64_t kStart = testing::CaptureBytes::kStartTicks;
+  constexpr uint64_t kAddress = 0x7f0000000000;
+  using format::AllocationKind;
+  testing::CaptureBytes capture;
+  testing::MetadataBytes metadata;
+  metadata.add_process(41, 1, 0, format::ProcessOrigin::kStart, kStart, "/opt/app", {"app"});
+  metadata.add_thread(1, 41, kStart, "main");
+  const uint32_t node = metadata.add_label_node(0, "[reserve]");
+  metadata.add_resident_memory(kStart + 5000, 12 * kMegabyte, 20 * kMegabyte,
+                               {{kAddress, 1000 * kMegabyte, 10 * kMegabyte}});
+  capture.add_frame({.kind = format::FrameKind::kMetadata, .process = 1}, metadata.take());
+  testing::EventBytes events;
+  events.map(AllocationKind::kMmap, kAddress, 500 * kMegabyte, node);
+  events.map(AllocationKind::kMmap, kAddress + 500 * kMegabyte, 500 * kMegabyte, node);
+  events.time(1000);
+  events.allocate(AllocationKind::kMalloc, 0x1000, 3 * kMegabyte, node);
+  events.time(6000);
+  events.unmap(kAddress, 300 * kMegabyte);
+  events.unmap(kAddress + 300 * kMegabyte, 700 * kMegabyte);
+  events.undo();
+  events.unmap(kAddress + 300 * kMegabyte, 700 * kMegabyte);
+  events.time(1000);
+  events.allocate(AllocationKind::kMalloc, 0x2000, 30 * kMegabyte, node);
+  capture.add_frame(
+      {.kind = format::FrameKind::kEvents, .process = 1, .thread = 1, .ticks = kStart},
+      events.payload());
+  capture.add_trailer(kStart + 9000);
+  const testing::TemporaryFile file(capture.bytes());
+  const reader::Capture opened = reader::Capture::open(file.path());
+  const reader::Totals all = reader::analyze(opened, {.range_buckets = 8}).totals;
+  CHECK(all.allocated_bytes == (10 + 3 + 30) * kMegabyte);
+  CHECK(all.peak_bytes == 33 * kMegabyte);
+  CHECK(all.leaked_bytes == 33 * kMegabyte);
+  CHECK(all.untouched_at_peak_bytes == 0);
+  CHECK(all.frees == 2);
+  const reader::Totals before = reader::analyze(opened, {.to_seconds = 2e-6}).totals;
+  CHECK(before.peak_bytes == 13 * kMegabyte);
+  CHECK(before.untouched_at_peak_bytes == 990 * kMegabyte);
 }
