@@ -1,5 +1,7 @@
 #include "report/view/python_code.h"
 
+#include <algorithm>
+
 #include "report/text/contains.h"
 
 namespace memlens::report {
@@ -14,6 +16,21 @@ bool is_site_startup(const reader::Frame& frame) {
   return frame.origin == reader::FrameOrigin::kPython &&
          (frame.file == "<frozen site>" ||
           (frame.file.ends_with("/site.py") && is_standard_library_python(frame.file)));
+}
+
+bool is_event_loop(const reader::Frame& frame) {
+  struct Loop {
+    std::string_view function;  // as it ends: older Pythons tell no class
+    std::string_view file;
+  };
+  constexpr Loop kLoops[] = {{"run_forever", "/asyncio/base_events.py"},
+                             {"serve_forever", "/socketserver.py"},
+                             {"unrolled_run", "/trio/_core/_run.py"},
+                             {"mainLoop", "/twisted/internet/base.py"}};
+  return frame.origin == reader::FrameOrigin::kPython &&
+         std::ranges::any_of(kLoops, [&](const Loop& loop) {
+           return frame.function.ends_with(loop.function) && frame.file.ends_with(loop.file);
+         });
 }
 
 bool is_installed_python(std::string_view file) {

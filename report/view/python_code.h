@@ -14,6 +14,9 @@ bool is_import_machinery(const reader::Frame& frame);
 // import is start-up, whichever package it is in.
 bool is_site_startup(const reader::Frame& frame);
 
+// What runs until everything is done, and calls what others asked it to: not for its caller.
+bool is_event_loop(const reader::Frame& frame);
+
 bool is_installed_python(std::string_view file);
 bool is_standard_library_python(std::string_view file);
 

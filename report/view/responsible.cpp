@@ -16,7 +16,7 @@ struct Search {
   int8_t rank = 127;
   Part part = Part::kBeforePython;
 
-  // The next frame inwards.
+  // The next frame inwards. `frame_rank`: see search_rank().
   void add(FrameTree::NodeId node, const reader::Frame& frame, int frame_rank) {
     if (part == Part::kSiteSaid) return;
     const bool is_python =
@@ -35,9 +35,15 @@ struct Search {
     if (is_python) part = Part::kInProgram;
     if (frame_rank > rank) return;
     best = node;
-    rank = static_cast<int8_t>(frame_rank);
+    rank = static_cast<int8_t>(frame_rank < 0 ? ~frame_rank : frame_rank);
   }
 };
+
+// Negative, and so before all that is further out: the complement of an event loop's.
+int search_rank(const reader::Frame& frame, const CodeOrigins& origins) {
+  const int rank = origins.rank_of(frame);
+  return is_event_loop(frame) ? ~rank : rank;
+}
 
 // Who asked the pool whose function reports a block at `report`; the root: nobody.
 FrameTree::NodeId caller_of_pool(const FrameTree& tree, FrameTree::NodeId report) {
@@ -60,7 +66,7 @@ FrameTree::NodeId responsible_node(const FrameTree& tree, FrameTree::NodeId leaf
     nodes.push_back(node);
   Search search;
   for (auto node = nodes.rbegin(); node != nodes.rend(); ++node)
-    search.add(*node, tree.frame(*node), origins.rank_of(tree.frame(*node)));
+    search.add(*node, tree.frame(*node), search_rank(tree.frame(*node), origins));
   return search.best;
 }
 
@@ -70,7 +76,7 @@ ResponsibleNodes::ResponsibleNodes(const FrameTree& tree, const CodeOrigins& ori
   ranks.reserve(tree.frames().size());
   std::vector<bool> reports;
   for (const reader::Frame& frame : tree.frames()) {
-    ranks.push_back(static_cast<int8_t>(origins.rank_of(frame)));
+    ranks.push_back(static_cast<int8_t>(search_rank(frame, origins)));
     reports.push_back(is_pool_report(frame));
   }
   std::vector<Search> searches(tree.size());

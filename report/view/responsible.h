@@ -17,6 +17,9 @@ namespace memlens::report {
 // Of a program's own pool (include/memlens.h) it is who called the pool: what reports a block is
 // the pool's function, as far as it is named like one (arena_alloc, Arena::allocate).
 //
+// What an event loop runs is not its caller's: where nobody's own code is called, that is a line of
+// the loop or of what it called, and not `asyncio.run(main())`.
+//
 // What Python's `site` runs before the program begins (.pth files, sitecustomize) is the
 // start-up's: there the line of `site` itself is responsible.
 FrameTree::NodeId responsible_node(const FrameTree& tree, FrameTree::NodeId leaf,

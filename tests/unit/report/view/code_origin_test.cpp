@@ -250,3 +250,25 @@ TEST_CASE("without any better frame the innermost is responsible") {
   CHECK(responsible({native("malloc", "/lib/libc.so.6"), native("calloc", "/lib/libc.so.6")}) ==
         "malloc");
 }
+
+TEST_CASE("what an event loop runs is not the line's that started it") {
+  const Frame module = python("<module>", "/src/app.py");
+  const Frame run = python("run", "/usr/lib/python3.11/asyncio/runners.py");
+  const Frame loop =
+      python("BaseEventLoop.run_forever", "/usr/lib/python3.11/asyncio/base_events.py");
+  const Frame once =
+      python("BaseEventLoop._run_once", "/usr/lib/python3.11/asyncio/base_events.py");
+  const Frame read = python("_SelectorSocketTransport._read_ready",
+                            "/usr/lib/python3.11/asyncio/selector_events.py");
+  CHECK(responsible({read, once, loop, run, module}) == "_SelectorSocketTransport._read_ready");
+  CHECK(responsible({native("epoll_poll", "/usr/lib/libpython3.11.so"), loop, run, module}) ==
+        "BaseEventLoop.run_forever");
+  CHECK(responsible({python("handle", "/src/app.py"), read, once, loop, run, module}) == "handle");
+  CHECK(responsible({python("request", "/usr/lib/python3/dist-packages/aiohttp/web.py"), read, once,
+                     loop, run, module}) == "request");
+  CHECK(responsible({python("__init__", "/usr/lib/python3.11/asyncio/unix_events.py"), run,
+                     module}) == "<module>");
+  // Older Pythons tell no class.
+  CHECK(responsible({read, python("serve_forever", "/usr/lib/python3.11/socketserver.py"),
+                     module}) == "_SelectorSocketTransport._read_ready");
+}
