@@ -19,6 +19,8 @@ constexpr double kKeptShare = 0.5;
 constexpr double kStaysHigh = 0.6;
 constexpr double kReserveShare = 0.3;
 constexpr uint64_t kReserveBytes = 16'000'000;
+// Of the peak: from there on it is what is to be told of the program. A library's is smaller.
+constexpr uint64_t kLargeReserve = 4;
 // The program's end takes its memory away: samples of the last part say nothing.
 constexpr double kBeforeEnd = 0.98;
 constexpr size_t kSamplesInRow = 3;
@@ -210,7 +212,7 @@ void add_reserve(const Evidence& evidence, std::vector<Finding>& findings) {
   }
   Finding finding;
   finding.kind = FindingKind::kReserve;
-  finding.severity = untouched > peak ? Severity::kMedium : Severity::kLow;
+  finding.severity = untouched > kLargeReserve * peak ? Severity::kMedium : Severity::kLow;
   finding.bytes = untouched;
   finding.text = format_bytes(untouched) +
                  " was mapped and never touched: address space, not memory, and left out of the "

@@ -2,6 +2,7 @@
 #include "reader/capture/left_out_text.h"
 
 #include <algorithm>
+#include <cmath>
 #include <functional>
 #include <map>
 
@@ -61,7 +62,7 @@ class SummaryPrinter {
     const ResidentMemory& resident = summary_.answers.resident;
     if (resident.at_peak) table.add_row({{"RSS at the peak", Paint::kBold}, rss_text(resident)});
     if (const auto& parts = summary_.answers.resident_parts) {
-      table.add_row({{"  made of", Paint::kBold}, parts_text(parts->sum)});
+      table.add_row({{"  made of", Paint::kBold}, about_text(*parts) + parts_text(parts->sum)});
       if (const std::string rest = shared_parts_text(parts->sum); !rest.empty()) {
         table.add_row({"", rest});
       }
@@ -76,6 +77,13 @@ class SummaryPrinter {
                      format_bytes(reserved) + " mapped at the peak, not counted above"});
     }
     table.print(out_, terminal_, kTableIndent);
+  }
+
+  // It was looked at a moment before or after.
+  std::string about_text(const ResidentPartsAt& parts) const {
+    const auto at_peak = static_cast<double>(summary_.answers.resident.at_peak.value_or(0));
+    const auto then = static_cast<double>(parts.sum.resident);
+    return std::abs(then - at_peak) > 0.02 * at_peak ? "about " : "";
   }
 
   uint64_t most_leaked_by_one_process() const {

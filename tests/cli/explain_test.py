@@ -200,7 +200,7 @@ time.sleep(0.5)
                         summary["rss_at_peak_bytes"] / 6)
         self.assertRegex(findings["rss_gap"]["text"], r"(79|80|81)\.\d MB shared memory")
         text = self.memlens("summary", self.capture).stdout
-        self.assertRegex(text, r"made of +[\d.]+ MB heap and stacks, [\d.]+ MB code and files\n"
+        self.assertRegex(text, r"made of +(about )?[\d.]+ MB heap and stacks, [\d.]+ MB code and files\n"
                                r" +(79|80|81)\.\d MB shared")
 
     FORKED = """
