@@ -26,6 +26,8 @@ using collector::Recording;
 // Two Ctrl-C within this time end the recording: one alone is the program's own affair, and in an
 // interpreter's prompt they come minutes apart.
 constexpr int64_t kSecondInterruptNs = 5'000'000'000;
+// `timeout` sends one to memlens and another to its group; nobody types two so fast.
+constexpr int64_t kOneInterruptNs = 200'000'000;
 
 std::atomic<Recording*> recording_to_wake{nullptr};
 
@@ -163,7 +165,9 @@ void ProgramRun::handle(const ReceivedSignal& signal) {
 void ProgramRun::handle_interrupt(const ReceivedSignal& signal) {
   if (was_ignored(SIGINT)) return forward(signal);
   const int64_t now = collector::monotonic_ns();
-  const bool second = last_interrupt_ns_ != 0 && now - last_interrupt_ns_ < kSecondInterruptNs;
+  const int64_t since_last = last_interrupt_ns_ != 0 ? now - last_interrupt_ns_ : INT64_MAX;
+  if (since_last < kOneInterruptNs) return forward(signal);
+  const bool second = since_last < kSecondInterruptNs;
   last_interrupt_ns_ = now;
   if (program_ended_) {
     ended_early_ = true;

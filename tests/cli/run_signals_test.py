@@ -85,6 +85,21 @@ class SentToMemlens(MemlensTest):
         self.assertEqual(process.returncode, 128 + signal.SIGTERM)
         self.assertTrue(self.summary(os.path.join(self.directory, "s.mlens"))["complete"])
 
+    def test_an_interrupt_that_is_sent_to_the_group_too_is_one(self):
+        script = self.script(LISTENER.format(seconds=1.5))
+        process = subprocess.Popen([MEMLENS, "run", "-q", "-o", "s.mlens", script],
+                                   cwd=self.directory, stdout=subprocess.PIPE, text=True,
+                                   start_new_session=True)
+        self.assertEqual(process.stdout.readline(), "ready\n")
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.02)  # two that wait at once would be one
+        os.killpg(process.pid, signal.SIGINT)
+        process.communicate(timeout=30)
+        self.assertEqual(process.returncode, 0)
+        capture = os.path.join(self.directory, "s.mlens")
+        self.assertNotIn("ended early", self.memlens("summary", capture).stdout)
+        self.assertGreater(self.summary(capture)["duration_seconds"], 1.4)
+
     def test_ignored_signals_stay_ignored(self):
         process = subprocess.Popen(["sh", "-c", f"trap '' HUP; exec {MEMLENS} run -q sh -c "
                                     "'kill -HUP $PPID $$; echo alive'"], cwd=self.directory,
