@@ -6,15 +6,16 @@
 #include <iostream>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "reader/text/columns.h"
 #include "report/cli/command.h"
 #include "report/cli/report_file.h"
 #include "report/cli/report_options.h"
+#include "report/explain/answers.h"
 #include "report/html/page_budget.h"
 #include "report/html/page_builder.h"
 #include "report/html/page_writer.h"
-#include "report/view/growing.h"
 
 namespace memlens::report::cli {
 namespace {
@@ -37,20 +38,35 @@ std::string default_output_path(const std::string& capture_path) {
   return capture_path + ".html";
 }
 
+std::vector<html::PageSentence> first_sentences(const ReportOptions& options,
+                                                const reader::Capture& capture,
+                                                const reader::Analysis& analysis) {
+  const Answers answers =
+      find_answers(capture, analysis, options.query, shown_frames(options, capture),
+                   code_origins(options, capture));
+  std::vector<html::PageSentence> sentences;
+  for (const Finding& finding : answers.findings) {
+    if (sentences.size() == kFirstFindings) break;
+    sentences.push_back(
+        {finding_title(finding), std::string(severity_name(finding.severity)), finding.text});
+  }
+  return sentences;
+}
+
 int write_flamegraph(FlamegraphOptions& options) {
   std::string path = options.output_path;
   if (path.empty()) path = default_output_path(options.report.capture_path);
   check_report_file(path, options.force);
   const reader::Capture capture = open_capture(options.report);
-  reader::Query query = options.report.query;
+  reader::Query query = answers_query(options.report.query);
   query.range_buckets = kRangeBuckets;
-  query.growth_marks = kGrowthMarks;
   const reader::Analysis analysis = analyze(options.report, capture, query);
 
   options.page.query = options.report.query;
   options.page.native = shows_native(options.report, capture);
   options.page.by_task = options.report.tasks != reader::TaskFrames::kHidden;
   options.page.own_code = options.report.own_code;
+  options.page.sentences = first_sentences(options.report, capture, analysis);
   html::PageModel page = html::build_page(capture, analysis, options.page);
   html::fit_budget(page, options.node_budget);
   write_report_file(path, [&](std::ostream& out) { html::write_page(page, out); });

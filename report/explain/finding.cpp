@@ -30,4 +30,11 @@ std::string_view certainty_name(Certainty certainty) {
   return kNames[static_cast<unsigned>(certainty)];
 }
 
+std::string finding_title(const Finding& finding) {
+  std::string title(finding_title(finding.kind));
+  if (finding.certainty != Certainty::kMeasured)
+    title += " (" + std::string(certainty_name(finding.certainty)) + ")";
+  return title;
+}
+
 }  // namespace memlens::report

@@ -51,4 +51,10 @@ struct Finding {
   const reader::Frame* place = nullptr;  // of the answers' tree; null: none
 };
 
+// "Leak (likely)"; what is measured needs no such word.
+std::string finding_title(const Finding& finding);
+
+// How many of the sentences stand for all, where there is no room for more.
+inline constexpr size_t kFirstFindings = 2;
+
 }  // namespace memlens::report

@@ -26,6 +26,15 @@ json place_of(const reader::Frame& frame, const PageFrames& frames) {
 
 }  // namespace
 
+json page_findings(const std::vector<PageSentence>& sentences) {
+  json list = json::array();
+  for (const PageSentence& sentence : sentences) {
+    list.push_back(
+        {{"title", sentence.title}, {"severity", sentence.severity}, {"text", sentence.text}});
+  }
+  return list;
+}
+
 json page_places(const std::vector<reader::Site>& sites,
                  const std::vector<FrameTree::NodeId>& nodes, const FrameTree& tree,
                  const CodeOrigins& origins, const PageFrames& frames) {

@@ -8,7 +8,6 @@
 #include "reader/capture/left_out_text.h"
 #include "reader/text/base_name.h"
 #include "report/html/module_name.h"
-#include "report/html/page_answers.h"
 #include "report/html/page_budget.h"
 #include "report/html/page_curves.h"
 #include "report/html/page_frames.h"
@@ -120,6 +119,8 @@ class PageBuilder {
   }
 
   void add_answers() {
+    // Sentences name places as they are.
+    if (!options_.redact) page_.about["findings"] = page_findings(options_.sentences);
     const CodeOrigins origins(info_, options_.own_code);
     page_.about["places"] = page_places(analysis_.sites, site_nodes_, tree_, origins, frames_);
     if (!analysis_.growth) return;

@@ -1,8 +1,11 @@
 // From a capture and its analysis to the page's model.
 #pragma once
 
+#include <vector>
+
 #include "reader/analysis/analysis.h"
 #include "reader/capture/capture.h"
+#include "report/html/page_answers.h"
 #include "report/html/page_model.h"
 #include "report/view/code_origin.h"
 #include "report/view/view.h"
@@ -16,6 +19,7 @@ struct PageOptions {
   View first_view = View::kPeak;
   reader::Query query = {};  // what was asked for
   OwnCodeOptions own_code;
+  std::vector<PageSentence> sentences = {};  // a redacted page leaves them out
 };
 
 // `analysis` holds ranges (Query::range_buckets), and growth where the page shall say what grows.

@@ -44,13 +44,6 @@ void print_wrapped(std::ostream& out, const std::string& text, size_t indent, si
   out << '\n';
 }
 
-std::string title_of(const Finding& finding) {
-  std::string title(finding_title(finding.kind));
-  if (finding.certainty != Certainty::kMeasured)
-    title += " (" + std::string(certainty_name(finding.certainty)) + ")";
-  return title;
-}
-
 std::string plain(const std::string& text, bool unicode) {
   if (unicode) return text;
   std::string ascii;
@@ -73,7 +66,7 @@ void print_explain_report(std::ostream& out, const Terminal& terminal,
   for (size_t i = 0; i < findings.size(); ++i) {
     const Finding& finding = findings[i];
     out << '\n'
-        << entry_number(i + 1) << terminal.paint(paint_of(finding.severity), title_of(finding))
+        << entry_number(i + 1) << terminal.paint(paint_of(finding.severity), finding_title(finding))
         << '\n'
         << std::string(kEntryIndent, ' ');
     print_wrapped(out, plain(finding.text, terminal.unicode), kEntryIndent, terminal.columns);
@@ -84,7 +77,7 @@ void print_first_findings(std::ostream& out, const Terminal& terminal,
                           const std::vector<Finding>& findings) {
   const size_t shown = std::min(kFirstFindings, findings.size());
   for (const Finding& finding : std::span(findings).first(shown)) {
-    const std::string title = title_of(finding) + ": ";
+    const std::string title = finding_title(finding) + ": ";
     out << "  " << terminal.paint(paint_of(finding.severity), title);
     // The title's columns are of the first line.
     std::string text = plain(finding.text, terminal.unicode);
@@ -129,7 +122,8 @@ void print_explain_markdown(std::ostream& out, const reader::CaptureInfo& info,
                          : ", ended early")
       << ".\n\n";
   for (size_t i = 0; i < findings.size(); ++i) {
-    out << i + 1 << ". **" << title_of(findings[i]) << "**: " << escaped(findings[i].text) << '\n';
+    out << i + 1 << ". **" << finding_title(findings[i]) << "**: " << escaped(findings[i].text)
+        << '\n';
     const reader::Frame* place = findings[i].place;
     if (place != nullptr && !place->source.empty()) {
       out << "   " << code(printable(place->source)) << '\n';

@@ -20,7 +20,4 @@ void print_explain_markdown(std::ostream& out, const reader::CaptureInfo& info,
 void print_first_findings(std::ostream& out, const Terminal& terminal,
                           const std::vector<Finding>& findings);
 
-// How many of the sentences stand for all, where there is no room for more.
-inline constexpr size_t kFirstFindings = 2;
-
 }  // namespace memlens::report

@@ -55,6 +55,55 @@ class Answers(CapturePageTest):
                 self.assertEqual(len(self.strip()), len(places))
                 self.assertIn(places[0]["function"], self.strip()[0])
 
+    def test_the_first_screen_says_what_explain_says(self):
+        capture = self.record_leak()
+        path = self.page(capture)
+        found = json.loads(self.memlens("explain", capture, "--json").stdout)["findings"][:2]
+        shown = "return [...document.querySelectorAll('#findings li')].map((each) => each.textContent)"
+        self.open(path)
+        sentences = self.run_script(shown)
+        self.assertEqual(len(sentences), len(found))
+        for sentence, finding in zip(sentences, found):
+            self.assertTrue(sentence.endswith(" " + finding["text"]), sentence)
+        self.assertRegex(sentences[0], r"^(Growth \(possible\)|Leak \(likely\)) leak \(leaking.py:6\) gained ")
+        self.assertTrue(self.run_script(
+            "return document.getElementById('findings').getBoundingClientRect().bottom < innerHeight"))
+        self.open(path, "view=peak&range=0.9")
+        self.assertEqual(self.run_script(shown), [])
+
+    def test_bars_of_modules_name_their_file(self):
+        self.open(self.page(self.record_leak()))
+        texts = self.run_script("""
+            const texts = [];
+            const { prototype } = CanvasRenderingContext2D;
+            const { fillText } = prototype;
+            prototype.fillText = function (text, ...where) {
+              texts.push(text);
+              return fillText.call(this, text, ...where);
+            };
+            const drawn = () => new Promise(requestAnimationFrame);
+            memlens.update({ metric: 'blocks' });
+            return drawn().then(drawn).then(() => memlens.update({ metric: 'bytes' }))
+              .then(drawn).then(drawn).then(() => {
+                prototype.fillText = fillText;
+                return texts;
+              });""")
+        self.assertTrue(any(text.startswith("leaking.py:13  steady = byte") for text in texts), texts)
+
+    def test_where_it_is_narrow_a_place_keeps_its_end(self):
+        self.addCleanup(capture_testing.browser.resize, self.driver, 1440, 900)
+        capture_testing.browser.resize(self.driver, 420, 900)
+        self.open(self.page(self.record_program()), "mode=table")
+        style = self.run_script("""
+            const { direction, textAlign } = getComputedStyle(document.querySelector('.row-place'));
+            return [direction, textAlign, getComputedStyle(document.querySelector('.row-place bdi')).direction];""")
+        self.assertEqual(style[:2], ["rtl", "left"])
+
+    def test_a_redacted_page_has_no_sentences(self):
+        path = self.page(self.record_leak(), "--redact")
+        self.open(path)
+        self.assertTrue(self.run_script("return document.getElementById('findings').hidden"))
+
     def test_a_line_of_the_strip_shows_where_and_again_shows_all(self):
         path = self.page(self.record_program())
         self.open(path, "view=leaks")

@@ -211,10 +211,17 @@ class Controls(PageTest):
         self.press("d")
         self.assertEqual(self.run_script(theme), "light")
 
-    def test_help_lists_the_keys_and_closes(self):
+    def test_help_says_how_to_read_it_lists_the_keys_and_closes(self):
         self.open()
         self.press("?")
         self.assertTrue(self.run_script("return document.getElementById('help-dialog').open"))
+        self.assertEqual(self.run_script(
+            "return [...document.querySelectorAll('#help-dialog h2')].map((each) => each.textContent)"),
+            ["How to read this", "Keys"])
+        self.assertTrue(self.run_script("""
+            const dialog = document.getElementById('help-dialog');
+            return dialog.getBoundingClientRect().height <= innerHeight
+              && dialog.scrollWidth <= dialog.clientWidth"""))
         self.press(Keys.ESCAPE)
         self.assertFalse(self.run_script("return document.getElementById('help-dialog').open"))
 

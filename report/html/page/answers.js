@@ -1,4 +1,4 @@
-// What the page says before anybody asks: the lines that hold most of the view, and what grows.
+// What the page says before anybody asks: what happened, in sentences, the lines that hold most of the view, and what grows.
 
 import { byId, element } from './dom.js';
 import { sparkline } from './sparkline.js';
@@ -49,6 +49,14 @@ export function showPlaces(capture, state, onSearch) {
     element('span', { class: 'answer-name' }, place.function),
     element('span', { class: 'quiet' }, ` ${placeText(capture, place)}`));
   }));
+}
+
+// Of the whole recording, as it was asked for: a range has no sentences of its own.
+export function showFindings(capture, state) {
+  const findings = state.range ? [] : capture.about.findings ?? [];
+  byId('findings').hidden = findings.length === 0;
+  byId('findings').replaceChildren(...findings.map(({ title, severity, text }) => element('li',
+    { class: `is-${severity}` }, element('strong', {}, title), ` ${text}`)));
 }
 
 export function growingTotal(capture) {

@@ -1,6 +1,6 @@
 // The page as a whole: one state, everything shown follows from it.
 
-import { showGrowing, showPlaces } from './answers.js';
+import { showFindings, showGrowing, showPlaces } from './answers.js';
 import { CallTree } from './call_tree.js';
 import { Capture } from './capture.js';
 import { Palette, fillColorLegend } from './colors.js';
@@ -281,6 +281,7 @@ class App {
 
   showMatches() {
     this.flame.setMatches(this.matches);
+    showFindings(this.capture, this.state);
     showPlaces(this.capture, this.state, (query) => this.update({ query }));
     const result = byId('search-result');
     if (!this.matches) {

@@ -320,7 +320,7 @@ export class FlameView {
         ? formatChange(tree.bothOf(node), this.metric)
         : capture.isOthers(frame)
           ? formatMetric(tree.total(node), this.metric)
-          : capture.sourceText(frame) || shortPlace(capture, frame);
+          : barDetail(capture, frame);
     }
     context.fillStyle = palette.text;
     const used = this.fillText(context, name, left + PADDING, middle, room);
@@ -460,6 +460,13 @@ export class FlameView {
     this.scrollIntoView(depthOf(this.tree, node));
     this.select(node);
   }
+}
+
+// Of a module the file says which it is.
+function barDetail(capture, frame) {
+  const source = capture.sourceText(frame);
+  if (!source) return shortPlace(capture, frame);
+  return capture.functionName(frame) === '<module>' ? `${shortPlace(capture, frame)}  ${source}` : source;
 }
 
 function shortPlace(capture, frame) {

@@ -135,7 +135,7 @@ export class Table {
     },
     element('div', { class: 'cell name', role: 'gridcell', title: `${row.name}\n${row.place}` },
       element('span', { class: 'row-name' }, row.name),
-      element('span', { class: 'row-place' }, row.place)),
+      element('span', { class: 'row-place' }, element('bdi', {}, row.place))),
     ...(this.capture.isDiff
       ? [number(formatMetric(row.before, this.metric)), number(formatMetric(row.after, this.metric)),
         number(formatChange(row, this.metric))]
