@@ -185,8 +185,13 @@ Leave ask_for_leave(uint32_t asked, int64_t most_ns) {
                                                                       : Leave::kRefused;
 }
 
+void say_whether_out() {
+  process.segment->statistics[process.slot].copy_out.store(copy != 0 ? 1 : 0);
+}
+
 void forget_copy() {
   copy = 0;
+  say_whether_out();
   statistics_seen.store(wish_of_copy, std::memory_order_relaxed);
 }
 
@@ -196,6 +201,7 @@ void forget_copy() {
 enum class Patience : uint8_t { kAgainLater, kNoMore };
 
 void settle(Patience patience, int64_t most_ns_for_leave) {
+  say_whether_out();  // it may be of the last session
   const bool done = answers->done.load(std::memory_order_acquire) != 0;
   write_answers();
   const int64_t now_ns = platform::monotonic_ns();
@@ -262,6 +268,7 @@ bool make_copy(StatisticsMoment moment) {
   is_of_last_session = false;
   not_settled_before_ns = 0;
   copied_pid = system_call::process_id();
+  say_whether_out();
   // So that somebody comes by for it.
   statistics_seen.store(wish_of_copy - 1, std::memory_order_relaxed);
   return true;

@@ -134,7 +134,7 @@ void AllocatorQuestions::want(const WatchedProcess& process) {
 }
 
 bool AllocatorQuestions::may_ask(const WatchedProcess& process, uint32_t moment, int64_t now_ns) {
-  if (process.host_pid == 0) return false;
+  if (ended_ || process.host_pid == 0) return false;
   const auto resident = resident_bytes(process.host_pid);
   if (!resident || *resident < kWorthBytes) return false;
   Known& known = this->known(process, now_ns);
@@ -152,6 +152,12 @@ bool AllocatorQuestions::may_ask(const WatchedProcess& process, uint32_t moment,
   known.settle_ns = at_end ? 0 : now_ns + kSettleNs;
   pause(known, now_ns);
   return true;
+}
+
+bool AllocatorQuestions::copies_are_out(const std::vector<WatchedProcess>& living) const {
+  return std::ranges::any_of(living, [this](const WatchedProcess& process) {
+    return segment_->statistics[process.slot].copy_out.load(std::memory_order_relaxed) != 0;
+  });
 }
 
 void AllocatorQuestions::answer(const std::vector<WatchedProcess>& living, int64_t now_ns) {

@@ -22,6 +22,10 @@ class AllocatorQuestions {
   void saw(const WatchedProcess& process, uint64_t resident_bytes, int64_t now_ns);
   // Somebody named this moment from outside.
   void want(const WatchedProcess& process);
+  // From now on none is made any more.
+  void end() { ended_ = true; }
+  // Whether one is there that its process will come by for.
+  bool copies_are_out(const std::vector<WatchedProcess>& living) const;
   // Answers those that ask whether they may.
   void answer(const std::vector<WatchedProcess>& living, int64_t now_ns);
 
@@ -60,6 +64,7 @@ class AllocatorQuestions {
   void learn_cost(segment::StatisticsSlot& slot, Known& known);
 
   segment::SegmentHeader* segment_;
+  bool ended_ = false;
   std::map<uint32_t, Known> processes_;  // by index
   double copy_ns_per_byte_ = 0;          // of the last copy
   std::set<std::string> reasons_;

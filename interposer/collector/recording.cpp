@@ -366,8 +366,22 @@ void Recording::stop_after_write_failure() {
   wake_everybody();
 }
 
+// Processes that live on are left without copies of themselves, but where they do nothing. A copy
+// has 0.3 s, and is waited for after 0.4 s at the latest.
+void Recording::settle_copies() {
+  constexpr int64_t kPatienceNs = 700'000'000;
+  questions_.end();
+  const int64_t until_ns = monotonic_ns() + kPatienceNs;
+  while (questions_.copies_are_out(watch_.living()) && stop_ == segment::kRunning &&
+         monotonic_ns() < until_ns) {
+    sleep();
+    update();
+  }
+}
+
 void Recording::end_events() {
   if (ended_) return;
+  settle_copies();
   ended_ = true;
   end_ = read_moment();
   settle_ended_processes(watch_.finish());

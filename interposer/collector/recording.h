@@ -124,6 +124,7 @@ class Recording {
   void add_signal_marks(std::vector<MarkRequest>& marks);
   void serve_control_socket();
   void settle_ended_processes(const std::vector<WatchedProcess>& ended);
+  void settle_copies();
   void thin_out_samples();
   void stop_after_write_failure();
   void wake_everybody();

@@ -70,8 +70,8 @@ bool claim_process_slot(segment::SegmentHeader* segment, uint32_t& slot, uint32_
     candidate.pid_namespace = own_pid_namespace(candidate.pid);
     candidate.signal_marks.store(0, std::memory_order_relaxed);
     segment::StatisticsSlot& statistics = segment->statistics[i];
-    for (auto* word :
-         {&statistics.wanted, &statistics.request, &statistics.large, &statistics.copy_us}) {
+    for (auto* word : {&statistics.wanted, &statistics.request, &statistics.large,
+                       &statistics.copy_us, &statistics.copy_out}) {
       word->store(0, std::memory_order_relaxed);
     }
     candidate.skipped_calls.store(0, std::memory_order_relaxed);

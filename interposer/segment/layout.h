@@ -22,7 +22,7 @@ namespace memlens::segment {
 
 inline constexpr uint64_t kMagic = 0x31474553534e4c4dull;  // "MLNSSEG1"
 // Producer and collector are built together; anything else is refused at attach.
-inline constexpr uint32_t kLayoutVersion = 9;
+inline constexpr uint32_t kLayoutVersion = 10;
 
 inline constexpr uint32_t kChunkBytes = 64 * 1024;
 inline constexpr uint32_t kInitialChunks = 64;  // 4 MB, rotated first-fit: stays in the cache
@@ -95,11 +95,12 @@ enum class StatisticsRequest : uint32_t {
   kAskedToReap = 15,
 };
 
-struct StatisticsSlot {           // not a cache line each: every process maps all of them
-  std::atomic<uint32_t> wanted;   // goes up when the collector wants to know
-  std::atomic<uint32_t> request;  // StatisticsRequest; futex word
-  std::atomic<uint32_t> large;    // so much in memory that the end is worth asking at
-  std::atomic<uint32_t> copy_us;  // how long making the last copy took; the collector zeroes it
+struct StatisticsSlot {            // not a cache line each: every process maps all of them
+  std::atomic<uint32_t> wanted;    // goes up when the collector wants to know
+  std::atomic<uint32_t> request;   // StatisticsRequest; futex word
+  std::atomic<uint32_t> large;     // so much in memory that the end is worth asking at
+  std::atomic<uint32_t> copy_us;   // how long making the last copy took; the collector zeroes it
+  std::atomic<uint32_t> copy_out;  // one lives, or has not been waited for
 };
 
 // ---- options the collector sets before the program starts

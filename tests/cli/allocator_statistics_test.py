@@ -4,8 +4,9 @@ import json
 import os
 import subprocess
 import sys
+import time
 
-from memlens_testing import MemlensTest, main
+from memlens_testing import MEMLENS, MemlensTest, main
 
 MEGABYTE = 1_000_000
 
@@ -368,6 +369,54 @@ print("done")
         self.assertEqual(self.recording.stdout, "done\n")
         dump = self.memlens("dump", capture).stdout
         self.assertIn("it filters its system calls", dump)
+
+
+class Attached(MemlensTest):
+    def children_of(self, process):
+        found = []
+        for pid in filter(str.isdigit, os.listdir("/proc")):
+            try:
+                with open(f"/proc/{pid}/stat") as file:
+                    state, parent = file.read().rsplit(")", 1)[1].split()[:2]
+            except OSError:
+                continue
+            if int(parent) == process.pid:
+                found.append((int(pid), state))
+        return found
+
+    @asked_in_time
+    def test_a_program_is_left_without_a_copy_of_itself(self):
+        program = subprocess.Popen([sys.executable, self.script("""
+import time
+kept = [bytearray(1000) for _ in range(40000)]
+print("there", flush=True)
+while True:
+    kept[0] = [bytearray(100) for _ in range(1000)]
+    time.sleep(0.002)
+""")], stdout=subprocess.PIPE, text=True)
+        self.addCleanup(program.stdout.close)
+        self.addCleanup(program.wait)
+        self.addCleanup(program.kill)
+        program.stdout.readline()
+        asked = 0
+        for turn in range(20):
+            capture = os.path.join(self.directory, f"turn-{turn}.mlens")
+            attached = subprocess.Popen([MEMLENS, "attach", str(program.pid), "-o", capture], text=True,
+                                        stderr=subprocess.PIPE)
+            for line in attached.stderr:
+                if "attached to" in line:
+                    break
+            time.sleep(0.5)
+            self.memlens("mark", str(program.pid), "now")
+            self.memlens("detach", str(program.pid))
+            attached.stderr.read()
+            attached.stderr.close()
+            self.assertEqual(attached.wait(), 0)
+            self.assertEqual(self.children_of(program), [], turn)
+            asked += " allocator_statistics " in self.memlens("dump", capture).stdout
+            if asked == 4:
+                return
+        self.fail("it was never copied")
 
 
 class Explained(StatisticsTest):
