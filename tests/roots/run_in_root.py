@@ -24,7 +24,7 @@ BUILD = os.path.abspath(os.environ.get("MEMLENS_BUILD", os.path.join(SOURCE, "bu
 HARM = """
     first_allocation handlers odd_programs run_address_space run_untouched run_full_disk run_endings
     run_kill run_signals run_tree run_surroundings damaged_capture programs_ledger programs_loading
-    programs_processes bundled_allocators stalled_collector running_capture sampling
+    programs_processes bundled_allocators stalled_collector running_capture sampling allocator_statistics
 """.split()
 
 # A /dev of its own, so that nothing of this machine's is reached through it. ROOT is bound to itself
