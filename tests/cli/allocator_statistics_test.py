@@ -2,6 +2,7 @@
 import functools
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -288,7 +289,9 @@ print(most, zombies())
     @asked_in_time
     def test_a_handler_that_jumps_out_of_a_mark(self):
         dump = self.ends_as_ever("jump", (0, "done\n"))
-        self.assertIn(" moment=2 ", dump)  # it is asked at its end
+        marked, *_ = (float(seconds) for seconds in re.findall(r" mark thread=.* seconds=([0-9.]+)", dump))
+        asked = [float(seconds) for seconds in re.findall(r" allocator_statistics seconds=([0-9.]+)", dump)]
+        self.assertGreater(asked[-1], marked + 0.05)
 
     def test_where_a_copy_cannot_be_kept_from_harm_it_is_made_once(self):
         if os.geteuid() != 0:
@@ -404,6 +407,9 @@ while True:
             attached = subprocess.Popen([MEMLENS, "attach", str(program.pid), "-o", capture], text=True,
                                         stderr=subprocess.PIPE)
             for line in attached.stderr:
+                if "glibc older than" in line:
+                    attached.communicate()
+                    self.skipTest("attach wants a newer glibc")
                 if "attached to" in line:
                     break
             time.sleep(0.5)

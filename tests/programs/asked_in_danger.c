@@ -230,6 +230,7 @@ static int handle_in_mark(void (*handler)(int)) {
     kill(getppid(), SIGCONT);
     map_for(100);
   }
+  map_for(500);
   puts(mark != NULL && !handled ? "not handled" : "done");
   return 0;
 }
