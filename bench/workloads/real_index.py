@@ -2,9 +2,8 @@
 import collections
 import os
 import re
-import sysconfig
 
-root = sysconfig.get_paths()["stdlib"]
+root = os.path.dirname(os.__file__)  # sysconfig is wrong about it in some free-threaded builds
 words = re.compile(r"[A-Za-z_]\w+")
 index = collections.defaultdict(lambda: collections.defaultdict(list))
 for name in sorted(os.listdir(root))[:110]:
