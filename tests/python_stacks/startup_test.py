@@ -68,7 +68,7 @@ class Startup(MemlensTest):
         for name, path in interpreters():
             library, home = subprocess.run([path, "-c", ASK_LIBRARY], stdout=subprocess.PIPE,
                                            text=True, check=True).stdout.splitlines()
-            if not os.path.exists(library):
+            if not os.path.exists(library) or library.endswith(".a"):
                 continue
             tree = os.path.join(self.directory, name.replace("/", "-"))
             os.makedirs(os.path.join(tree, "bin"))
