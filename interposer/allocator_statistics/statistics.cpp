@@ -268,7 +268,6 @@ bool make_copy(StatisticsMoment moment) {
   is_of_last_session = false;
   not_settled_before_ns = 0;
   copied_pid = system_call::process_id();
-  say_whether_out();
   // So that somebody comes by for it.
   statistics_seen.store(wish_of_copy - 1, std::memory_order_relaxed);
   return true;
@@ -281,13 +280,21 @@ Asked ask(StatisticsMoment moment) {
   if (copy != 0 || ended.load()) return Asked::kNo;
   const uint32_t asked =
       static_cast<uint32_t>(StatisticsRequest::kAsked) + static_cast<uint32_t>(moment);
+  // Before: a collector that is about to end has to see what it has given leave for.
+  process.segment->statistics[process.slot].copy_out.store(1);
   const Leave leave = ask_for_leave(
       asked, moment == StatisticsMoment::kRunning ? kMostNsForLeave : kMostNsForLeaveAtEnd);
+  if (leave != Leave::kGranted) say_whether_out();
   if (leave == Leave::kNotAnswered) return Asked::kNotAnswered;
-  if (leave == Leave::kRefused || ended.load()) return Asked::kNo;
+  if (leave == Leave::kRefused) return Asked::kNo;
+  if (ended.load()) {
+    say_whether_out();
+    return Asked::kNo;
+  }
   // On the processor: what the thread waits for is others' time, which it runs in.
   const int64_t before_ns = platform::thread_cpu_ns();
   const bool made = make_copy(moment);
+  say_whether_out();
   const int64_t took_ns = platform::thread_cpu_ns() - before_ns;
   process.segment->statistics[process.slot].copy_us.store(static_cast<uint32_t>(took_ns / 1000 + 1),
                                                           std::memory_order_relaxed);
