@@ -93,6 +93,9 @@ long clone_on_own_stack() {
       : "r"(stack_top), "r"(no_parent), "r"(no_storage), "r"(no_thread), "r"(number), "r"(begin)
       : "cc", "memory");
   return result < 0 ? -1 : result;
+#else
+  (void)top;
+  return -1;
 #endif
 }
 

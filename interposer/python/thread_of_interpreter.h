@@ -51,4 +51,12 @@ inline const void* thread_state_to_311(InterpreterThread& thread) {
   return find_thread_state_to_311(thread, current);
 }
 
+// The calling thread's, in either case; nullptr: none.
+template <typename L>
+inline const void* thread_state_of(InterpreterThread& thread) {
+  if (L::get().minor < 12) return thread_state_to_311(thread);
+  const void* const current = runtime.current_thread_state();
+  return current != nullptr ? current : released_thread_state();
+}
+
 }  // namespace memlens::interposer::python

@@ -6,13 +6,15 @@
 #include <utility>
 
 #include "interposer/definitions/definitions.h"
-#include "interposer/platform/clock.h"
 #include "interposer/python/code_table.h"
 #include "interposer/python/interpreter_frame.h"
 #include "interposer/python/known_layouts.h"
 #include "interposer/python/running_task.h"
 #include "interposer/python/runtime.h"
 #include "interposer/python/thread_of_interpreter.h"
+#include "interposer/stacks/deep_reach.h"
+#include "interposer/stacks/python_nodes.h"
+#include "interposer/stacks/python_tasks.h"
 
 namespace memlens::interposer {
 
@@ -28,7 +30,6 @@ using python::CompiledLayout;
 using python::frame_code;
 using python::frame_instruction;
 using python::innermost_frame;
-using python::instruction_offset_plus_1;
 using python::InstructionForm;
 using python::is_interpreters_own;
 using python::kAbsent;
@@ -41,51 +42,13 @@ using python::RuntimeLayout;
 using python::StatedLayout;
 using python::StatedThreadLayout;
 
-// ---- the calling thread's innermost frame
-
-template <typename L>
-const void* thread_state_of(PythonStackState& state) {
-  if (L::get().minor < 12) return python::thread_state_to_311(state.thread);
-  const void* const current = runtime.current_thread_state();
-  return current != nullptr ? current : python::released_thread_state();
-}
-
-// ---- caches
+// ---- what is kept
 
 uint16_t& position_of(PythonStackState& state, const char* frame) {
   const auto hash = static_cast<uint32_t>(reinterpret_cast<uintptr_t>(frame) >> 3) * 0x9E3779B1u;
   static_assert(PythonStackState::kPositions == 1u << 10);
   return state.positions[hash >> 22];
 }
-
-// 0 when it cannot be told (recording is off) or is no code object.
-uint32_t cached_code_id(PythonStackState& state, uintptr_t code) {
-  static_assert(PythonStackState::kCodeEntries == 1u << 9);
-  const uint32_t hash = static_cast<uint32_t>(code >> 4) * 0x9E3779B1u;
-  PythonStackState::CodeEntry& entry = state.codes[hash >> 23];
-  if (entry.code == code && entry.generation == state.generation) return entry.id;
-  const auto* object = reinterpret_cast<const void*>(code);
-  if (object == nullptr ||
-      read_field<const char*>(object, static_cast<size_t>(runtime.layout.objects.type)) !=
-          runtime.code_type) {
-    return 0;
-  }
-  const uint32_t id = python::code_id_of(object);
-  if (id != 0) entry = {code, state.generation, id};
-  return id;
-}
-
-// ---- nodes
-
-// 0: one of the interpreter's own, or it cannot be told (recording is off).
-template <typename L>
-uint32_t resolve_code(PythonStackState& state, const char* frame, uintptr_t code) {
-  if (is_interpreters_own<L>(frame)) return 0;
-  const uint32_t id = cached_code_id(state, code & L::get().code_mask);
-  return id == python::kHiddenCode ? 0 : id;
-}
-
-constexpr unsigned kGenerationBits = 16;  // in a key, above the 48 bits of an address
 
 // Before anything in `state` is used: forgets what code objects freed since could have left in it.
 inline void follow_generation(PythonStackState& state) {
@@ -97,62 +60,6 @@ inline void follow_generation(PythonStackState& state) {
   state.generation = generation;
   state.depth = 0;
   state.task_count = 0;
-}
-
-// Of a frame: where it is, and what it runs.
-struct Activation {
-  const char* frame;
-  uint64_t instruction;
-};
-
-inline const char* frame_at(const PythonStackState& state, uint32_t position) {
-  return state.links[position + 1].previous;
-}
-inline Activation activation_at(const PythonStackState& state, uint32_t position) {
-  return {frame_at(state, position), state.links[position].instruction};
-}
-
-// What tells a frame's place from all others. An instruction's address does so alone, while its
-// code object lives; the code need not be looked up then.
-template <typename L>
-uint64_t place_key(const PythonStackState& state, const Activation& at, const PythonFrame& entry) {
-  if (kInstructionIsPlace<L>) {
-    return at.instruction ^ static_cast<uint64_t>(state.generation) << (64 - kGenerationBits);
-  }
-  return static_cast<uint64_t>(entry.code_id) << 32 |
-         instruction_offset_plus_1<L>(at.frame, entry.code, at.instruction);
-}
-
-template <typename L>
-__attribute__((noinline)) uint32_t intern_new_place(PythonStackState& state, Activation at,
-                                                    PythonFrame& entry, uint32_t parent,
-                                                    PythonStackState::InternEntry& cached) {
-  if (entry.code_id == kUnresolvedCode) {
-    entry.code_id = resolve_code<L>(state, at.frame, entry.code);
-    if (entry.code_id == 0) return parent;
-  }
-  const uint32_t node = intern_python_node(
-      parent, entry.code_id, instruction_offset_plus_1<L>(at.frame, entry.code, at.instruction));
-  if (node != format::kRootNode) cached = {place_key<L>(state, at, entry), parent, node};
-  return node;
-}
-
-// The node of a frame on top of `parent`; the parent itself for one of the interpreter's own.
-template <typename L>
-uint32_t intern_frame(PythonStackState& state, Activation at, PythonFrame& entry, uint32_t parent) {
-  if (!kInstructionIsPlace<L> && entry.code_id == kUnresolvedCode) {
-    entry.code_id = resolve_code<L>(state, at.frame, entry.code);
-  }
-  if (is_interpreters_own<L>(at.frame)) entry.code_id = 0;
-  if (entry.code_id == 0) return entry.node = parent;
-  const uint64_t key = place_key<L>(state, at, entry);
-  const uint64_t hash = key * 0x9E3779B97F4A7C15u + parent * 0xC2B2AE3D27D4EB4Fu;
-  static_assert(PythonStackState::kInternEntries == 1u << 12);
-  PythonStackState::InternEntry& cached = state.interned[hash >> (64 - 12)];
-  if (__builtin_expect(cached.key == key && cached.parent == parent && cached.node != 0, 1)) {
-    return entry.node = cached.node;
-  }
-  return entry.node = intern_new_place<L>(state, at, entry, parent, cached);
 }
 
 // ---- the capture
@@ -212,147 +119,7 @@ inline int64_t validate(PythonStackState& state, uint32_t kept, uint32_t first, 
   return -1;
 }
 
-// ---- tasks
-//
-// A task is found when its coroutine's frame is new on the kept stack. As long as the frames out to
-// there stay what they were, one look at the thread or at the handle tells that it is still the
-// same task by the same name. Both are compiled in once asyncio has been seen, and not before.
-
-// Of the calling thread, where it tells the task.
-const void* thread_state_for_tasks(PythonStackState& state) {
-  return python::thread_names_its_task(runtime.layout) ? thread_state_of<StatedLayout>(state)
-                                                       : nullptr;
-}
-
-python::RunningTask find_by_caller(PythonStackState& state, uint32_t position,
-                                   const char* coroutine) {
-  while (position-- > 0) {
-    PythonFrame& caller = state.stack[position];
-    const char* const frame = frame_at(state, position);
-    if (is_interpreters_own<StatedLayout>(frame)) continue;
-    // Most coroutines are awaited by another.
-    if (python::generator_of(runtime.layout, frame) != nullptr) return {};
-    if (caller.code_id == kUnresolvedCode) {
-      caller.code_id = resolve_code<StatedLayout>(state, frame, caller.code);
-    }
-    return python::find_in_handle(coroutine, frame, caller.code_id);
-  }
-  return {};
-}
-
-__attribute__((noinline)) TaskOnStack* find_new_task(PythonStackState& state, uint32_t position,
-                                                     const char* coroutine) {
-  if (state.task_count == PythonStackState::kTasks) return nullptr;
-  python::RunningTask task;
-  if (python::thread_names_its_task(runtime.layout)) {
-    const void* const thread_state = thread_state_for_tasks(state);
-    if (thread_state == nullptr) return nullptr;
-    // A task has one coroutine; further ones are awaited.
-    if (state.task_count > 0 && state.tasks[state.task_count - 1].task.object ==
-                                    python::task_of_thread(runtime.layout, thread_state)) {
-      return nullptr;
-    }
-    task = python::find_in_thread(coroutine, thread_state);
-  } else {
-    task = find_by_caller(state, position, coroutine);
-  }
-  if (task.object == nullptr) return nullptr;
-  TaskOnStack& found = state.tasks[state.task_count++];
-  found = {task, position, python::name_of(task), format::kRootNode, 0};
-  return &found;
-}
-
-TaskOnStack* find_task(PythonStackState& state, uint32_t position) {
-  for (uint32_t i = state.task_count; i-- > 0;) {
-    if (state.tasks[i].position == position) return &state.tasks[i];
-  }
-  const char* const coroutine = python::generator_of(runtime.layout, frame_at(state, position));
-  return coroutine == nullptr ? nullptr : find_new_task(state, position, coroutine);
-}
-
-// What the frame at `position` stands on: `parent`, or the task whose coroutine it is.
-uint32_t on_task(PythonStackState& state, uint32_t position, uint32_t parent) {
-  TaskOnStack* const found = find_task(state, position);
-  if (__builtin_expect(found == nullptr, 1)) return parent;
-  if (found->node != 0 && found->parent == parent) return found->node;
-  PythonFrame& entry = state.stack[position];
-  if (entry.code_id == kUnresolvedCode) {
-    entry.code_id = resolve_code<StatedLayout>(state, frame_at(state, position), entry.code);
-  }
-  if (entry.code_id == 0) return parent;
-  const uint32_t node = intern_task_node(parent, entry.code_id, found->name);
-  if (node == format::kRootNode) return parent;
-  found->parent = parent;
-  return found->node = node;
-}
-
-// The innermost one is: those further out are suspended meanwhile.
-template <typename L>
-bool tasks_are_as_before(const PythonStackState& state, const void* thread_state) {
-  if (state.task_count == 0) return true;
-  const TaskOnStack& kept = state.tasks[state.task_count - 1];
-  if (!python::is_still_running(L::get(), kept.task, thread_state)) return false;
-  return !state.may_miss_tasks || python::name_of(kept.task) == kept.name;
-}
-
-// Forgets the tasks of frames that are not what they were, and lowers `unchanged` to the frame of
-// one that is not.
-template <typename L>
-void follow_tasks(PythonStackState& state, const void* thread_state, uint32_t& unchanged) {
-  const auto drop = [&state, &unchanged] {
-    while (state.task_count > 0 && state.tasks[state.task_count - 1].position >= unchanged) {
-      --state.task_count;
-    }
-  };
-  drop();
-  if (tasks_are_as_before<L>(state, thread_state)) return;
-  unchanged = state.tasks[state.task_count - 1].position;
-  drop();
-}
-
-// ---- deep stacks
-//
-// How many of the kept frames, counted from the innermost, can be other than they were.
-//
-// A frame that runs again, or is called anew, has first seen every frame further in return, and
-// those that are there now were called since. Generators and coroutines leave and come back one
-// frame at a time as well; a switch of the whole stack (greenlets, subinterpreters) is a change of
-// the innermost frame. So the time that has passed bounds how far out a change can be.
-//
-// Comparing all 400 frames of bench/workloads/recursion.py, each on a cache line of its own, took
-// 430 ns an allocation. Reading the counter takes 9 ns, as much as 12 frames do.
-constexpr uint32_t kWorthTheClock = 64;  // frames
-
-// What a frame takes to go and come again, at least: less than a third of the shortest seen on a
-// processor of 3 GHz, over calls, recursion, `yield from` and `await` of 20 to 900 frames, with the
-// JIT and without: 40 ns to 3.10, 27 in 3.11, 16 in 3.12, 10 from 3.13 on. Of a build with
-// MEMLENS_CHECK_DEEP_STACKS, where it is ever too long, the program ends. 0: not timed.
-constexpr uint32_t least_ns_per_frame(uint16_t minor) {
-  if (minor <= 10) return 10;
-  if (minor == 11) return 6;
-  if (minor == 12) return 4;
-  return minor <= 15 ? 3 : 0;
-}
-
-template <typename L>
-__attribute__((noinline)) uint32_t frames_to_compare(PythonStackState& state) {
-  constexpr uint32_t kCallsInFlight = 8;  // the processor may read the counter ahead of its turn
-  constexpr uint64_t kLongAgo = 1 << 20;  // ticks
-  const uint32_t ns_per_frame = least_ns_per_frame(L::get().minor);
-  if (ns_per_frame == 0 || state.ns_per_tick == 0) return kMaxPythonFrames;
-  const uint64_t now = platform::read_ticks();
-  const uint64_t passed = now - state.walked_at;
-  state.walked_at = now;
-  if (passed >= kLongAgo) return kMaxPythonFrames;
-  return static_cast<uint32_t>(passed * state.ns_per_tick >> 32) / ns_per_frame + kCallsInFlight;
-}
-
-// How far out the kept frames are to be compared, counted from the innermost.
-template <typename L>
-inline uint32_t reach_of(PythonStackState& state) {
-  if (__builtin_expect(state.depth <= kWorthTheClock, 1)) return kMaxPythonFrames;
-  return frames_to_compare<L>(state);
-}
+// ---- the walk
 
 #ifdef MEMLENS_CHECK_DEEP_STACKS
 constexpr bool kChecksDeepStacks = true;
@@ -465,7 +232,7 @@ inline bool is_kept_but_innermost(const PythonStackState& state, const char* inn
 
 template <typename L>
 PythonWalk walk(PythonStackState& state) {
-  const void* const thread_state = thread_state_of<L>(state);
+  const void* const thread_state = python::thread_state_of<L>(state.thread);
   const char* innermost = innermost_frame<L>(thread_state);
   if (innermost == nullptr) return {0, 0, format::kRootNode};
   follow_generation(state);
@@ -505,7 +272,7 @@ __attribute__((noinline)) uint32_t capture_changed(PythonStackState& state,
 // What most events need stands here on its own: code that makes one object after the other.
 template <typename L, bool tasks>
 uint32_t capture(PythonStackState& state) {
-  const void* const thread_state = thread_state_of<L>(state);
+  const void* const thread_state = python::thread_state_of<L>(state.thread);
   const char* const innermost = innermost_frame<L>(thread_state);
   if (__builtin_expect(innermost == nullptr, 0)) return format::kRootNode;
   follow_generation(state);

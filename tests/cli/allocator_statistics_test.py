@@ -1,5 +1,6 @@
 """What the program's allocators hold free, as they say themselves, and what is made of it."""
 import functools
+import inspect
 import json
 import os
 import re
@@ -30,6 +31,20 @@ def asked_in_time(test):
                 pass
         return test(self)
     return tried_again
+
+
+def children_of(parent):
+    """Number and state of each. (Its source is a part of a program below.)"""
+    found = []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{pid}/stat") as file:
+                fields = file.read().rsplit(")", 1)[1].split()
+        except OSError:
+            continue
+        if int(fields[1]) == parent:
+            found.append((int(pid), fields[0]))
+    return found
 
 
 class StatisticsTest(MemlensTest):
@@ -241,18 +256,10 @@ class Danger(MemlensTest):
         self.ends_as_ever("children-ignored", (0, "0 strangers, 0 errors, 0 signals\n"))
 
     def test_copies_that_nobody_may_wait_for_yet_are_waited_for_later(self):
-        script = self.script("""
-import ctypes, os, signal, time
+        script = self.script("import os\n" + inspect.getsource(children_of) + """
+import ctypes, signal, time
 def zombies():
-    count = 0
-    for pid in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            with open(f"/proc/{pid}/stat") as file:
-                state, parent = file.read().rsplit(")", 1)[1].split()[:2]
-        except OSError:
-            continue
-        count += state == "Z" and int(parent) == os.getpid()
-    return count
+    return sum(state == "Z" for _, state in children_of(os.getpid()))
 kept = [bytearray(1000) for _ in range(60000)]
 mark = ctypes.CDLL(None).memlens_mark
 most = 0
@@ -376,18 +383,6 @@ print("done")
 
 
 class Attached(MemlensTest):
-    def children_of(self, process):
-        found = []
-        for pid in filter(str.isdigit, os.listdir("/proc")):
-            try:
-                with open(f"/proc/{pid}/stat") as file:
-                    state, parent = file.read().rsplit(")", 1)[1].split()[:2]
-            except OSError:
-                continue
-            if int(parent) == process.pid:
-                found.append((int(pid), state))
-        return found
-
     @asked_in_time
     def test_a_program_is_left_without_a_copy_of_itself(self):
         program = subprocess.Popen([sys.executable, self.script("""
@@ -419,7 +414,7 @@ while True:
             attached.stderr.read()
             attached.stderr.close()
             self.assertEqual(attached.wait(), 0)
-            self.assertEqual(self.children_of(program), [], turn)
+            self.assertEqual(children_of(program.pid), [], turn)
             asked += " allocator_statistics " in self.memlens("dump", capture).stdout
             if asked == 4:
                 return
